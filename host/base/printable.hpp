@@ -1,0 +1,18 @@
+// Text of others (a plugin's log line, a file's name) made safe to show on a terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace skep::host {
+
+// The length of the UTF-8 character at the start of `text`, which is not empty; or 0 when it is
+// invalid or would do something to the terminal rather than be shown. A tab is shown.
+[[nodiscard]] std::size_t printable_length(std::string_view text);
+
+// The text with every byte that is not to be shown written as "\x1b", and a newline as "\n": one
+// line.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+}  // namespace skep::host

@@ -1,0 +1,131 @@
+#include "host/cli/options.hpp"
+
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <skep/version.h>
+
+namespace skep::host {
+namespace {
+
+constexpr const char* version_text = "skep " SKEP_VERSION_STRING;
+
+constexpr const char* footer =
+    "Environment: SKEP_LOG (level), SKEP_LOG_FORMAT (text or json), SKEP_PLUGIN_PATH (folders,\n"
+    "separated by colons, to look for plugins in), NO_COLOR. Flags win.\n"
+    "Exit codes: 0 done, 1 ended by a worker, 64 wrong usage, 70 bug, 78 refused topology or\n"
+    "plugin, 130 forced by a second Ctrl-C.";
+
+void add_output(CLI::App& app, bool& json) {
+    app.add_option_function<std::string>(
+           "-o,--output", [&json](const std::string& form) { json = form == "json"; }, "Form")
+        ->type_name("table|json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->default_str("table");
+}
+
+void add_run(CLI::App& app, Options& options) {
+    CLI::App& run = *app.add_subcommand("run", "Run a topology in the foreground");
+    run.add_option("FILE", options.target, "The topology")->required()->type_name("");
+    run.add_option("--summary", options.summary, "Write the final counts to this file as JSON")
+        ->type_name("FILE.json");
+    run.add_option_function<std::string>(
+           "--log-format",
+           [&options](const std::string& form) { options.log_json = form == "json"; },
+           "Form of the log on stderr")
+        ->type_name("text|json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->envname("SKEP_LOG_FORMAT");
+    run.add_option("--log-level", options.log_level, "The least important level that is logged")
+        ->type_name("trace|debug|info|warn|error")
+        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+        ->envname("SKEP_LOG");
+}
+
+void add_check(CLI::App& app, Options& options) {
+    CLI::App& check = *app.add_subcommand("check", "Check a topology without starting anything");
+    check.add_option("FILE", options.target, "The topology")->required()->type_name("");
+    check.add_flag("--deny-warnings", options.deny_warnings, "Refuse a topology with warnings");
+    add_output(check, options.json);
+}
+
+void add_inspect(CLI::App& app, Options& options) {
+    CLI::App& inspect = *app.add_subcommand(
+        "inspect", "Show what a plugin offers, and a [worker] table to start from");
+    inspect.add_option("PLUGIN", options.target, "Its path, or its name as in a topology")
+        ->required()
+        ->type_name("");
+    add_output(inspect, options.json);
+}
+
+void add_graph(CLI::App& app, Options& options) {
+    CLI::App& graph = *app.add_subcommand("graph", "Draw a topology");
+    graph.add_option("FILE", options.target, "The topology")->required()->type_name("");
+    graph
+        .add_option_function<std::string>(
+            "--format",
+            [&options](const std::string& form) { options.mermaid = form == "mermaid"; },
+            "Language of the drawing")
+        ->type_name("dot|mermaid")
+        ->check(CLI::IsMember({"dot", "mermaid"}));
+}
+
+std::string verb_name(const CLI::App& app) {
+    const std::vector<CLI::App*> verbs = app.get_subcommands();
+    return verbs.empty() ? "" : verbs.front()->get_name();
+}
+
+// CLI11 says of an unknown verb only that one is missing.
+std::string explain(const CLI::App& app, const char* first, const CLI::ParseError& error) {
+    if (!verb_name(app).empty() || first == nullptr || first[0] == '\0') {
+        return error.what();
+    }
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : app.get_subcommands({})) {
+        verbs.push_back(verb->get_name());
+    }
+    const bool is_option = first[0] == '-';
+    std::string text =
+        std::string(is_option ? "unknown option '" : "unknown command '") + first + "'";
+    const std::string meant = is_option ? "" : nearest(first, verbs);
+    return meant.empty() ? text : text + "; did you mean '" + meant + "'?";
+}
+
+Unexpected<EarlyExit> usage_error(const CLI::App& app, const std::string& what) {
+    const std::string verb = verb_name(app);
+    return Unexpected<EarlyExit>(
+        {exit_usage,
+         "skep: " + what + "\nTry 'skep " + verb + (verb.empty() ? "" : " ") + "--help'.\n"});
+}
+
+}  // namespace
+
+Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
+    Options options;
+    CLI::App app("skep runs worker plugins as a topology describes them.", "skep");
+    app.set_version_flag("--version", version_text);
+    app.require_subcommand(1);
+    app.footer(footer);
+    add_run(app, options);
+    add_check(app, options);
+    add_inspect(app, options);
+    add_graph(app, options);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        return Unexpected<EarlyExit>({exit_ok, app.help()});
+    } catch (const CLI::CallForVersion&) {
+        return Unexpected<EarlyExit>({exit_ok, std::string(version_text) + "\n"});
+    } catch (const CLI::ParseError& error) {
+        return usage_error(app, explain(app, argc > 1 ? argv[1] : nullptr, error));
+    }
+    const std::string verb = verb_name(app);
+    options.verb = verb == "check"     ? Verb::check
+                   : verb == "inspect" ? Verb::inspect
+                   : verb == "graph"   ? Verb::graph
+                                       : Verb::run;
+    return options;
+}
+
+}  // namespace skep::host

@@ -1,0 +1,69 @@
+// The guard: the main thread, which reads the signals while all work is done by another thread.
+//
+//   first SIGINT or SIGTERM    the host is asked to stop within its grace
+//   second, or SIGQUIT         it is asked to stop now; the exit code becomes 130
+//   one more                   the process ends at once, with 130
+//
+// While there is no host yet, any of them ends the process at once. A host that has not ended soon
+// after the time it was given ends the process with exit code 70: no thread of a plugin can keep it
+// alive.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+
+#include "host/base/clock.hpp"
+#include "host/base/mutex.hpp"
+
+namespace skep::host {
+
+// What a signal asks for.
+enum class StopStep { drain, stop_now, leave };
+
+// Pure: the steps that follow each other as signals come.
+class StopSteps {
+public:
+    StopStep next(int signal);
+
+private:
+    std::optional<StopStep> last_;
+};
+
+class Guard {
+public:
+    // Blocks SIGINT, SIGTERM and SIGQUIT, which all later threads inherit, and ignores SIGPIPE. To
+    // be made first thing in main, before any other thread.
+    Guard();
+
+    // Runs `work` on a thread of its own and reads signals until it has returned. The exit code of
+    // the process: what `work` returned, or 130 when the end was forced. [main-thread]
+    int watch(const std::function<int()>& work);
+
+    using Stop = std::function<void(Nanos grace)>;
+    // From now on signals call `stop`, with `grace` at first and then with 0. It is called by the
+    // main thread, must not wait, and lives as long as the guard needs it. [any-thread]
+    void stop_with(Stop stop, Nanos grace);
+
+    // Ends the process without running a destructor, since threads are still inside of plugins.
+    // [any-thread]
+    [[noreturn]] void leave(int exit_code) const;
+
+private:
+    void handle(int signal);
+    void set_deadline(Nanos grace);
+
+    // Of the main thread.
+    StopSteps steps_;
+    std::optional<Nanos> deadline_;  // by the steady clock
+
+    // Written by the main thread, read by leave(); nothing else depends on it, so any order will
+    // do.
+    std::atomic<bool> forced_{false};
+
+    Mutex mutex_;
+    Stop stop_ GUARDED_BY(mutex_);
+    Nanos grace_ GUARDED_BY(mutex_){0};
+};
+
+}  // namespace skep::host

@@ -1,0 +1,156 @@
+#include "host/cli/summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+namespace skep::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t columns = 10;
+constexpr std::size_t text_columns = 2;  // the first ones stand at the left, numbers at the right
+using Row = std::array<std::string, columns>;
+
+Row row_of(const WorkerMetrics& worker) {
+    return {worker.name,
+            std::string(name_of(worker.state)),
+            std::to_string(worker.in.delivered),
+            std::to_string(worker.out),
+            std::to_string(worker.in.dropped.total()),
+            std::to_string(worker.in.dead_lettered.total()),
+            std::to_string(worker.errors),
+            std::to_string(worker.items),
+            fmt::format("{:.3f}s", std::chrono::duration<double>(worker.cpu).count()),
+            std::to_string(worker.queue_high)};
+}
+
+fs::path folder_of(const fs::path& path) {
+    return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+Unexpected<Diagnostics> cannot_write(const std::string& path, const std::string& why) {
+    return failure(error_about(path, "cannot write the summary: " + why));
+}
+
+}  // namespace
+
+std::string law_text(const FlowCounts& law) {
+    return fmt::format(
+        "law: offered {} = accepted {} + rejected {}; accepted = delivered {} + in flight {} + "
+        "queued {} + dropped {} + dead-lettered {}: {}",
+        law.offered,
+        law.accepted,
+        law.rejected.total(),
+        law.delivered,
+        law.in_flight,
+        law.queued,
+        law.dropped.total(),
+        law.dead_lettered.total(),
+        law.holds() ? "holds" : "BROKEN");
+}
+
+std::string summary_text(const HostMetrics& metrics) {
+    std::vector<Row> rows = {{"WORKER",
+                              "STATE",
+                              "IN",
+                              "OUT",
+                              "DROPPED",
+                              "DEAD",
+                              "ERRORS",
+                              "ITEMS",
+                              "CPU",
+                              "QUEUE-HIGH"}};
+    std::transform(
+        metrics.workers.begin(), metrics.workers.end(), std::back_inserter(rows), row_of);
+    std::array<std::size_t, columns> widths{};
+    for (const Row& row : rows) {
+        for (std::size_t i = 0; i < columns; ++i) {
+            widths[i] = std::max(widths[i], row[i].size());
+        }
+    }
+    std::string text;
+    for (const Row& row : rows) {
+        for (std::size_t i = 0; i < columns; ++i) {
+            const std::string padding(widths[i] - row[i].size(), ' ');
+            text += i == 0 ? "" : "  ";
+            text += i < text_columns ? row[i] + padding : padding + row[i];
+        }
+        text += '\n';
+    }
+    return text + law_text(metrics.law) + "\n";
+}
+
+std::string summary_json(const HostMetrics& metrics) {
+    nlohmann::ordered_json workers = nlohmann::ordered_json::array();
+    for (const WorkerMetrics& worker : metrics.workers) {
+        workers.push_back({{"name", worker.name},
+                           {"state", name_of(worker.state)},
+                           {"in", worker.in.delivered},
+                           {"out", worker.out},
+                           {"dropped", worker.in.dropped.total()},
+                           {"dead_lettered", worker.in.dead_lettered.total()},
+                           {"errors", worker.errors},
+                           {"items", worker.items},
+                           {"cpu_ns", worker.cpu.count()},
+                           {"queue_high", worker.queue_high}});
+    }
+    const FlowCounts& law = metrics.law;
+    const nlohmann::ordered_json summary = {{"workers", std::move(workers)},
+                                            {"law",
+                                             {{"offered", law.offered},
+                                              {"accepted", law.accepted},
+                                              {"rejected", law.rejected.total()},
+                                              {"delivered", law.delivered},
+                                              {"queued", law.queued},
+                                              {"in_flight", law.in_flight},
+                                              {"dropped", law.dropped.total()},
+                                              {"dead_lettered", law.dead_lettered.total()},
+                                              {"holds", law.holds()}}}};
+    return summary.dump() + "\n";
+}
+
+Result<Done> check_writable(const std::string& path) {
+    std::error_code error;
+    const fs::path folder = folder_of(path);
+    if (!fs::is_directory(folder, error)) {
+        return cannot_write(path, "there is no folder '" + folder.string() + "'");
+    }
+    if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+        return cannot_write(path, "there is something at that place that is no file");
+    }
+    if (::access(folder.c_str(), W_OK) != 0) {
+        return cannot_write(path, std::generic_category().message(errno));
+    }
+    return Done{};
+}
+
+Result<Done> write_whole(const std::string& path, const std::string& text) {
+    const std::string draft = path + ".tmp." + std::to_string(::getpid());
+    std::ofstream file(draft, std::ios::trunc | std::ios::binary);
+    file << text;
+    file.close();
+    std::error_code error;
+    if (!file) {
+        error = std::error_code(errno, std::generic_category());
+    } else {
+        fs::rename(draft, path, error);
+    }
+    if (error) {
+        std::error_code ignored;  // the draft may never have come to be
+        fs::remove(draft, ignored);
+        return cannot_write(path, error.message());
+    }
+    return Done{};
+}
+
+}  // namespace skep::host

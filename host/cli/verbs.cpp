@@ -1,0 +1,98 @@
+#include "host/cli/verbs.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "host/cli/inspect.hpp"
+#include "host/cli/prepare.hpp"
+#include "host/loader/trust.hpp"
+#include "host/topology/graph.hpp"
+
+namespace skep::host {
+namespace {
+
+std::string json_of(const Diagnostics& diagnostics, bool ok) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Diagnostic& diagnostic : diagnostics) {
+        list.push_back({{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
+                        {"file", diagnostic.file},
+                        {"line", diagnostic.span.line},
+                        {"column", diagnostic.span.column},
+                        {"message", diagnostic.message},
+                        {"hint", diagnostic.hint}});
+    }
+    const nlohmann::ordered_json result = {{"ok", ok}, {"diagnostics", std::move(list)}};
+    return result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+// The loader has just accepted this file, so that these steps fail only if it changes meanwhile.
+Result<ElfFacts> facts_of(const std::string& path) {
+    const Result<FileBytes> bytes = read_trusted(path);
+    if (!bytes) {
+        return failure(bytes.error());
+    }
+    return read_elf(bytes->span(), path);
+}
+
+}  // namespace
+
+int check(const Options& options) {
+    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (!loader) {
+        return refuse(loader.error(), exit_failed);
+    }
+    const Prepared prepared = prepare(options.target, **loader);
+    const bool denied = options.deny_warnings && !prepared.diagnostics.empty();
+    const bool ok = prepared.plan.has_value() && !denied;
+    const int exit_code = ok ? exit_ok : exit_config;
+    if (options.json) {
+        return answer(json_of(prepared.diagnostics, ok), exit_code);
+    }
+    std::fputs(rendered(prepared).c_str(), stderr);
+    if (!ok) {
+        return exit_code;
+    }
+    return answer(options.target + ": ok (" + counted(prepared.plan->workers.size(), "worker") +
+                      ", " + counted(prepared.plan->routes.size(), "route") + ")\n",
+                  exit_code);
+}
+
+int inspect(const Options& options) {
+    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (!loader) {
+        return refuse(loader.error(), exit_failed);
+    }
+    const Result<FoundPlugin> found = plugin_finder(**loader, ".").find(options.target, {});
+    if (!found) {
+        return refuse(found.error(), exit_config);
+    }
+    Result<ElfFacts> facts = facts_of(found->path);
+    if (!facts) {
+        return refuse(facts.error(), exit_config);
+    }
+    // A path is made absolute, so that the stanza works wherever it is pasted.
+    const std::string path = std::filesystem::absolute(found->path).lexically_normal();
+    const bool is_name =
+        options.target.find('/') == std::string::npos && !options.target.ends_with(".so");
+    const Inspected plugin{is_name ? options.target : path, path, *found->info, std::move(*facts)};
+    return answer(options.json ? inspect_json(plugin) : inspect_text(plugin), exit_ok);
+}
+
+int graph(const Options& options) {
+    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (!loader) {
+        return refuse(loader.error(), exit_failed);
+    }
+    const Prepared prepared = prepare(options.target, **loader);
+    std::fputs(rendered(prepared).c_str(), stderr);
+    if (!prepared.plan) {
+        return exit_config;
+    }
+    return answer(options.mermaid ? graph_mermaid(*prepared.plan) : graph_dot(*prepared.plan),
+                  exit_ok);
+}
+
+}  // namespace skep::host

@@ -1,0 +1,104 @@
+// The outer form of an ELF64 shared object: header, segments, dynamic table and strings, all of
+// them proven to lie within the file. elf_file.hpp reads the facts out of it.
+//
+// A view: the bytes stay the caller's and must outlive it. Constant after open; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <elf.h>
+
+#include "host/base/result.hpp"
+
+namespace skep::host {
+
+class ElfImage {
+public:
+    // Refuses, in one diagnostic, what is cut, damaged, not a shared object, or not for this
+    // machine.
+    [[nodiscard]] static Result<ElfImage> open(std::span<const std::byte> bytes,
+                                               const std::string& file);
+
+    [[nodiscard]] bool covers(std::uint64_t offset, std::uint64_t size) const {
+        return offset <= bytes_.size() && size <= bytes_.size() - offset;
+    }
+
+    // The T at `offset`, which the caller knows to lie within the file.
+    template <typename T>
+    [[nodiscard]] T at(std::uint64_t offset) const {
+        static_assert(std::is_trivially_copyable_v<T>);
+        SKEP_ASSERT(covers(offset, sizeof(T)));
+        T value;
+        std::memcpy(&value, bytes_.data() + offset, sizeof(T));
+        return value;
+    }
+
+    // The bytes from `offset` on, which the caller knows to lie within the file.
+    [[nodiscard]] std::string_view text(std::uint64_t offset, std::uint64_t size) const {
+        SKEP_ASSERT(covers(offset, size));
+        return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};
+    }
+
+    // Where in the file the `size` bytes lie that will be mapped at `address`; none when they do
+    // not.
+    [[nodiscard]] std::optional<std::uint64_t> offset_of(std::uint64_t address,
+                                                         std::uint64_t size) const;
+
+    // The value of an entry of the dynamic table.
+    [[nodiscard]] std::optional<std::uint64_t> dynamic(Elf64_Sxword tag) const;
+
+    [[nodiscard]] const std::vector<Elf64_Dyn>& dynamic_table() const { return dynamic_; }
+
+    // A string of the dynamic string table; none when it begins outside.
+    [[nodiscard]] std::optional<std::string_view> string_at(std::uint64_t index) const;
+
+    // The PT_NOTE segments; each lies within the file.
+    [[nodiscard]] const std::vector<Elf64_Phdr>& notes() const { return notes_; }
+
+    // Bytes of address space from the first segment to the end of the last.
+    [[nodiscard]] std::uint64_t extent() const {
+        return loads_.back().p_vaddr + loads_.back().p_memsz - loads_.front().p_vaddr;
+    }
+
+private:
+    ElfImage(std::span<const std::byte> bytes, const std::string& file)
+        : bytes_(bytes),
+          file_(file) {}
+
+    // The steps of open, in their order. Each returns false with refusal_ set.
+    bool read_ident();
+    bool read_header();
+    bool read_segments();
+    bool add_load(const Elf64_Phdr& load, unsigned index);
+    bool check_sections();
+    bool read_dynamic();
+    bool check_flags();
+    bool check_pointed_tables();
+    bool read_strings();
+
+    bool refuse(std::string message, std::string hint = {});
+    bool refuse_cut(const std::string& what, std::uint64_t offset, std::uint64_t size);
+    bool refuse_damaged(const std::string& what);
+
+    std::span<const std::byte> bytes_;
+    std::string file_;
+    Diagnostic refusal_;
+    Elf64_Ehdr header_{};
+    std::vector<Elf64_Phdr> loads_, notes_;
+    std::optional<Elf64_Phdr> dynamic_segment_;
+    std::vector<Elf64_Dyn> dynamic_;
+    std::string_view strings_;  // ends with a null
+};
+
+// "the file is damaged: WHAT"
+[[nodiscard]] Diagnostic damaged_file(const std::string& file, const std::string& what);
+
+}  // namespace skep::host

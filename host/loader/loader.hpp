@@ -1,0 +1,70 @@
+// The loader: from the path of a plugin to a library that workers can be made from, and back.
+//
+//   open   trust -> private copy -> ELF and note check -> dlopen -> descriptor check  (file_loader.hpp)
+//   close  dlclose -> proof that the address range is gone, or the reason why it is not
+//
+// All code of the plugin that runs here runs on a short-lived thread that is joined before the call
+// returns: a thread_local with a destructor that is touched on a thread that lives on would pin the
+// library for good (measured; ARCHITECTURE.md, "Loading").
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <skep/abi.h>
+
+#include "host/base/result.hpp"
+#include "host/topology/plugin_info.hpp"
+
+namespace skep::host {
+
+// A plugin opened in this process. Constant; any thread. Whoever holds one may run the plugin's
+// code, so it is given back to Loader::close only when every worker made from it has been destroyed
+// and joined.
+class Library {
+public:
+    Library(std::string path, PluginInfo info, const skep_plugin* descriptor)
+        : path_(std::move(path)),
+          info_(std::move(info)),
+          descriptor_(descriptor) {}
+
+    virtual ~Library() = default;
+    Library(const Library&) = delete;
+    Library& operator=(const Library&) = delete;
+
+    [[nodiscard]] const std::string& path() const {
+        return path_;
+    }  // the user's file, not the copy
+
+    [[nodiscard]] const PluginInfo& info() const { return info_; }
+
+    // Null when there is no such type. Valid as long as this library.
+    [[nodiscard]] const skep_worker_type* find_type(std::string_view name) const;
+
+private:
+    const std::string path_;
+    const PluginInfo info_;
+    const skep_plugin* const descriptor_;
+};
+
+// What became of a library that was closed.
+struct UnloadReport {
+    bool unloaded = false;  // proven: nothing is mapped where it was
+    std::string
+        cause;  // why it is pinned, when it is: "unique symbol 'ns::counter' (STB_GNU_UNIQUE)"
+};
+
+class Loader {
+public:
+    virtual ~Loader() = default;
+
+    // Opens the plugin at `path`, each time as a library of its own. [manager-thread]
+    [[nodiscard]] virtual Result<std::shared_ptr<Library>> open(const std::string& path) = 0;
+
+    // Closes a library that nobody else holds. [manager-thread]
+    virtual UnloadReport close(std::shared_ptr<Library> library) = 0;
+};
+
+}  // namespace skep::host

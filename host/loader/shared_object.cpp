@@ -1,0 +1,114 @@
+#include "host/loader/shared_object.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>  // Boost.DLL 1.74 lacks it
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+
+#define BOOST_DLL_USE_STD_FS
+#include <boost/dll/shared_library.hpp>
+
+namespace skep::host {
+namespace {
+
+std::vector<std::string> mapped_objects() {
+    std::vector<std::string> names;
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* object, std::size_t, void* list) {
+            static_cast<std::vector<std::string>*>(list)->emplace_back(object->dlpi_name);
+            return 0;
+        },
+        &names);
+    return names;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+SharedObject::SharedObject(std::string path,
+                           std::unique_ptr<boost::dll::shared_library> library,
+                           std::vector<std::string> companions)
+    : path_(std::move(path)),
+      library_(std::move(library)),
+      companions_(std::move(companions)) {}
+
+SharedObject::SharedObject(SharedObject&&) noexcept = default;
+
+SharedObject::~SharedObject() {
+    if (library_) {
+        // Its destructor would close, so it goes where nothing is ever destroyed.
+        static auto* const left_open =
+            new std::vector<std::unique_ptr<boost::dll::shared_library>>();
+        left_open->push_back(std::move(library_));
+    }
+}
+
+Result<SharedObject, std::string> SharedObject::open(const std::string& path) {
+    const std::vector<std::string> before = mapped_objects();
+    auto library = std::make_unique<boost::dll::shared_library>();
+    std::error_code error;
+    library->load(path, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    if (error) {
+        const char* words = ::dlerror();
+        return Unexpected<std::string>(words != nullptr ? words : error.message());
+    }
+    std::vector<std::string> companions;
+    for (std::string& name : mapped_objects()) {
+        if (name != path && !contains(before, name)) {
+            companions.push_back(std::move(name));
+        }
+    }
+    return SharedObject(path, std::move(library), std::move(companions));
+}
+
+void* SharedObject::find(const char* symbol) const {
+    return ::dlsym(library_->native(), symbol);
+}
+
+bool SharedObject::close() {
+    SKEP_ASSERT(library_ != nullptr);
+    library_->unload();
+    library_.reset();
+    return !is_mapped(path_);
+}
+
+// The name is the proof and not the address: the next library often lands where the last one was.
+bool SharedObject::is_mapped(const std::string& path) {
+    return contains(mapped_objects(), path);
+}
+
+std::vector<std::string> SharedObject::companions() const {
+    const std::vector<std::string> now = mapped_objects();
+    std::vector<std::string> still;
+    std::copy_if(companions_.begin(),
+                 companions_.end(),
+                 std::back_inserter(still),
+                 [&](const std::string& name) { return contains(now, name); });
+    return still;
+}
+
+bool run_and_join(const std::function<void()>& work) {
+    try {
+        std::thread thread([&work]() noexcept {
+            ::pthread_setname_np(::pthread_self(), loader_thread_name);
+            work();
+            // A joined thread is listed in /proc for a moment yet; it must not pass for one left
+            // behind.
+            ::pthread_setname_np(::pthread_self(), "skep-joined");
+        });
+        thread.join();
+        return true;
+    } catch (const std::system_error&) {
+        return false;
+    }
+}
+
+}  // namespace skep::host

@@ -1,0 +1,63 @@
+// One shared object in this process: dlopen, dlsym, dlclose, and the proof that it has gone.
+//
+// A thin layer over Boost.DLL, which reports neither the loader's words when an open fails nor
+// whether a close unmapped anything. open, and whatever else runs code of the library, belongs on a
+// short-lived thread (run_and_join).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+
+namespace boost::dll {
+class shared_library;
+}
+
+namespace skep::host {
+
+class SharedObject {
+public:
+    // Opens with RTLD_NOW and RTLD_LOCAL. The error is the loader's own sentence. `path` is
+    // absolute and was never opened before in this process; the proof of close() rests on that.
+    // [loader]
+    [[nodiscard]] static Result<SharedObject, std::string> open(const std::string& path);
+
+    // Does not close: what nobody closed may still be running, and stays mapped. [manager-thread]
+    ~SharedObject();
+    SharedObject(SharedObject&&) noexcept;
+    SharedObject& operator=(SharedObject&&) = delete;
+
+    // The address of an exported function, or null. Takes the loader's lock: not for a message
+    // path.
+    [[nodiscard]] void* find(const char* symbol) const;
+
+    // Closes it. True: nothing of it is mapped any more. dlclose's own answer is not asked for,
+    // since it says "done" either way. [loader]
+    bool close();
+
+    // Whether a library that was opened at `path` is mapped still, or again.
+    [[nodiscard]] static bool is_mapped(const std::string& path);
+
+    // Of the libraries that came into the process with this one, those that are mapped now.
+    [[nodiscard]] std::vector<std::string> companions() const;
+
+private:
+    SharedObject(std::string path,
+                 std::unique_ptr<boost::dll::shared_library> library,
+                 std::vector<std::string> companions);
+
+    std::string path_;
+    std::unique_ptr<boost::dll::shared_library> library_;  // null once closed
+    std::vector<std::string> companions_;
+};
+
+// Runs `work` on a thread of its own and waits for its end, so that no thread_local that it touches
+// outlives it. False: no thread could be made, and nothing ran. Threads that `work` leaves behind
+// carry loader_thread_name.
+inline constexpr const char* loader_thread_name = "skep-loader";
+[[nodiscard]] bool run_and_join(const std::function<void()>& work);
+
+}  // namespace skep::host

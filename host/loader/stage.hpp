@@ -1,0 +1,56 @@
+// The stage: a private folder of this process where the files lie that dlopen really opens.
+//
+// dlopen knows a library by name and inode: a file that was replaced would give the old code again,
+// and one overwritten in place would change under the threads that run it. So every load gets a
+// copy of its own, under a name that is never used twice. Copies are real files (a debugger needs
+// them; it cannot read a memfd) and stay until their library is proven unloaded.
+//
+// [manager-thread]
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/result.hpp"
+
+namespace skep::host {
+
+class Stage {
+public:
+    // Where stages are made: $XDG_RUNTIME_DIR, /run, $TMPDIR, /tmp, as far as they are set.
+    [[nodiscard]] static std::vector<std::string> usual_parents();
+
+    // Makes the folder skep-PID.XXXXXX, mode 0700, in the first of `parents` that can be written to
+    // and that code may be run from.
+    [[nodiscard]] static Result<std::unique_ptr<Stage>> create(
+        const std::vector<std::string>& parents = usual_parents());
+
+    // Removes the folder with all that is in it. Code that is still mapped stays mapped.
+    ~Stage();
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+
+    // Writes a copy, mode 0500, and gives its path: FOLDER/<stem>.<counter>.<id>.so
+    [[nodiscard]] Result<std::string> add(std::span<const std::byte> bytes,
+                                          std::string_view stem,
+                                          std::string_view id);
+
+    // Removes a copy that add() made.
+    void remove(const std::string& path);
+
+private:
+    explicit Stage(std::string folder)
+        : folder_(std::move(folder)) {}
+
+    const std::string folder_;
+    std::uint64_t counter_ = 0;
+};
+
+}  // namespace skep::host

@@ -1,0 +1,33 @@
+// skep, from the first line to the last: every line is a step, and says where the step is.
+#include <cstdio>
+
+#include "host/cli/log.hpp"
+#include "host/cli/options.hpp"
+#include "host/cli/signals.hpp"
+#include "host/cli/verbs.hpp"
+
+using namespace skep::host;  // NOLINT(google-build-using-namespace): a program, not a library
+
+int main(int argc, char** argv) {
+    Guard guard;
+    const Result<Options, EarlyExit> options = parse_options(argc, argv);
+    if (!options) {
+        const EarlyExit& early = options.error();
+        std::fputs(early.text.c_str(), early.code == exit_ok ? stdout : stderr);
+        return early.code;
+    }
+    start_log(*options);
+    return guard.watch([&] {
+        switch (options->verb) {
+            case Verb::run:
+                return run(*options, guard);
+            case Verb::check:
+                return check(*options);
+            case Verb::inspect:
+                return inspect(*options);
+            case Verb::graph:
+                return graph(*options);
+        }
+        return static_cast<int>(exit_internal);
+    });
+}

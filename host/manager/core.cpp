@@ -1,0 +1,319 @@
+#include "host/manager/core.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "host/base/assert.hpp"
+#include "host/topology/diff.hpp"
+
+namespace skep::host {
+
+namespace {
+
+// How many workers that are gone are still listed one by one.
+constexpr std::size_t retired_max = 1000;
+
+Refusal unknown(const std::string& worker) {
+    return {Refusal::Code::unknown_worker, "no worker '" + worker + "'"};
+}
+
+}  // namespace
+
+Core::Core(Clock& clock, Loader& loader, Manager::When ends)
+    : clock_(clock),
+      loader_(loader),
+      ends_(ends),
+      parker_(clock.make_parker()),
+      world_{&clock, std::make_shared<Router>(), std::make_shared<NamePool>()},
+      queue_(std::make_shared<EventQueue>(parker_)) {
+    parker_->attach();
+}
+
+void Core::loop() {
+    while (!(is_ending() && slots_.empty())) {
+        const std::uint32_t ticket = parker_->prepare();
+        const std::vector<EventQueue::Action> actions = queue_->take();
+        for (const auto& action : actions) {
+            action();
+        }
+        tick();
+        if (needs_advance_) {
+            advance();
+        } else if (actions.empty()) {
+            parker_->park(ticket, next_deadline());
+        }
+    }
+    for (const auto& action : queue_->close()) {
+        action();  // whoever asked in time is answered
+    }
+    parker_->detach();
+    ended_.set_value(*ending_);
+}
+
+Ending Core::wait() { return ended_future_.get(); }
+
+Nanos Core::next_deadline() const {
+    Nanos next = next_look_.value_or(forever);
+    if (!schedule_.empty()) {
+        next = std::min(next, *schedule_start_ + schedule_.front().at);
+    }
+    for (const auto& [name, slot] : slots_) {
+        next = std::min(next, slot->deadline.value_or(forever));
+    }
+    return next;
+}
+
+void Core::tick() {
+    const Nanos now = clock_.now();
+    std::vector<Slot*> late;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->deadline && *slot->deadline <= now) {
+            late.push_back(slot.get());
+        }
+    }
+    for (Slot* slot : late) {
+        if (slot->state == WorkerState::stopping) {
+            lose(*slot);
+        } else {
+            stop_now(*slot);
+        }
+    }
+    run_schedule();
+    if (next_look_ && *next_look_ <= now) {
+        next_look_.reset();
+        needs_advance_ = true;
+    }
+}
+
+void Core::run_schedule() {
+    while (!is_ending() && !schedule_.empty() &&
+           *schedule_start_ + schedule_.front().at <= clock_.now()) {
+        const SchedulePlan entry = std::move(schedule_.front());
+        schedule_.pop_front();
+        const Reply log_refusal = [](const Answer<Done>& answer) {
+            if (!answer) {
+                spdlog::warn("schedule: {}", answer.error().message);
+            }
+        };
+        switch (entry.action) {
+            case ScheduleAction::pause:
+                pause(entry.worker, false, log_refusal);
+                break;
+            case ScheduleAction::resume:
+                resume(entry.worker, log_refusal);
+                break;
+            case ScheduleAction::send:
+                log_refusal(send(entry.worker, entry.message));
+                break;
+            case ScheduleAction::broadcast:
+                spdlog::info("schedule: {} workers took the broadcast", broadcast(entry.message));
+                break;
+            case ScheduleAction::stop:
+                if (entry.worker.empty()) {
+                    stop_host(plan_.stop_grace, Ending::Cause::stopped, "");
+                } else {
+                    stop(entry.worker, log_refusal);
+                }
+                break;
+        }
+    }
+}
+
+Slot* Core::find(const std::string& worker) {
+    const auto found = slots_.find(worker);
+    return found == slots_.end() ? nullptr : found->second.get();
+}
+
+void Core::create(WorkerPlan worker, const Reply& reply) {
+    if (find(worker.name) != nullptr) {
+        reply(Unexpected<Refusal>({Refusal::Code::duplicate_worker,
+                                   "worker '" + worker.name + "' exists already"}));
+        return;
+    }
+    Plan next = plan_;
+    next.workers.push_back(std::move(worker));
+    apply(std::move(next), false, reply);
+}
+
+void Core::start(const std::string& worker, const Reply& reply) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr) {
+        reply(Unexpected<Refusal>(unknown(worker)));
+    } else if (is_ending()) {
+        reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+    } else if (!can(*slot, WorkerEvent::start)) {
+        reply(Unexpected<Refusal>(cannot("start", *slot)));
+    } else if (const Answer<Done> opened = open_library(*slot); !opened) {
+        reply(opened);
+    } else {
+        slot->waiting_for_run.push_back(reply);
+        rewire();
+        launch(*slot);
+    }
+}
+
+void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr) {
+        reply(Unexpected<Refusal>(unknown(worker)));
+        return;
+    }
+    switch (slot->state) {
+        case WorkerState::running:
+            set_state(*slot, WorkerEvent::pause);
+            slot->pause_epoch = slot->worker->request(Wanted::hold);
+            break;
+        case WorkerState::loading:
+        case WorkerState::starting:
+        case WorkerState::pausing:
+        case WorkerState::paused:
+            break;  // it is on its way, or there
+        default:
+            reply(Unexpected<Refusal>(cannot("pause", *slot)));
+            return;
+    }
+    slot->wants_pause = true;
+    if (waits && slot->state != WorkerState::paused) {
+        slot->waiting_for_pause.push_back(reply);
+    } else {
+        reply(Done{});
+    }
+}
+
+void Core::resume(const std::string& worker, const Reply& reply) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr) {
+        reply(Unexpected<Refusal>(unknown(worker)));
+        return;
+    }
+    switch (slot->state) {
+        case WorkerState::pausing:
+        case WorkerState::paused:
+            set_state(*slot, WorkerEvent::resume);
+            slot->worker->request(Wanted::run);
+            break;
+        case WorkerState::loading:
+        case WorkerState::starting:
+        case WorkerState::running:
+            break;
+        default:
+            reply(Unexpected<Refusal>(cannot("resume", *slot)));
+            return;
+    }
+    slot->wants_pause = false;
+    answer_all(slot->waiting_for_pause,
+               Unexpected<Refusal>({Refusal::Code::illegal_state,
+                                    "worker '" + worker + "' was resumed before it stood still"}));
+    needs_advance_ = true;
+    reply(Done{});
+}
+
+void Core::stop(const std::string& worker, const Reply& reply) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr) {
+        reply(Unexpected<Refusal>(unknown(worker)));
+        return;
+    }
+    if (!can(*slot, WorkerEvent::drain) && slot->state != WorkerState::draining &&
+        slot->state != WorkerState::stopping) {
+        reply(Unexpected<Refusal>(cannot("stop", *slot)));
+        return;
+    }
+    slot->is_stopped_by_operator = true;
+    slot->waiting_for_end.push_back(reply);
+    slot->deadline = std::min(slot->deadline.value_or(forever), clock_.now() + plan_.stop_grace);
+    drain(*slot);
+}
+
+Envelope Core::host_envelope(const std::string& payload) {
+    Envelope made;
+    made.payload = PayloadRef::allocate(payload.size());
+    if (!payload.empty()) {
+        std::memcpy(made.payload.data(), payload.data(), payload.size());
+    }
+    made.sender = world_.names->intern("");
+    made.content_type = world_.names->intern("text/plain");
+    made.sequence = ++host_sequence_;
+    made.time = clock_.now();
+    made.port = SKEP_PORT_DIRECT;
+    return made;
+}
+
+Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr) {
+        return Unexpected<Refusal>(unknown(worker));
+    }
+    Envelope envelope = host_envelope(payload);
+    switch (slot->home.mailbox->push(envelope, direct_lane, nullptr)) {
+        case PushResult::accepted:
+            return Done{};
+        case PushResult::full:
+            return Unexpected<Refusal>(
+                {Refusal::Code::mailbox_full, "the mailbox of worker '" + worker + "' is full"});
+        default: {
+            Refusal refusal = cannot("send to", *slot);
+            refusal.code = Refusal::Code::mailbox_closed;
+            return Unexpected<Refusal>(refusal);
+        }
+    }
+}
+
+std::size_t Core::broadcast(const std::string& payload) {
+    const Envelope envelope = host_envelope(payload);
+    std::size_t taken = 0;
+    for (const auto& [name, slot] : slots_) {
+        Envelope copy = envelope;
+        taken += slot->home.mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
+    }
+    return taken;
+}
+
+Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
+    if (const Slot* const slot = find(worker)) {
+        return slot->metrics(clock_.now());
+    }
+    return Unexpected<Refusal>(unknown(worker));
+}
+
+HostMetrics Core::metrics() { return collect(); }
+
+HostMetrics Core::collect() const {
+    auto ordered = retired_;
+    for (const auto& [name, slot] : slots_) {
+        ordered.emplace_back(slot->order, slot->metrics(clock_.now()));
+    }
+    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+        return a.first < b.first;
+    });
+    HostMetrics all;
+    all.law = retired_law_;
+    for (auto& [order, metrics] : ordered) {
+        all.law += metrics.in;
+        all.workers.push_back(std::move(metrics));
+    }
+    return all;
+}
+
+void Core::retire(Slot& slot) {
+    retired_.emplace_back(slot.order, slot.metrics(clock_.now()));
+    if (retired_.size() > retired_max) {
+        retired_law_ += retired_.front().second.in;
+        retired_.erase(retired_.begin());
+    }
+    const std::string path = slot.plan.plugin_path;
+    slots_.erase(slot.home.name);  // and with it `slot`
+    const auto library = libraries_.find(path);
+    if (library != libraries_.end() && library->second.use_count() == 1) {
+        const std::string id = library->second->info().id;
+        const UnloadReport report = loader_.close(std::move(library->second));
+        libraries_.erase(library);
+        if (!report.unloaded) {
+            spdlog::info("plugin {} stays mapped: {}", id, report.cause);
+        }
+    }
+}
+
+}  // namespace skep::host

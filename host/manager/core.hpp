@@ -1,0 +1,132 @@
+// The manager's inside: its queue, its thread, its slots. See manager.hpp for what it promises.
+//
+// The queue is the only thing here that other threads touch. Everything else belongs to the manager's
+// thread: a request is a closure that runs there, a fact from a worker is another.
+//
+//   core.cpp        the queue, the loop, requests, time
+//   lifecycle.cpp   what happens to one worker: launch, facts, ends
+//   ending.cpp      the order in which workers drain, and the end of the host
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/manager/event_queue.hpp"
+#include "host/manager/flow.hpp"
+#include "host/manager/manager.hpp"
+#include "host/manager/slot.hpp"
+
+namespace skep::host {
+
+class Core {
+public:
+    Core(Clock& clock, Loader& loader, Manager::When ends);
+
+    // [any-thread] Runs `action` on the manager's thread. False when that has ended.
+    bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
+    // [manager-thread] Until the host has ended.
+    void loop();
+    // [any-thread]
+    Ending wait();
+
+    // [manager-thread], all of them.
+    void apply(Plan next, bool starts, const Reply& reply);
+    void create(WorkerPlan worker, const Reply& reply);
+    void start(const std::string& worker, const Reply& reply);
+    void pause(const std::string& worker, bool waits, const Reply& reply);
+    void resume(const std::string& worker, const Reply& reply);
+    void stop(const std::string& worker, const Reply& reply);
+    Answer<Done> send(const std::string& worker, const std::string& payload);
+    std::size_t broadcast(const std::string& payload);
+    Answer<WorkerMetrics> metrics_of(const std::string& worker);
+    HostMetrics metrics();
+    void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
+
+    // [any-thread] After the loop has ended.
+    HostMetrics last_metrics() const { return collect(); }
+
+private:
+    // A plan being applied: answered when all that it starts runs. The first failure undoes it.
+    struct Launch {
+        std::set<std::string> waiting;  // for their instance
+        std::set<std::string> ready;
+        Plan before;
+        Reply reply;
+    };
+
+    // core.cpp
+    void tick();
+    [[nodiscard]] Nanos next_deadline() const;
+    void run_schedule();
+    Slot* find(const std::string& worker);
+    [[nodiscard]] HostMetrics collect() const;
+    Envelope host_envelope(const std::string& payload);
+    [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
+
+    // lifecycle.cpp
+    void set_state(Slot& slot, WorkerEvent event);
+    [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
+    Answer<Done> open_library(Slot& slot);
+    Slot& add_slot(const WorkerPlan& plan);
+    void rewire();
+    void launch(Slot& slot);
+    void on_fact(const Fact& fact);
+    void on_ready(Slot& slot);
+    void release(Slot& slot);
+    void finish_launch();
+    void undo_launch(const Refusal& why);
+    void on_ended(Slot& slot, bool has_failed, const std::string& error);
+    void drain(Slot& slot);
+    void stop_now(Slot& slot);
+    void lose(Slot& slot);
+    void retire(Slot& slot);
+
+    // ending.cpp
+    void advance();
+    void drain_what_may();
+    void retire_what_is_gone();
+    [[nodiscard]] std::vector<bool> groups_to_drain() const;
+    [[nodiscard]] bool is_passive(const FlowGroup& group) const;
+    [[nodiscard]] bool has_ended(const std::string& worker) const;
+    [[nodiscard]] bool is_quiet(const FlowGroup& group);
+    [[nodiscard]] bool is_all_at_rest() const;
+
+    // Constant after construction.
+    Clock& clock_;
+    Loader& loader_;
+    const Manager::When ends_;
+    const std::shared_ptr<Parker> parker_;
+    const WorkerWorld world_;
+
+    const std::shared_ptr<EventQueue> queue_;
+
+    // The manager's thread alone.
+    Plan plan_;
+    std::vector<FlowGroup> flow_;
+    std::map<std::string, std::unique_ptr<Slot>> slots_;
+    std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
+    std::vector<std::pair<std::size_t, WorkerMetrics>> retired_;  // with the slot's order
+    FlowCounts retired_law_;  // of those that no longer fit into retired_
+    std::size_t slots_made_ = 0;
+    std::optional<Launch> launch_;
+    std::deque<SchedulePlan> schedule_;  // what is still to come
+    std::optional<Nanos> schedule_start_;  // when the first plan ran
+    std::uint64_t host_sequence_ = 0;
+    std::optional<Ending> ending_;  // set when the end has begun
+    Nanos stop_deadline_ = forever;
+    std::optional<Nanos> next_look_;  // at a cycle that shall end when it is quiet
+    bool has_anything_ended_ = false;
+    bool needs_advance_ = false;  // something has changed since the last advance()
+
+    std::promise<Ending> ended_;
+    const std::shared_future<Ending> ended_future_{ended_.get_future()};
+};
+
+}  // namespace skep::host

@@ -1,0 +1,192 @@
+// The end: which worker may drain when, and when the host is done. Called again after every change; it
+// decides from what is, not from what happened, so no order of events can make it forget a worker.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "host/manager/core.hpp"
+
+namespace skep::host {
+
+namespace {
+
+// How often a cycle that shall end is asked whether it is quiet.
+constexpr Nanos look_again = std::chrono::milliseconds(10);
+
+}  // namespace
+
+// The diff to the empty plan, with one deadline for all.
+void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
+    stop_deadline_ = std::min(stop_deadline_, clock_.now() + grace);
+    if (!is_ending()) {
+        ending_ = Ending{cause, std::move(reason), {}};
+        schedule_.clear();
+        if (launch_) {
+            const Launch cut = *std::exchange(launch_, std::nullopt);
+            cut.reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+        }
+    }
+    for (const auto& [name, slot] : slots_) {
+        slot->is_removed = true;
+        if (slot->state == WorkerState::pausing || slot->state == WorkerState::paused) {
+            set_state(*slot, WorkerEvent::resume);
+            slot->worker->request(Wanted::run);
+        }
+        if (slot->state != WorkerState::stopping && !is_at_rest(slot->state)) {
+            slot->deadline = std::min(slot->deadline.value_or(forever), stop_deadline_);
+        }
+    }
+    needs_advance_ = true;
+}
+
+// Ended for good, as far as those are concerned whom it feeds.
+bool Core::has_ended(const std::string& worker) const {
+    const auto found = slots_.find(worker);
+    if (found == slots_.end()) {
+        return true;
+    }
+    const Slot& slot = *found->second;
+    switch (slot.state) {
+        case WorkerState::stopped:
+        case WorkerState::failed:
+            return !slot.is_stopped_by_operator || slot.is_removed;
+        case WorkerState::lost:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Handlers that nobody feeds by a route, and that have no timer, work only when others send to them.
+bool Core::is_passive(const FlowGroup& group) const {
+    return group.upstream.empty() &&
+           std::all_of(group.workers.begin(), group.workers.end(), [this](const std::string& name) {
+               const auto found = slots_.find(name);
+               if (found == slots_.end() || found->second->worker == nullptr) {
+                   return true;
+               }
+               const Slot& slot = *found->second;
+               return slot.library->find_type(slot.plan.type)->run == nullptr &&
+                      !slot.worker->has_timer();
+           });
+}
+
+// No message is in a group that feeds itself, and none was between the two looks: a message that moves
+// from one mailbox to another in between shows in what they have accepted.
+bool Core::is_quiet(const FlowGroup& group) {
+    std::uint64_t accepted_before = 0;
+    std::uint64_t accepted_after = 0;
+    bool is_empty = true;
+    for (const std::string& name : group.workers) {
+        if (const Slot* const slot = find(name)) {
+            accepted_before += slot->home.mailbox->counts().accepted;
+        }
+    }
+    for (const std::string& name : group.workers) {
+        if (const Slot* const slot = find(name)) {
+            const FlowCounts counts = slot->home.mailbox->counts();
+            is_empty = is_empty && counts.queued == 0 && counts.in_flight == 0;
+        }
+    }
+    for (const std::string& name : group.workers) {
+        if (const Slot* const slot = find(name)) {
+            accepted_after += slot->home.mailbox->counts().accepted;
+        }
+    }
+    return is_empty && accepted_before == accepted_after;
+}
+
+std::vector<bool> Core::groups_to_drain() const {
+    const std::size_t count = flow_.size();
+    std::vector<bool> ended(count);
+    std::vector<bool> passive(count);
+    // Passive, or fed by such: a passive worker may still be sent to by all who do not wait for one.
+    std::vector<bool> waits(count);
+    bool have_others_ended = true;
+    for (std::size_t i = count; i-- > 0;) {  // senders stand behind their receivers
+        const FlowGroup& group = flow_[i];
+        ended[i] = std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
+            return has_ended(name);
+        });
+        passive[i] = is_passive(group);
+        waits[i] = passive[i] || std::any_of(group.upstream.begin(),
+                                             group.upstream.end(),
+                                             [&](std::size_t up) { return waits[up]; });
+        have_others_ended = have_others_ended && (waits[i] || ended[i]);
+    }
+    const bool may_end = is_ending() || (has_anything_ended_ && schedule_.empty());
+    std::vector<bool> drains(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const FlowGroup& group = flow_[i];
+        if (passive[i]) {
+            drains[i] = may_end && have_others_ended;
+        } else if (group.upstream.empty()) {
+            drains[i] = is_ending();
+        } else {
+            drains[i] = std::all_of(group.upstream.begin(), group.upstream.end(), [&](std::size_t up) {
+                return ended[up];
+            });
+        }
+    }
+    return drains;
+}
+
+bool Core::is_all_at_rest() const {
+    return std::all_of(slots_.begin(), slots_.end(), [](const auto& it) {
+        return it.second->state == WorkerState::stopped || it.second->state == WorkerState::failed;
+    });
+}
+
+void Core::advance() {
+    needs_advance_ = false;
+    if (launch_) {
+        return;  // nothing ends before everything has begun
+    }
+    drain_what_may();
+    if (!is_ending() && ends_ == Manager::When::all_done && has_anything_ended_ &&
+        is_all_at_rest()) {
+        stop_host(Nanos(0), Ending::Cause::finished, "");
+    }
+    retire_what_is_gone();
+}
+
+void Core::drain_what_may() {
+    const std::vector<bool> drains = groups_to_drain();
+    for (std::size_t i = 0; i < flow_.size(); ++i) {
+        if (!drains[i]) {
+            continue;
+        }
+        if (flow_[i].is_cycle && !is_ending() && !is_quiet(flow_[i])) {
+            next_look_ = clock_.now() + look_again;
+            continue;
+        }
+        for (const std::string& name : flow_[i].workers) {
+            Slot* const slot = find(name);
+            // A pause holds until the host ends: what is queued waits with it.
+            if (slot != nullptr && (slot->state == WorkerState::running ||
+                                    (is_ending() && can(*slot, WorkerEvent::drain)))) {
+                drain(*slot);
+            }
+        }
+    }
+    // Workers that a plan no longer has: their routes are gone already.
+    for (const auto& [name, slot] : slots_) {
+        if (slot->is_removed && !is_ending() && can(*slot, WorkerEvent::drain)) {
+            drain(*slot);
+        }
+    }
+}
+
+void Core::retire_what_is_gone() {
+    std::vector<Slot*> gone;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->is_removed && (is_at_rest(slot->state) || slot->state == WorkerState::lost)) {
+            gone.push_back(slot.get());
+        }
+    }
+    for (Slot* const slot : gone) {
+        retire(*slot);
+    }
+}
+
+}  // namespace skep::host

@@ -1,0 +1,108 @@
+#include "host/manager/manager.hpp"
+
+#include <pthread.h>
+
+#include "host/manager/core.hpp"
+
+namespace skep::host {
+
+namespace {
+
+Refusal host_has_ended() { return {Refusal::Code::host_ended, "the host has ended"}; }
+
+// Runs `request(reply)` on the manager's thread and waits for the reply.
+template <typename T, typename Request>
+Answer<T> ask(Core& core, Request request) {
+    auto promise = std::make_shared<std::promise<Answer<T>>>();
+    std::future<Answer<T>> answer = promise->get_future();
+    const bool is_posted = core.post([promise, request = std::move(request)] {
+        request([promise](Answer<T> value) { promise->set_value(std::move(value)); });
+    });
+    return is_posted ? answer.get() : Answer<T>(Unexpected<Refusal>(host_has_ended()));
+}
+
+}  // namespace
+
+Manager::Manager(Clock& clock, Loader& loader, When ends)
+    : core_(std::make_unique<Core>(clock, loader, ends)), thread_([this] {
+          pthread_setname_np(pthread_self(), "manager");
+          core_->loop();
+      }) {}
+
+Manager::~Manager() {
+    request_stop(Nanos(0));
+    thread_.join();
+}
+
+Answer<Done> Manager::apply(Plan next) {
+    return ask<Done>(*core_, [this, next = std::move(next)](const Reply& reply) {
+        core_->apply(next, true, reply);
+    });
+}
+
+Answer<Done> Manager::create(WorkerPlan worker) {
+    return ask<Done>(*core_, [this, worker = std::move(worker)](const Reply& reply) {
+        core_->create(worker, reply);
+    });
+}
+
+Answer<Done> Manager::start(const std::string& worker) {
+    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->start(worker, reply); });
+}
+
+Answer<Done> Manager::pause(const std::string& worker, bool wait) {
+    return ask<Done>(*core_, [this, worker, wait](const Reply& reply) {
+        core_->pause(worker, wait, reply);
+    });
+}
+
+Answer<Done> Manager::resume(const std::string& worker) {
+    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->resume(worker, reply); });
+}
+
+Answer<Done> Manager::stop(const std::string& worker) {
+    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->stop(worker, reply); });
+}
+
+Answer<Done> Manager::send(const std::string& worker, std::string payload) {
+    return ask<Done>(*core_, [this, worker, payload = std::move(payload)](const Reply& reply) {
+        reply(core_->send(worker, payload));
+    });
+}
+
+Answer<std::size_t> Manager::broadcast(std::string payload) {
+    return ask<std::size_t>(*core_, [this, payload = std::move(payload)](const auto& reply) {
+        reply(core_->broadcast(payload));
+    });
+}
+
+Answer<WorkerMetrics> Manager::metrics(const std::string& worker) {
+    Answer<WorkerMetrics> answer = ask<WorkerMetrics>(
+        *core_, [this, worker](const auto& reply) { reply(core_->metrics_of(worker)); });
+    if (!answer && answer.error().code == Refusal::Code::host_ended) {
+        for (WorkerMetrics& it : metrics().workers) {
+            if (it.name == worker) {
+                return std::move(it);
+            }
+        }
+    }
+    return answer;
+}
+
+HostMetrics Manager::metrics() {
+    Answer<HostMetrics> answer =
+        ask<HostMetrics>(*core_, [this](const auto& reply) { reply(core_->metrics()); });
+    if (answer) {
+        return std::move(*answer);
+    }
+    (void)core_->wait();  // the queue closes just before the last slot's numbers are final
+    return core_->last_metrics();
+}
+
+void Manager::request_stop(Nanos grace) {
+    (void)core_->post([this, grace] { core_->stop_host(grace, Ending::Cause::stopped, ""); });
+}
+
+Ending Manager::wait() { return core_->wait(); }
+
+}  // namespace skep::host

@@ -1,0 +1,49 @@
+#include "host/manager/slot.hpp"
+
+#include <utility>
+
+namespace skep::host {
+
+WorkerMetrics Slot::metrics(Nanos now) const {
+    WorkerMetrics it;
+    it.name = home.name;
+    it.plugin = library == nullptr ? "" : library->info().id + " " + library->info().version;
+    it.type = plan.type;
+    it.generation = generation;
+    it.state = state;
+    it.error = error;
+    it.started = started;
+    it.ended = ended;
+    it.started_wall = started_wall;
+    it.ended_wall = ended_wall;
+    it.cpu = worker == nullptr ? cpu : worker->cpu();
+    const WorkerCounters& counters = *home.counters;
+    it.items = counters.items.load(std::memory_order_relaxed);
+    it.errors = counters.errors.load(std::memory_order_relaxed);
+    it.out = counters.out.load(std::memory_order_relaxed);
+    it.in = home.mailbox->counts();
+    it.queue_high = home.mailbox->queue_high();
+    const std::uint64_t no_route = counters.no_route.load(std::memory_order_relaxed);
+    const std::uint64_t too_big = counters.too_big.load(std::memory_order_relaxed);
+    it.in.offered += no_route + too_big;
+    it.in.rejected.no_route += no_route;
+    it.in.rejected.too_big += too_big;
+    if (worker != nullptr) {
+        it.checkpoint_age = now - worker->last_checkpoint();
+    }
+    return it;
+}
+
+void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {
+    for (const Reply& reply : std::exchange(waiting, {})) {
+        reply(answer);
+    }
+}
+
+Refusal cannot(std::string_view verb, const Slot& slot) {
+    return {Refusal::Code::illegal_state,
+            "cannot " + std::string(verb) + " worker '" + slot.home.name + "': it is " +
+                std::string(name_of(slot.state))};
+}
+
+}  // namespace skep::host

@@ -1,0 +1,58 @@
+// A slot: all that the manager knows of one worker name. The manager's thread alone touches it.
+//
+// What is wanted (wants_pause, is_removed, is_stopped_by_operator), what is (state), and how the last
+// generation ended (error) are separate fields, so that none can overwrite another.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/manager/manager.hpp"
+#include "host/worker/worker.hpp"
+
+namespace skep::host {
+
+// How a request is answered, once: at once, or when a later fact decides it.
+using Reply = std::function<void(Answer<Done>)>;
+
+struct Slot {
+    WorkerPlan plan;
+    WorkerHome home;
+    std::size_t order = 0;  // among all that this manager ever made; the order of listings
+
+    std::shared_ptr<Library> library;  // from the first start to the removal
+    std::shared_ptr<Worker> worker;    // while there is a thread
+    std::uint64_t generation = 0;
+
+    WorkerState state = WorkerState::created;
+    std::string error;
+
+    bool wants_pause = false;
+    bool is_removed = false;              // by the plan: it goes when it is at rest
+    bool is_stopped_by_operator = false;  // it may be started again: those it feeds wait for it
+    std::uint64_t pause_epoch = 0;        // of the command that state pausing waits for
+    // When the time for the present way of ending is over: draining is stopped, stopping is lost.
+    std::optional<Nanos> deadline;
+
+    std::optional<Nanos> started, ended;
+    std::optional<std::chrono::system_clock::time_point> started_wall, ended_wall;
+    Nanos cpu{0};  // of a generation that has ended
+
+    std::vector<Reply> waiting_for_run;
+    std::vector<Reply> waiting_for_pause;
+    std::vector<Reply> waiting_for_end;
+
+    [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
+};
+
+// Answers everyone in `waiting`, and forgets them.
+void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer);
+
+// "cannot pause worker 'a': it is stopped"
+[[nodiscard]] Refusal cannot(std::string_view verb, const Slot& slot);
+
+}  // namespace skep::host

@@ -1,0 +1,76 @@
+// The law, as numbers.
+//
+//   offered  = accepted + rejected(reason)
+//   accepted = delivered + in flight + queued + dropped(policy) + dead-lettered(reason)
+//
+// One emission to n receivers is n offers. At quiescence (nobody is between two steps) both lines hold
+// exactly, across pause, crash, restart and stop: every test and every summary uses them as its oracle.
+#pragma once
+
+#include <cstdint>
+
+namespace skep::host {
+
+struct FlowCounts {
+    std::uint64_t offered = 0;
+    std::uint64_t accepted = 0;
+
+    struct Rejected {
+        std::uint64_t full = 0;      // a direct send that does not wait
+        std::uint64_t closed = 0;    // the receiver takes no more
+        std::uint64_t no_route = 0;  // nothing is joined to the port
+        std::uint64_t too_big = 0;
+        std::uint64_t stopping = 0;  // the sender was told to stop while it waited for room
+
+        [[nodiscard]] std::uint64_t total() const {
+            return full + closed + no_route + too_big + stopping;
+        }
+        bool operator==(const Rejected&) const = default;
+    } rejected;
+
+    std::uint64_t delivered = 0;
+    std::uint64_t in_flight = 0;  // with the worker, not finished
+    std::uint64_t queued = 0;
+
+    struct Dropped {
+        std::uint64_t newest = 0;
+        std::uint64_t oldest = 0;
+
+        [[nodiscard]] std::uint64_t total() const { return newest + oldest; }
+        bool operator==(const Dropped&) const = default;
+    } dropped;
+
+    struct DeadLettered {
+        std::uint64_t crash = 0;  // the worker failed on this message
+        std::uint64_t stop = 0;   // still queued when its worker stopped
+
+        [[nodiscard]] std::uint64_t total() const { return crash + stop; }
+        bool operator==(const DeadLettered&) const = default;
+    } dead_lettered;
+
+    [[nodiscard]] bool holds() const {
+        return offered == accepted + rejected.total() &&
+               accepted == delivered + in_flight + queued + dropped.total() + dead_lettered.total();
+    }
+
+    FlowCounts& operator+=(const FlowCounts& other) {
+        offered += other.offered;
+        accepted += other.accepted;
+        rejected.full += other.rejected.full;
+        rejected.closed += other.rejected.closed;
+        rejected.no_route += other.rejected.no_route;
+        rejected.too_big += other.rejected.too_big;
+        rejected.stopping += other.rejected.stopping;
+        delivered += other.delivered;
+        in_flight += other.in_flight;
+        queued += other.queued;
+        dropped.newest += other.dropped.newest;
+        dropped.oldest += other.dropped.oldest;
+        dead_lettered.crash += other.dead_lettered.crash;
+        dead_lettered.stop += other.dead_lettered.stop;
+        return *this;
+    }
+    bool operator==(const FlowCounts&) const = default;
+};
+
+}  // namespace skep::host

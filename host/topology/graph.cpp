@@ -1,0 +1,75 @@
+#include "host/topology/graph.hpp"
+
+#include <map>
+
+namespace skep::host {
+namespace {
+
+const char* word_for(WhenFull when_full) {
+    switch (when_full) {
+        case WhenFull::block:
+            return "block";
+        case WhenFull::drop_newest:
+            return "drop_newest";
+        case WhenFull::drop_oldest:
+            return "drop_oldest";
+    }
+    return "";
+}
+
+std::string label_of(const RoutePlan& route) {
+    return route.output_name + ", " + word_for(route.when_full);
+}
+
+std::string quoted_for_dot(const std::string& text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            quoted += '\\';
+        quoted += c == '\n' ? ' ' : c;
+    }
+    return quoted + "\"";
+}
+
+// Mermaid takes characters by number: #35; is '#', #34; is '"'.
+std::string quoted_for_mermaid(const std::string& text) {
+    constexpr std::string_view special = "\"#<>&;\\`\n";
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (special.find(c) == std::string_view::npos)
+            quoted += c;
+        else
+            quoted += "#" + std::to_string(static_cast<int>(c)) + ";";
+    }
+    return quoted + "\"";
+}
+
+}  // namespace
+
+std::string graph_dot(const Plan& plan) {
+    std::string text =
+        "digraph " + quoted_for_dot(plan.name) + " {\n    rankdir=LR;\n    node [shape=box];\n";
+    for (const WorkerPlan& worker : plan.workers)
+        text += "    " + quoted_for_dot(worker.name) + ";\n";
+    for (const RoutePlan& route : plan.routes)
+        text += "    " + quoted_for_dot(route.from) + " -> " + quoted_for_dot(route.to) +
+                " [label=" + quoted_for_dot(label_of(route)) + "];\n";
+    return text + "}\n";
+}
+
+std::string graph_mermaid(const Plan& plan) {
+    // Names may be words of Mermaid such as "end", so nodes go by number.
+    std::map<std::string, std::string> ids;
+    std::string text = "flowchart LR\n";
+    for (const WorkerPlan& worker : plan.workers) {
+        const std::string id = "w" + std::to_string(ids.size());
+        ids.emplace(worker.name, id);
+        text += "    " + id + "[" + quoted_for_mermaid(worker.name) + "]\n";
+    }
+    for (const RoutePlan& route : plan.routes)
+        text += "    " + ids[route.from] + " -- " + quoted_for_mermaid(label_of(route)) + " --> " +
+                ids[route.to] + "\n";
+    return text;
+}
+
+}  // namespace skep::host

@@ -1,0 +1,17 @@
+// A plan as a picture, in the languages of Graphviz and Mermaid. The same plan always gives the
+// same text.
+//
+// Nodes are workers. Edges are routes, with the output port and what happens when the queue is
+// full. Parameters are left out: they may be secret.
+#pragma once
+
+#include <string>
+
+#include "host/topology/plan.hpp"
+
+namespace skep::host {
+
+[[nodiscard]] std::string graph_dot(const Plan& plan);
+[[nodiscard]] std::string graph_mermaid(const Plan& plan);
+
+}  // namespace skep::host

@@ -1,0 +1,256 @@
+// The schema of the topology file: which tables and keys there are, and what each may be.
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <system_error>
+
+#include "host/topology/document.hpp"
+#include "host/topology/problems.hpp"
+#include "host/topology/table_reader.hpp"
+#include "host/topology/topology.hpp"
+
+namespace skep::host {
+namespace {
+
+constexpr std::int64_t most_replicas = 10'000;
+constexpr std::int64_t most_messages = 1'048'576;
+constexpr std::size_t longest_name = 63;
+
+bool is_worker_name(std::string_view name) {
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
+    constexpr std::string_view all = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    return !name.empty() && name.size() <= longest_name &&
+           letters.find(name.front()) != std::string_view::npos &&
+           name.find_first_not_of(all) == std::string_view::npos;
+}
+
+class TopologyParser {
+public:
+    TopologyParser(Topology& topology, const Environment& environment, Problems& problems)
+        : topology_(topology),
+          environment_(environment),
+          problems_(problems) {}
+
+    void parse(const TomlTable& root);
+
+private:
+    void parse_version(TableReader& root);
+    void parse_host(const TomlTable& table);
+    void parse_defaults(const TomlTable& table);
+    void parse_worker(const TomlMember& member);
+    void parse_config(const TomlTable& table, TopologyWorker& worker);
+    void parse_route(const TomlTable& table, const SourceSpan& span);
+    void parse_schedule(const TomlTable& table, const SourceSpan& span);
+
+    [[nodiscard]] TableReader reader(const TomlTable& table,
+                                     const SourceSpan& span,
+                                     std::string where) {
+        return TableReader(table, span, std::move(where), environment_, problems_);
+    }
+
+    Topology& topology_;
+    const Environment& environment_;
+    Problems& problems_;
+};
+
+void TopologyParser::parse(const TomlTable& root) {
+    TableReader table = reader(root, {}, "the file");
+    parse_version(table);
+    if (auto name = table.word("name"))
+        topology_.name = std::move(name->value);
+    if (const TomlTable* const host = table.table("host"))
+        parse_host(*host);
+    if (const TomlTable* const defaults = table.table("defaults"))
+        parse_defaults(*defaults);
+    if (const TomlMember* const workers = table.find("worker")) {
+        if (const auto* named = std::get_if<TomlTable>(&workers->node.value)) {
+            for (const TomlMember& member : named->members)
+                parse_worker(member);
+        } else {
+            table.expected("worker",
+                           workers->node,
+                           "a table for each worker",
+                           "write [worker.NAME] above each of them");
+        }
+    }
+    table.each_table("route", [this](const TomlTable& route, const SourceSpan& span) {
+        parse_route(route, span);
+    });
+    table.each_table("schedule", [this](const TomlTable& schedule, const SourceSpan& span) {
+        parse_schedule(schedule, span);
+    });
+    table.finish();
+}
+
+void TopologyParser::parse_version(TableReader& root) {
+    if (root.require("version", "version = 1 at the top") == nullptr)
+        return;
+    constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
+    const auto version = root.integer("version", -any, any);
+    if (version && version->value != 1)
+        problems_.error(
+            version->span,
+            "version " + std::to_string(version->value) + " of the file format is not known",
+            "this skep reads version 1");
+}
+
+void TopologyParser::parse_host(const TomlTable& table) {
+    TableReader host = reader(table, {}, "[host]");
+    if (const TomlMember* const path = host.find("plugin_path")) {
+        if (std::holds_alternative<TomlArray>(path->node.value)) {
+            for (Located<std::string>& folder : host.words("plugin_path"))
+                topology_.plugin_path.push_back(std::move(folder.value));
+        } else {
+            host.expected(
+                "plugin_path", path->node, "an array of strings", "write [\"./plugins\"]");
+        }
+    }
+    if (const auto grace = host.duration("stop_grace")) {
+        if (grace->value.count() == 0)
+            problems_.error(grace->span, "'stop_grace' must be longer than zero");
+        topology_.stop_grace = grace->value;
+    }
+    host.finish();
+}
+
+void TopologyParser::parse_defaults(const TomlTable& table) {
+    TableReader defaults = reader(table, {}, "[defaults]");
+    topology_.default_mailbox = defaults.integer("mailbox", 1, most_messages);
+    topology_.default_queue = defaults.integer("queue", 1, most_messages);
+    topology_.default_when_full = defaults.word("when_full");
+    topology_.default_on_failure = defaults.word("on_failure");
+    defaults.finish();
+}
+
+void TopologyParser::parse_worker(const TomlMember& member) {
+    if (!is_worker_name(member.key))
+        problems_.error(member.key_span,
+                        "'" + member.key + "' cannot be the name of a worker",
+                        "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
+    const auto* const table = std::get_if<TomlTable>(&member.node.value);
+    if (table == nullptr) {
+        problems_.error(
+            member.node.span,
+            "worker '" + member.key + "' expects a table, found " + describe(member.node),
+            "every worker has a name and a table of its own: [worker.NAME]");
+        return;
+    }
+    TableReader keys = reader(*table, member.node.span, "[worker." + member.key + "]");
+    TopologyWorker worker;
+    worker.name = {member.key, member.key_span};
+    worker.span = member.node.span;
+    if (keys.require("plugin",
+                     "plugin = \"...\", the name of the plugin or the path of its file") !=
+        nullptr) {
+        if (auto plugin = keys.word("plugin"))
+            worker.plugin = std::move(*plugin);
+    }
+    worker.type = keys.word("type");
+    worker.replicas = keys.integer("replicas", 1, most_replicas);
+    worker.mailbox = keys.integer("mailbox", 1, most_messages);
+    worker.on_failure = keys.word("on_failure");
+    if (const TomlTable* const config = keys.table("config"))
+        parse_config(*config, worker);
+    keys.finish();
+    topology_.workers.push_back(std::move(worker));
+}
+
+void TopologyParser::parse_config(const TomlTable& table, TopologyWorker& worker) {
+    for (const TomlMember& member : table.members) {
+        ConfigEntry entry;
+        entry.key_span = member.key_span;
+        entry.value_span = member.node.span;
+        if (const auto* string = std::get_if<TomlString>(&member.node.value)) {
+            auto read = read_string(*string, member.node.span, environment_, problems_);
+            if (!read)
+                continue;
+            entry.value = std::move(read->text);
+            entry.interpolated = read->interpolated;
+        } else if (const auto* integer = std::get_if<std::int64_t>(&member.node.value)) {
+            entry.value = *integer;
+        } else if (const auto* number = std::get_if<double>(&member.node.value)) {
+            entry.value = *number;
+        } else if (const auto* boolean = std::get_if<bool>(&member.node.value)) {
+            entry.value = *boolean;
+        } else {
+            problems_.error(member.node.span,
+                            "parameter '" + member.key + "' of worker '" + worker.name.value +
+                                "' is " + describe(member.node),
+                            "a parameter is a string, an integer, a float or a boolean");
+            continue;
+        }
+        worker.config.emplace(member.key, std::move(entry));
+    }
+}
+
+void TopologyParser::parse_route(const TomlTable& table, const SourceSpan& span) {
+    TableReader keys = reader(table, span, "[[route]]");
+    TopologyRoute route;
+    route.span = span;
+    if (keys.require("from", "from = \"worker.output\"") != nullptr)
+        route.from = keys.words("from");
+    if (keys.require("to", "to = \"worker\"") != nullptr)
+        route.to = keys.words("to");
+    route.queue = keys.integer("queue", 1, most_messages);
+    route.when_full = keys.word("when_full");
+    route.spread = keys.word("spread");
+    keys.finish();
+    topology_.routes.push_back(std::move(route));
+}
+
+void TopologyParser::parse_schedule(const TomlTable& table, const SourceSpan& span) {
+    TableReader keys = reader(table, span, "[[schedule]]");
+    TopologySchedule entry;
+    entry.span = span;
+    if (keys.require("at", "at = \"5s\", the time after the start") != nullptr)
+        entry.at = keys.duration("at").value_or(entry.at);
+    if (keys.require("action",
+                     "action = \"pause\", \"resume\", \"send\", \"broadcast\" or \"stop\"") !=
+        nullptr)
+        entry.action = keys.word("action").value_or(entry.action);
+    entry.worker = keys.word("worker");
+    entry.message = keys.text("message");
+    keys.finish();
+    topology_.schedule.push_back(std::move(entry));
+}
+
+}  // namespace
+
+Result<Topology> parse_topology(std::string source,
+                                std::string file,
+                                const Environment& environment) {
+    const Result<TomlTable> document = parse_toml(source, file);
+    if (!document)
+        return failure(document.error());
+    Topology topology;
+    topology.name = std::filesystem::path(file).stem().string();
+    topology.file = std::move(file);
+    topology.source = std::move(source);
+    Problems problems(topology.file);
+    TopologyParser(topology, environment, problems).parse(*document);
+    if (problems.has_errors())
+        return failure(problems.errors());
+    return topology;
+}
+
+Result<Topology> read_topology(const std::string& file, const Environment& environment) {
+    const auto unreadable = [&] {
+        return failure(
+            error_about(file, "cannot be read: " + std::generic_category().message(errno)));
+    };
+    const auto close = [](std::FILE* stream) { std::fclose(stream); };
+    const std::unique_ptr<std::FILE, decltype(close)> stream(std::fopen(file.c_str(), "rb"), close);
+    if (stream == nullptr)
+        return unreadable();
+    std::string source;
+    char buffer[4096];
+    while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stream.get()))
+        source.append(buffer, count);
+    if (std::ferror(stream.get()) != 0)
+        return unreadable();
+    return parse_topology(std::move(source), file, environment);
+}
+
+}  // namespace skep::host

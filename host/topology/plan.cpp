@@ -1,0 +1,251 @@
+#include "host/topology/plan.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "host/base/assert.hpp"
+#include "host/topology/planning.hpp"
+
+namespace skep::host {
+namespace {
+
+constexpr Words<OnFailure, 2> on_failure_words = {{
+    {"stop_host", OnFailure::stop_host},
+    {"isolate", OnFailure::isolate},
+}};
+
+constexpr Words<ScheduleAction, 5> action_words = {{
+    {"pause", ScheduleAction::pause},
+    {"resume", ScheduleAction::resume},
+    {"send", ScheduleAction::send},
+    {"broadcast", ScheduleAction::broadcast},
+    {"stop", ScheduleAction::stop},
+}};
+
+class Planner {
+public:
+    Planner(const Topology& topology, const FindPlugin& find_plugin)
+        : topology_(topology),
+          find_plugin_(find_plugin),
+          problems_(topology.file) {}
+
+    Result<Planned> plan();
+
+private:
+    void find_plugins();
+    [[nodiscard]] const FoundPlugin* find_plugin(const Located<std::string>& plugin);
+    [[nodiscard]] const WorkerTypeInfo* find_type(const TopologyWorker& worker,
+                                                  const PluginInfo& plugin);
+    void plan_workers();
+    void plan_schedule();
+    void plan_action(const TopologySchedule& written, ScheduleAction action);
+    [[nodiscard]] bool check_action(const TopologySchedule& written, ScheduleAction action);
+
+    const Topology& topology_;
+    const FindPlugin& find_plugin_;
+    Problems problems_;
+    std::vector<std::string> search_;
+    std::map<std::string, std::optional<FoundPlugin>> found_;  // by the name in the file
+    NamedWorkers workers_;
+    Plan plan_;
+};
+
+Result<Planned> Planner::plan() {
+    plan_.name = topology_.name;
+    plan_.stop_grace = topology_.stop_grace;
+    if (topology_.workers.empty())
+        problems_.error(
+            {}, "there is no worker", "add a table [worker.NAME] with plugin = \"...\"");
+    const auto folder = std::filesystem::path(topology_.file).parent_path();
+    for (const std::string& path : topology_.plugin_path)
+        search_.push_back((folder / path).lexically_normal().string());
+
+    find_plugins();
+    plan_workers();
+    PlannedRoutes routes = plan_routes(topology_, workers_, problems_);
+    plan_.routes = std::move(routes.edges);
+    plan_schedule();
+    if (problems_.has_errors())
+        return failure(problems_.errors());
+    warn_about_routes(workers_, routes.links, problems_);
+    return Planned{std::move(plan_), problems_.warnings()};
+}
+
+void Planner::find_plugins() {
+    for (const TopologyWorker& written : topology_.workers) {
+        NamedWorker worker;
+        worker.written = &written;
+        if (const FoundPlugin* const plugin = find_plugin(written.plugin))
+            worker.type = find_type(written, *plugin->info);
+        const std::int64_t replicas = written.replicas ? written.replicas->value : 1;
+        for (std::int64_t i = 0; replicas > 1 && i < replicas; ++i)
+            worker.replicas.push_back(written.name.value + "#" + std::to_string(i));
+        if (replicas == 1)
+            worker.replicas.push_back(written.name.value);
+        workers_.push_back(std::move(worker));
+    }
+}
+
+const FoundPlugin* Planner::find_plugin(const Located<std::string>& plugin) {
+    const auto [entry, is_new] = found_.try_emplace(plugin.value);
+    if (is_new) {
+        Result<FoundPlugin> found = find_plugin_(plugin.value, search_);
+        if (found) {
+            SKEP_ASSERT(found->info != nullptr);
+            entry->second = std::move(*found);
+        } else {
+            for (Diagnostic& diagnostic : found.error())
+                problems_.error(
+                    plugin.span, std::move(diagnostic.message), std::move(diagnostic.hint));
+        }
+    }
+    return entry->second ? &*entry->second : nullptr;
+}
+
+const WorkerTypeInfo* Planner::find_type(const TopologyWorker& worker, const PluginInfo& plugin) {
+    std::vector<std::string> known;
+    for (const WorkerTypeInfo& type : plugin.types) {
+        known.push_back(type.name);
+        if (worker.type && worker.type->value == type.name)
+            return &type;
+    }
+    const std::string subject = "plugin '" + worker.plugin.value + "' has ";
+    if (worker.type)
+        problems_.error(worker.type->span,
+                        subject + "no worker type '" + worker.type->value + "'",
+                        suggestion(worker.type->value, known, "type"));
+    else if (plugin.types.size() == 1)
+        return &plugin.types.front();
+    else
+        problems_.error(worker.plugin.span,
+                        subject + "several worker types, and none is named",
+                        "add type = \"...\"; the types are " + list_of(known));
+    return nullptr;
+}
+
+void Planner::plan_workers() {
+    const OnFailure default_on_failure = parse_word(topology_.default_on_failure,
+                                                    "on_failure",
+                                                    on_failure_words,
+                                                    OnFailure::stop_host,
+                                                    problems_);
+    for (const NamedWorker& worker : workers_) {
+        const TopologyWorker& written = *worker.written;
+        WorkerPlan planned;
+        if (written.mailbox)
+            planned.mailbox = static_cast<std::size_t>(written.mailbox->value);
+        else if (topology_.default_mailbox)
+            planned.mailbox = static_cast<std::size_t>(topology_.default_mailbox->value);
+        planned.on_failure = parse_word(
+            written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
+        if (worker.type == nullptr)
+            continue;
+        planned.plugin_path = found_.at(written.plugin.value)->path;
+        planned.type = worker.type->name;
+        planned.config = plan_config(written, *worker.type, problems_);
+        for (const std::string& name : worker.replicas) {
+            planned.name = name;
+            plan_.workers.push_back(planned);
+        }
+    }
+}
+
+void Planner::plan_schedule() {
+    for (const TopologySchedule& written : topology_.schedule) {
+        if (const auto action = parse_word(written.action, "action", action_words, problems_))
+            plan_action(written, *action);
+    }
+    std::stable_sort(plan_.schedule.begin(),
+                     plan_.schedule.end(),
+                     [](const SchedulePlan& a, const SchedulePlan& b) { return a.at < b.at; });
+}
+
+void Planner::plan_action(const TopologySchedule& written, ScheduleAction action) {
+    std::vector<std::string> receivers = {""};
+    if (written.worker) {
+        auto ref = resolve_worker(written.worker->value, written.worker->span, workers_, problems_);
+        if (!ref)
+            return;
+        receivers = std::move(ref->replicas);
+    }
+    if (!check_action(written, action))
+        return;
+    for (std::string& receiver : receivers)
+        plan_.schedule.push_back({written.at.value,
+                                  action,
+                                  std::move(receiver),
+                                  written.message ? written.message->value : ""});
+}
+
+// Which of the keys `worker` and `message` each action takes.
+bool Planner::check_action(const TopologySchedule& written, ScheduleAction action) {
+    const bool needs_worker = action == ScheduleAction::pause || action == ScheduleAction::resume ||
+                              action == ScheduleAction::send;
+    const bool takes_worker = needs_worker || action == ScheduleAction::stop;
+    const bool needs_message =
+        action == ScheduleAction::send || action == ScheduleAction::broadcast;
+    const std::string subject = "action '" + written.action.value + "' ";
+    bool good = true;
+    const auto wrong = [&](const SourceSpan& span, const char* what, const char* hint) {
+        problems_.error(span, subject + what, hint);
+        good = false;
+    };
+    if (needs_worker && !written.worker)
+        wrong(written.action.span, "needs a worker", "add worker = \"NAME\"");
+    if (!takes_worker && written.worker)
+        wrong(written.worker->span,
+              "takes no worker",
+              "it goes to every worker; to reach one, use 'send'");
+    if (needs_message && !written.message)
+        wrong(written.action.span, "needs a message", "add message = \"...\"");
+    if (!needs_message && written.message)
+        wrong(written.message->span, "takes no message", "remove it, or use 'send' or 'broadcast'");
+    return good;
+}
+
+}  // namespace
+
+std::optional<WorkerRef> resolve_worker(std::string_view name,
+                                        const SourceSpan& span,
+                                        const NamedWorkers& workers,
+                                        Problems& problems) {
+    const std::string base(name.substr(0, name.find('#')));
+    const auto worker =
+        std::find_if(workers.begin(), workers.end(), [&](const NamedWorker& candidate) {
+            return candidate.name() == base;
+        });
+    if (worker == workers.end()) {
+        std::vector<std::string> known;
+        for (const NamedWorker& candidate : workers)
+            known.push_back(candidate.name());
+        problems.error(span,
+                       "there is no worker '" + std::string(name) + "'",
+                       suggestion(name, known, "worker"));
+        return {};
+    }
+    const auto index = static_cast<std::size_t>(worker - workers.begin());
+    const std::vector<std::string>& replicas = worker->replicas;
+    if (name == base)
+        return WorkerRef{index, replicas};
+    if (std::find(replicas.begin(), replicas.end(), name) != replicas.end())
+        return WorkerRef{index, {std::string(name)}};
+    problems.error(span,
+                   "worker '" + base + "' has no replica '" + std::string(name) + "'",
+                   replicas.size() == 1 ? "it has no replicas: write '" + base + "'"
+                                        : "its replicas are '" + replicas.front() + "' to '" +
+                                              replicas.back() + "'");
+    return {};
+}
+
+const WorkerPlan* Plan::find(std::string_view worker) const {
+    const auto found = std::find_if(workers.begin(), workers.end(), [&](const WorkerPlan& plan) {
+        return plan.name == worker;
+    });
+    return found == workers.end() ? nullptr : &*found;
+}
+
+Result<Planned> make_plan(const Topology& topology, const FindPlugin& find_plugin) {
+    return Planner(topology, find_plugin).plan();
+}
+
+}  // namespace skep::host

@@ -1,0 +1,104 @@
+// The plan: a topology after validation. Names are resolved, defaults filled in, routes checked
+// against the ports of the plugins, parameters typed. Immutable; holds no thread, no lock and no
+// shared object.
+//
+// A plan is all that the manager ever sees of a configuration. It starts one by applying the diff
+// from the empty plan, reloads by the diff between two, stops by the diff to the empty one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/topology/plugin_info.hpp"
+#include "host/topology/topology.hpp"
+
+namespace skep::host {
+
+enum class WhenFull { block, drop_newest, drop_oldest };
+
+// What the failure of a worker does to the host.
+enum class OnFailure {
+    stop_host,  // the others drain, then the host ends with exit code 1
+    isolate,    // its mailbox closes, and all else goes on
+};
+
+struct WorkerPlan {
+    std::string name;                          // unique; replicas are "name#0", "name#1", ...
+    std::string plugin_path;                   // the shared object
+    std::string type;                          // the worker type within it
+    std::map<std::string, ParamValue> config;  // every parameter that is set or has a default
+    std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
+    OnFailure on_failure = OnFailure::stop_host;
+
+    bool operator==(const WorkerPlan&) const = default;
+};
+
+// One directed edge between two workers. A route with several ends in the file becomes several
+// edges.
+struct RoutePlan {
+    std::string from;
+    std::uint32_t output = 0;  // index among the outputs of `from`'s type
+    std::string to;
+    std::uint32_t input = 0;   // index among the inputs of `to`'s type
+    std::string content_type;  // what travels on it
+    std::size_t queue = 1024;  // how many messages may wait at `to` that came over this edge
+    WhenFull when_full = WhenFull::block;
+    // Edges of one file route to the replicas of one worker share a spread number > 0: a message
+    // goes to one of them, in turn. 0: this edge gets every message.
+    std::uint32_t spread = 0;
+    std::string output_name;  // of `output`, for people
+
+    bool operator==(const RoutePlan&) const = default;
+};
+
+enum class ScheduleAction { pause, resume, send, broadcast, stop };
+
+struct SchedulePlan {
+    std::chrono::nanoseconds at{0};  // after the host started
+    ScheduleAction action = ScheduleAction::stop;
+    std::string worker;   // pause, resume, send, and stop of one worker; "" with stop: the host
+    std::string message;  // send, broadcast
+
+    bool operator==(const SchedulePlan&) const = default;
+};
+
+struct Plan {
+    std::string name;
+    std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    std::vector<WorkerPlan> workers;  // in the order of the file
+    std::vector<RoutePlan> routes;
+    std::vector<SchedulePlan> schedule;  // by time, then in the order of the file
+
+    [[nodiscard]] const WorkerPlan* find(std::string_view worker) const;
+    bool operator==(const Plan&) const = default;
+};
+
+// A plugin as the topology's [worker.X] plugin = "..." names it, found and read.
+struct FoundPlugin {
+    std::string path;
+    std::shared_ptr<const PluginInfo> info;
+};
+
+// Finds a plugin by the name or path in the file. `search` is [host] plugin_path, resolved against
+// the folder of the file. Its diagnostics carry no place: the planner adds the span of the `plugin`
+// key.
+using FindPlugin = std::function<Result<FoundPlugin>(const std::string& plugin,
+                                                     const std::vector<std::string>& search)>;
+
+struct Planned {
+    Plan plan;
+    Diagnostics warnings;
+};
+
+// Checks everything there is to check without starting anything, and says all that is wrong at
+// once, in the order of the file. `find_plugin` is called once for each distinct name, in the order
+// of the file.
+[[nodiscard]] Result<Planned> make_plan(const Topology& topology, const FindPlugin& find_plugin);
+
+}  // namespace skep::host

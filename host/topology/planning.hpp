@@ -1,0 +1,100 @@
+// What the parts of the planner share: the workers that a file names, and words that stand for
+// enumerators. For the planner's own files only.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/topology/plan.hpp"
+#include "host/topology/problems.hpp"
+
+namespace skep::host {
+
+// A [worker.NAME], and what it becomes.
+struct NamedWorker {
+    const TopologyWorker* written = nullptr;
+    const WorkerTypeInfo* type = nullptr;  // null: unknown, and the reason has been reported
+    std::vector<std::string> replicas;     // NAME, or NAME#0, NAME#1, ...
+
+    [[nodiscard]] const std::string& name() const { return written->name.value; }
+};
+
+using NamedWorkers = std::vector<NamedWorker>;
+
+// Some replicas of one worker, as a name in the file means them.
+struct WorkerRef {
+    std::size_t worker = 0;  // index in NamedWorkers
+    std::vector<std::string> replicas;
+};
+
+// Finds "NAME" (all its replicas) or "NAME#2" (that one), and reports at `span` when there is none.
+[[nodiscard]] std::optional<WorkerRef> resolve_worker(std::string_view name,
+                                                      const SourceSpan& span,
+                                                      const NamedWorkers& workers,
+                                                      Problems& problems);
+
+// The parameters of `worker` by the table of its type: checked, typed, with defaults filled in.
+[[nodiscard]] std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
+                                                            const WorkerTypeInfo& type,
+                                                            Problems& problems);
+
+// A route of the file after its ends have been found, before it is multiplied by the replicas.
+struct Link {
+    std::size_t from = 0, to = 0;  // indices in NamedWorkers
+    std::uint32_t output = 0, input = 0;
+    WhenFull when_full = WhenFull::block;
+    SourceSpan span;
+};
+
+struct PlannedRoutes {
+    std::vector<RoutePlan> edges;
+    std::vector<Link> links;
+};
+
+[[nodiscard]] PlannedRoutes plan_routes(const Topology& topology,
+                                        const NamedWorkers& workers,
+                                        Problems& problems);
+
+// Warns of ports that nothing is connected to, and of circles in which every route blocks.
+void warn_about_routes(const NamedWorkers& workers,
+                       const std::vector<Link>& links,
+                       Problems& problems);
+
+template <typename Enum, std::size_t count>
+using Words = std::array<std::pair<std::string_view, Enum>, count>;
+
+// What a word of the file stands for; reports a word that is not one of `words`, the values of
+// `key`.
+template <typename Enum, std::size_t count>
+[[nodiscard]] std::optional<Enum> parse_word(const Located<std::string>& word,
+                                             std::string_view key,
+                                             const Words<Enum, count>& words,
+                                             Problems& problems) {
+    std::vector<std::string> known;
+    for (const auto& [text, value] : words) {
+        if (word.value == text)
+            return value;
+        known.emplace_back(text);
+    }
+    problems.error(word.span,
+                   "'" + word.value + "' is no value of '" + std::string(key) + "'",
+                   suggestion(word.value, known, "value"));
+    return {};
+}
+
+// The same for a key that may be absent; `absent` also stands in for a wrong one.
+template <typename Enum, std::size_t count>
+[[nodiscard]] Enum parse_word(const std::optional<Located<std::string>>& word,
+                              std::string_view key,
+                              const Words<Enum, count>& words,
+                              Enum absent,
+                              Problems& problems) {
+    return word ? parse_word(*word, key, words, problems).value_or(absent) : absent;
+}
+
+}  // namespace skep::host

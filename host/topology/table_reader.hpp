@@ -1,0 +1,97 @@
+// Reads the keys of one TOML table, each as the type that the schema wants, and says what is wrong
+// with the rest: a value of another type or out of range, a key that is missing, and a key that
+// nobody asked for.
+//
+// Every read gives the value, or nothing when the key is absent or wrong; it has been reported
+// then, and the caller carries on with the next key.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/topology/document.hpp"
+#include "host/topology/problems.hpp"
+#include "host/topology/topology.hpp"
+
+namespace skep::host {
+
+// A string after interpolation.
+struct ReadString {
+    std::string text;
+    bool interpolated = false;
+};
+
+[[nodiscard]] std::optional<ReadString> read_string(const TomlString& string,
+                                                    const SourceSpan& span,
+                                                    const Environment& environment,
+                                                    Problems& problems);
+
+// "the integer 5", "an array", "a table".
+[[nodiscard]] std::string describe(const TomlNode& node);
+
+class TableReader {
+public:
+    // `where` names the table for people: "[worker.a]". All must outlive the reader.
+    TableReader(const TomlTable& table,
+                const SourceSpan& span,
+                std::string where,
+                const Environment& environment,
+                Problems& problems);
+
+    // Asking twice for a key is fine. Null when it is absent.
+    [[nodiscard]] const TomlMember* find(std::string_view key);
+    // The same, and an error from finish() when it is absent; `example` says what to add.
+    [[nodiscard]] const TomlMember* require(std::string_view key, std::string_view example);
+
+    // Not empty.
+    [[nodiscard]] std::optional<Located<std::string>> word(std::string_view key);
+    // Any string.
+    [[nodiscard]] std::optional<Located<std::string>> text(std::string_view key);
+    // One word or an array of words; an empty array is an error.
+    [[nodiscard]] std::vector<Located<std::string>> words(std::string_view key);
+    [[nodiscard]] std::optional<Located<std::int64_t>> integer(std::string_view key,
+                                                               std::int64_t min,
+                                                               std::int64_t max);
+    [[nodiscard]] std::optional<Located<std::chrono::nanoseconds>> duration(std::string_view key);
+    // The tables of [[key]], or of an array of inline tables.
+    void each_table(std::string_view key,
+                    const std::function<void(const TomlTable&, const SourceSpan&)>& read);
+    // The table [key], if there is one.
+    [[nodiscard]] const TomlTable* table(std::string_view key);
+
+    // Reports the keys that were never asked for, and the required ones that are missing, unless
+    // one of the former is a misspelling of it. Call it last, once.
+    void finish() const;
+
+    // Reports a value of another type: "'key' expects `what`, found ...".
+    void expected(std::string_view key,
+                  const TomlNode& node,
+                  std::string_view what,
+                  std::string hint = {});
+
+private:
+    void mismatch(std::string_view key,
+                  const SourceSpan& span,
+                  std::string_view what,
+                  const std::string& found,
+                  std::string hint);
+    [[nodiscard]] std::optional<ReadString> string_of(std::string_view key, const TomlNode& node);
+
+    struct Missing {
+        std::string key, example;
+    };
+
+    const TomlTable& table_;
+    const SourceSpan span_;
+    const std::string where_;
+    const Environment& environment_;
+    Problems& problems_;
+    std::vector<std::string> known_;
+    std::vector<Missing> missing_;
+};
+
+}  // namespace skep::host

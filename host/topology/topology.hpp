@@ -1,0 +1,98 @@
+// The topology: workers, routes and schedule exactly as a TOML file says them, with the place of
+// each. Nothing is resolved yet and no plugin has been looked at; see plan.hpp for that.
+//
+//   version = 1                       [worker.NAME]                    [[route]]
+//   name    = "web-errors"            plugin     = "regex"             from      = "a.lines"
+//   [host]                            type       = "regex"             to        = ["b", "c.in"]
+//   plugin_path = ["./plugins"]       replicas   = 2                   queue     = 4096
+//   stop_grace  = "20s"               mailbox    = 1024                when_full = "drop_oldest"
+//   [defaults]                        on_failure = "isolate"           [[schedule]]
+//   mailbox = 1024 ...                config     = { pattern = "x" }   at = "5s" action = "pause"
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "host/base/result.hpp"
+
+namespace skep::host {
+
+// A value and where it stands.
+template <typename T>
+struct Located {
+    T value{};
+    SourceSpan span;
+};
+
+// What a TOML leaf of [worker.X.config] can be before its parameter's type is known. Strings are
+// already interpolated.
+using ConfigLeaf = std::variant<std::string, std::int64_t, double, bool>;
+
+struct ConfigEntry {
+    ConfigLeaf value;
+    SourceSpan key_span, value_span;
+    bool interpolated = false;  // a string that was written with ${...}: may stand for another type
+};
+
+struct TopologyWorker {
+    Located<std::string> name;
+    Located<std::string> plugin;
+    std::optional<Located<std::string>> type;  // needed only when the plugin has several
+    std::optional<Located<std::int64_t>> replicas;
+    std::optional<Located<std::int64_t>> mailbox;
+    std::optional<Located<std::string>> on_failure;
+    std::map<std::string, ConfigEntry> config;
+    SourceSpan span;  // of [worker.NAME]
+};
+
+struct TopologyRoute {
+    std::vector<Located<std::string>> from;  // "worker.port", or "worker" with one output
+    std::vector<Located<std::string>> to;    // "worker" or "worker.port"
+    std::optional<Located<std::int64_t>> queue;
+    std::optional<Located<std::string>> when_full;
+    std::optional<Located<std::string>> spread;  // "round_robin" (default) or "all", among replicas
+    SourceSpan span;
+};
+
+struct TopologySchedule {
+    Located<std::chrono::nanoseconds> at;
+    Located<std::string> action;
+    std::optional<Located<std::string>> worker;
+    std::optional<Located<std::string>> message;
+    SourceSpan span;
+};
+
+struct Topology {
+    std::string file;    // as given by the user
+    std::string source;  // its text, for diagnostics
+    std::string name;    // default: the file's name without .toml
+    std::vector<std::string> plugin_path;
+    std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    std::optional<Located<std::int64_t>> default_mailbox, default_queue;
+    std::optional<Located<std::string>> default_when_full, default_on_failure;
+    std::vector<TopologyWorker> workers;  // in the order of the file
+    std::vector<TopologyRoute> routes;
+    std::vector<TopologySchedule> schedule;
+};
+
+// Looks an environment variable up: nothing when it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+[[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
+
+// Parses a topology. `file` is only used to say where something is wrong and to derive the name.
+[[nodiscard]] Result<Topology> parse_topology(std::string source,
+                                              std::string file,
+                                              const Environment& environment);
+
+// The same, from a file that is read here.
+[[nodiscard]] Result<Topology> read_topology(const std::string& file,
+                                             const Environment& environment);
+
+}  // namespace skep::host

@@ -1,0 +1,60 @@
+// The control word of one generation: what the manager wants of a worker, apart from its data.
+//
+// Commands never travel in the mailbox, where a full queue or a slow message would delay them and a later
+// one could overtake. Each command carries an epoch, one more than the last. A worker that stands still
+// says for which epoch it does, so a resume and a pause in quick succession are never mistaken for one
+// long pause. (The Python original lost 2000 of 2000 such pulses.)
+//
+//   request          [manager-thread]
+//   wanted, is_set   [any-thread]
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace skep::host {
+
+enum class Wanted : std::uint8_t {
+    run,    // nothing in particular
+    hold,   // stand still at the next checkpoint
+    drain,  // end when the mailbox is empty
+    stop,   // end now
+};
+
+class Control {
+public:
+    struct Command {
+        Wanted wanted = Wanted::run;
+        std::uint64_t epoch = 0;
+    };
+
+    // A worker begins by holding: it runs when the manager says so.
+    Control() { request(Wanted::hold); }
+
+    // Returns the epoch of the command. The caller unparks the worker afterwards.
+    std::uint64_t request(Wanted wanted) {
+        const std::uint64_t epoch = (command_.load(std::memory_order_relaxed) >> 8) + 1;
+        // Release pairs with the acquire in command(); the plugin's relaxed load of word_ only decides
+        // whether to look.
+        command_.store(epoch << 8 | static_cast<std::uint64_t>(wanted), std::memory_order_release);
+        word_.store(wanted == Wanted::run ? 0 : 1, std::memory_order_release);
+        return epoch;
+    }
+
+    [[nodiscard]] Command command() const {
+        const std::uint64_t raw = command_.load(std::memory_order_acquire);
+        return {static_cast<Wanted>(raw & 0xff), raw >> 8};
+    }
+
+    // What skep_context::control points to: 0 while nothing is wanted.
+    [[nodiscard]] const std::uint32_t* word() const {
+        static_assert(sizeof(word_) == sizeof(std::uint32_t));
+        return reinterpret_cast<const std::uint32_t*>(&word_);
+    }
+
+private:
+    std::atomic<std::uint64_t> command_{0};  // epoch << 8 | Wanted; written by the manager alone
+    std::atomic<std::uint32_t> word_{0};
+};
+
+}  // namespace skep::host

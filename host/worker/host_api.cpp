@@ -1,0 +1,295 @@
+// The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None throws.
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+
+#include "host/worker/worker_context.hpp"
+
+namespace skep::host {
+
+namespace {
+
+WorkerContext& of(const skep_context* context) { return *static_cast<WorkerContext*>(context->host); }
+
+// Why a [worker] function may not go on, or SKEP_OK.
+std::int32_t refusal(const WorkerContext& it) {
+    if (it.is_revoked()) {
+        return SKEP_E_REVOKED;
+    }
+    return it.is_entered() ? SKEP_OK : SKEP_E_THREAD;
+}
+
+// Runs `call` with what may go wrong in the host kept in the host.
+template <typename Call>
+auto contained(Call&& call) noexcept -> decltype(call()) {
+    try {
+        return call();
+    } catch (const std::bad_alloc&) {
+        return SKEP_E_NO_MEMORY;
+    } catch (...) {
+        return SKEP_E_FAILED;
+    }
+}
+
+std::string_view view_of(skep_text text) { return {text.data, text.size}; }
+
+skep_text text_of(std::string_view text) { return {text.data(), text.size()}; }
+
+const Envelope& envelope_of(const skep_message* message) {
+    return *static_cast<const Envelope*>(message->host);
+}
+
+std::int32_t checkpoint(const skep_context* context) noexcept {
+    WorkerContext& it = of(context);
+    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+        return refused;
+    }
+    return it.must_end() ? SKEP_STOP : SKEP_GO_ON;
+}
+
+std::int32_t receive(const skep_context* context,
+                     std::int64_t timeout_ns,
+                     std::uint32_t max,
+                     skep_batch* batch) noexcept {
+    WorkerContext& it = of(context);
+    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+        return refused;
+    }
+    if (max == 0 || batch == nullptr || batch->size < sizeof(skep_batch)) {
+        return SKEP_E_INVALID;
+    }
+    return contained([&] { return it.receive(Nanos(timeout_ns), max, *batch); });
+}
+
+std::int32_t sleep(const skep_context* context, std::int64_t duration_ns) noexcept {
+    WorkerContext& it = of(context);
+    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+        return refused;
+    }
+    return it.sleep(Nanos(duration_ns));
+}
+
+std::int32_t timer_set(const skep_context* context,
+                       std::uint32_t id,
+                       std::int64_t first_ns,
+                       std::int64_t period_ns) noexcept {
+    WorkerContext& it = of(context);
+    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+        return refused;
+    }
+    return contained([&] {
+        it.set_timer(id, Nanos(first_ns), Nanos(period_ns));
+        return SKEP_OK;
+    });
+}
+
+// The loop that all four ways of sending share: payload by payload, in order, until one is not taken.
+template <typename Send>
+std::int64_t send_each(const skep_context* context,
+                       const skep_payload* first,
+                       std::uint32_t stride,
+                       std::uint32_t count,
+                       Send&& send) noexcept {
+    WorkerContext& it = of(context);
+    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+        return refused;
+    }
+    if (first == nullptr || stride < sizeof(skep_payload)) {
+        return SKEP_E_INVALID;
+    }
+    return contained([&]() -> std::int64_t {
+        const char* at = reinterpret_cast<const char*>(first);
+        for (std::uint32_t i = 0; i < count; ++i, at += stride) {
+            const std::int32_t status = send(it, *reinterpret_cast<const skep_payload*>(at));
+            if (status != SKEP_OK) {
+                return i > 0 ? i : static_cast<std::int64_t>(status);
+            }
+        }
+        return count;
+    });
+}
+
+std::int64_t emit(const skep_context* context,
+                  std::uint32_t port,
+                  const skep_payload* first,
+                  std::uint32_t stride,
+                  std::uint32_t count) noexcept {
+    return send_each(context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
+        return it.outbox().emit(port, payload, [&it] { return it.must_stop_now(); });
+    });
+}
+
+std::int64_t send(const skep_context* context,
+                  skep_text worker,
+                  const skep_payload* first,
+                  std::uint32_t stride,
+                  std::uint32_t count) noexcept {
+    return send_each(context, first, stride, count, [&](WorkerContext& it, const skep_payload& payload) {
+        return it.outbox().send(view_of(worker), payload);
+    });
+}
+
+std::int64_t broadcast(const skep_context* context,
+                       const skep_payload* first,
+                       std::uint32_t stride,
+                       std::uint32_t count) noexcept {
+    return send_each(context, first, stride, count, [](WorkerContext& it, const skep_payload& payload) {
+        return it.outbox().broadcast(payload);
+    });
+}
+
+std::int64_t reply(const skep_context* context,
+                   const skep_message* to,
+                   const skep_payload* first,
+                   std::uint32_t stride,
+                   std::uint32_t count) noexcept {
+    return send(context, text_of(*envelope_of(to).sender), first, stride, count);
+}
+
+// A view that owns its envelope: what message_release takes.
+std::int32_t give(WorkerContext& it, Envelope envelope, skep_message* view) {
+    auto* const owned = new Envelope(std::move(envelope));
+    it.kept().fetch_add(1, std::memory_order_relaxed);
+    *view = {owned->payload.data(), owned->payload.size(), owned->port, 0, owned};
+    return SKEP_OK;
+}
+
+std::int32_t buffer_new(const skep_context* context, std::uint64_t size, skep_message* view) noexcept {
+    if (size > max_payload_bytes) {
+        return SKEP_E_TOO_BIG;
+    }
+    return contained([&] {
+        Envelope fresh;
+        fresh.payload = PayloadRef::allocate(size);
+        fresh.sender = of(context).names().intern(of(context).home().name);
+        fresh.content_type = of(context).names().intern("application/octet-stream");
+        fresh.port = SKEP_PORT_DIRECT;
+        return give(of(context), std::move(fresh), view);
+    });
+}
+
+std::int32_t message_keep(const skep_context* context,
+                          const skep_message* message,
+                          skep_message* kept) noexcept {
+    return contained([&] { return give(of(context), envelope_of(message), kept); });
+}
+
+void message_release(const skep_context* context, const skep_message* kept) noexcept {
+    delete static_cast<const Envelope*>(kept->host);
+    of(context).kept().fetch_sub(1, std::memory_order_relaxed);
+}
+
+std::int32_t message_info(const skep_context* /*context*/,
+                          const skep_message* message,
+                          skep_message_info* info) noexcept {
+    const Envelope& envelope = envelope_of(message);
+    skep_message_info full{};
+    full.size = info->size;
+    full.sender = text_of(*envelope.sender);
+    full.content_type = text_of(*envelope.content_type);
+    full.sequence = envelope.sequence;
+    full.time_ns = envelope.time.count();
+    full.trace_id = envelope.trace_id;
+    std::memcpy(info, &full, std::min<std::size_t>(info->size, sizeof(full)));
+    return SKEP_OK;
+}
+
+spdlog::level::level_enum level_of(std::int32_t level) {
+    switch (level) {
+        case SKEP_LOG_TRACE:
+            return spdlog::level::trace;
+        case SKEP_LOG_DEBUG:
+            return spdlog::level::debug;
+        case SKEP_LOG_INFO:
+            return spdlog::level::info;
+        case SKEP_LOG_WARN:
+            return spdlog::level::warn;
+        default:
+            return spdlog::level::err;
+    }
+}
+
+std::int32_t log_enabled(const skep_context* context, std::int32_t level) noexcept {
+    return of(context).log().should_log(level_of(level)) ? 1 : 0;
+}
+
+// A line that cannot be written is lost and nothing else is: spdlog reports sink errors on its own.
+void log(const skep_context* context, std::int32_t level, skep_text text) noexcept {
+    (void)contained([&] {
+        of(context).log().log(level_of(level), view_of(text));
+        return SKEP_OK;
+    });
+}
+
+std::int64_t clock_now(const skep_context* context) noexcept {
+    return of(context).clock().now().count();
+}
+
+void items_add(const skep_context* context, std::uint64_t count) noexcept {
+    add(of(context).home().counters->items, count);
+}
+
+void errors_add(const skep_context* context, std::uint64_t count) noexcept {
+    add(of(context).home().counters->errors, count);
+}
+
+void fail(const skep_context* context, skep_text text) noexcept {
+    if (refusal(of(context)) == SKEP_OK) {
+        (void)contained([&] {
+            of(context).fail(std::string(view_of(text)));
+            return SKEP_OK;
+        });
+    }
+}
+
+template <typename Stored, typename Out>
+std::int32_t config_value(const skep_context* context, const char* name, Out&& out) noexcept {
+    const ParamValue* value = of(context).config(name);
+    if (value == nullptr) {
+        return SKEP_E_UNKNOWN;
+    }
+    const auto* stored = std::get_if<Stored>(value);
+    if (stored == nullptr) {
+        return SKEP_E_INVALID;
+    }
+    out(*stored);
+    return SKEP_OK;
+}
+
+std::int32_t config_text(const skep_context* context, const char* name, skep_text* value) noexcept {
+    return config_value<std::string>(
+        context, name, [&](const std::string& stored) { *value = text_of(stored); });
+}
+
+std::int32_t config_integer(const skep_context* context,
+                            const char* name,
+                            std::int64_t* value) noexcept {
+    return config_value<std::int64_t>(
+        context, name, [&](std::int64_t stored) { *value = stored; });
+}
+
+std::int32_t config_number(const skep_context* context, const char* name, double* value) noexcept {
+    return config_value<double>(context, name, [&](double stored) { *value = stored; });
+}
+
+skep_text worker_name(const skep_context* context) noexcept {
+    return text_of(of(context).home().name);
+}
+
+const void* extension(const skep_context* /*context*/, const char* /*id*/) noexcept {
+    return nullptr;
+}
+
+}  // namespace
+
+const skep_host_api& host_api() {
+    static constexpr skep_host_api table = {
+        sizeof(skep_host_api), SKEP_ABI_MINOR,  checkpoint,      receive,      sleep,
+        timer_set,             emit,            send,            broadcast,    reply,
+        buffer_new,            message_keep,    message_release, message_info, log_enabled,
+        log,                   clock_now,       items_add,       errors_add,   fail,
+        config_text,           config_integer,  config_number,   worker_name,  extension};
+    return table;
+}
+
+}  // namespace skep::host

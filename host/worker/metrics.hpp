@@ -1,0 +1,45 @@
+// What is known of a worker at one moment: a value, taken by the manager, owned by whoever asked.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/messaging/counts.hpp"
+#include "host/worker/state.hpp"
+
+namespace skep::host {
+
+struct WorkerMetrics {
+    std::string name;
+    std::string plugin;  // id and version: "org.skep.regex 0.1.0"; "" before it was loaded
+    std::string type;
+    std::uint64_t generation = 0;  // how often it was started; 0: never
+    WorkerState state = WorkerState::created;
+    std::string error;  // why it failed or was lost; "" otherwise
+
+    // Of the current generation, or the last. Monotonic for durations, wall clock for people.
+    std::optional<Nanos> started, ended;
+    std::optional<std::chrono::system_clock::time_point> started_wall, ended_wall;
+    Nanos cpu{0};  // by the clock of its thread
+
+    // Of the name, over all its generations.
+    std::uint64_t items = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t out = 0;  // what others accepted from it
+    FlowCounts in;          // its mailbox, and what it offered in vain to no route
+    std::size_t queue_high = 0;  // the most that ever waited in its mailbox
+
+    std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread
+};
+
+// All workers, in the order of the plan, and the law over all of them.
+struct HostMetrics {
+    std::vector<WorkerMetrics> workers;
+    FlowCounts law;
+};
+
+}  // namespace skep::host

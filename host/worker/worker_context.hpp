@@ -1,0 +1,158 @@
+// The host's half of a context: what stands behind skep_context for one generation of one worker.
+//
+// All [worker-thread] but what says otherwise. It touches only what is shared for the worker's name
+// (mailbox, counters) and what is immutable, so a thread that the manager gave up for lost can still call
+// in here without harm; once revoked, it gets SKEP_E_REVOKED.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <skep/abi.h>
+
+#include "host/base/clock.hpp"
+#include "host/topology/plugin_info.hpp"
+#include "host/worker/control.hpp"
+#include "host/worker/outbox.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace skep::host {
+
+// What all workers of one host share. The clock outlives every worker that is not lost.
+struct WorkerWorld {
+    Clock* clock = nullptr;
+    std::shared_ptr<Router> router;
+    std::shared_ptr<NamePool> names;
+};
+
+// What belongs to the worker's name and outlives its generations.
+struct WorkerHome {
+    std::string name;
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<WorkerCounters> counters;
+};
+
+class WorkerContext {
+public:
+    using ReportHeld = std::function<void(std::uint64_t epoch)>;
+
+    WorkerContext(const WorkerWorld& world,
+                  const WorkerHome& home,
+                  std::uint64_t generation,
+                  const skep_worker_type& type,
+                  std::map<std::string, ParamValue> config,
+                  ReportHeld report_held);
+    ~WorkerContext();
+    WorkerContext(const WorkerContext&) = delete;
+    WorkerContext& operator=(const WorkerContext&) = delete;
+
+    [[nodiscard]] const skep_context* raw() const { return &raw_; }
+    [[nodiscard]] Control& control() { return control_; }
+    [[nodiscard]] spdlog::logger& log() { return *log_; }
+    [[nodiscard]] Clock& clock() { return *world_.clock; }
+    [[nodiscard]] const WorkerHome& home() const { return home_; }
+    [[nodiscard]] Outbox& outbox() { return outbox_; }
+    [[nodiscard]] NamePool& names() { return *world_.names; }
+
+    // [any-thread] From now on every call of the plugin is refused.
+    void revoke() { is_revoked_.store(true, std::memory_order_release); }
+    [[nodiscard]] bool is_revoked() const { return is_revoked_.load(std::memory_order_acquire); }
+
+    // [any-thread] When the worker last was at a checkpoint of the host's.
+    [[nodiscard]] Nanos last_checkpoint() const {
+        return Nanos(last_checkpoint_ns_.load(std::memory_order_relaxed));
+    }
+
+    // Makes this thread the worker's, until it ends.
+    void enter();
+    // Whether the calling thread is the worker's.
+    [[nodiscard]] bool is_entered() const;
+
+    // -- Flow. --
+
+    // Stands still while the manager wants that; then what it wants now: run, drain or stop.
+    Wanted stand_still_if_wanted();
+    // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when its
+    // mailbox is empty.
+    bool must_end();
+    // The checkpoint of a sender that waits for room: a drain is no reason to give up.
+    bool must_stop_now() { return stand_still_if_wanted() == Wanted::stop; }
+
+    std::int32_t receive(Nanos timeout, std::uint32_t max, skep_batch& batch);
+    std::int32_t sleep(Nanos duration);
+
+    // -- The handler loop's side. --
+
+    // Takes up to `max` messages in flight. False when there is none.
+    bool take(std::uint32_t max, skep_batch& batch);
+    // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`; the
+    // rest goes back.
+    void settle(std::uint32_t done, bool failed);
+    // All that is in flight is finished, or, if `failed`, lost with the worker.
+    void settle_all(bool failed);
+
+    void set_timer(std::uint32_t id, Nanos first, Nanos period);
+    [[nodiscard]] Nanos next_timer() const;
+    // [any-thread] A handler without routes to it but with a timer is a source of its own.
+    [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
+    // The id of a timer that is due, which is thereby set for its next time; or nothing.
+    std::optional<std::uint32_t> due_timer();
+
+    // -- Services. --
+
+    void fail(std::string text) { error_ = std::move(text); }
+    // What the plugin said to fail(), once.
+    [[nodiscard]] std::string take_error() { return std::exchange(error_, {}); }
+
+    [[nodiscard]] const ParamValue* config(const char* name) const;
+    // Messages that the plugin has kept and not released. [any-thread]
+    std::atomic<std::int64_t>& kept() { return kept_; }
+
+private:
+    struct Timer {
+        std::uint32_t id;
+        Nanos next;
+        Nanos period;
+    };
+
+    void note_checkpoint();
+    void show(skep_batch& batch);
+
+    const WorkerWorld world_;
+    const WorkerHome home_;
+    const bool has_inputs_;
+    const std::map<std::string, ParamValue, std::less<>> config_;
+    const ReportHeld report_held_;
+    const std::shared_ptr<spdlog::logger> log_;
+
+    Control control_;
+    std::atomic<bool> is_revoked_{false};
+    std::atomic<std::int64_t> last_checkpoint_ns_;
+    std::atomic<std::int64_t> kept_{0};
+    std::atomic<bool> has_timer_{false};
+
+    // The worker's thread alone.
+    Outbox outbox_;
+    std::uint64_t reported_epoch_;
+    std::vector<Envelope> in_flight_;
+    std::vector<skep_message> views_;
+    std::vector<Timer> timers_;
+    std::string error_;
+
+    const skep_context raw_;
+};
+
+// The table that every context points to.
+[[nodiscard]] const skep_host_api& host_api();
+
+}  // namespace skep::host

@@ -1,0 +1,346 @@
+// skep/plugin.hpp: all that a plugin in C++ includes. Header-only, C++17, needs nothing but the
+// standard library; the host's source, spdlog, Boost and toml++ are not part of it.
+//
+// A worker type is a class. A handler worker has on_message; a loop worker has run:
+//
+//   struct hello {
+//       static constexpr auto name = "hello";
+//       static constexpr skep::port inputs[] = {{"in", "text/plain", "names"}};
+//       static constexpr skep::port outputs[] = {{"out", "text/plain", "greetings"}};
+//
+//       void on_message(skep::context& context, const skep::message& message) {
+//           context.emit("Hello, " + std::string(message.text()) + "!");
+//       }
+//   };
+//   SKEP_PLUGIN("org.example.hello", "1.0.0", hello)
+//
+//   member                                         needed   meaning
+//   static constexpr name                          yes      what `type = ` in a topology says
+//   static constexpr doc                           no       one sentence for `skep inspect`
+//   static constexpr skep::param params[]          no       what `config = ` may set
+//   static constexpr skep::port inputs[], outputs[] no      its ports; routes go to and from them
+//   explicit T(skep::context&)  or  T()            yes      create; throw to refuse
+//   void run(skep::context&)                       one      the loop of a loop worker
+//   void on_message(skep::context&, const skep::message&)   of these: one message of a handler
+//   worker void on_timer(skep::context&, std::uint32_t)   no       a timer set with
+//   context.set_timer void on_drain(skep::context&)                  no       the input has ended:
+//   last chance to emit ~T()                                           -        destroy; must not
+//   throw
+//
+// Everything runs on the worker's own thread, one call at a time. An exception that leaves any of
+// these is caught here, inside the plugin, where its type is known; its text reaches the host, and
+// the worker fails. That fence is why a C++ plugin need not be built with the host's compiler or
+// library.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+#include <skep/abi.h>
+#include <skep/context.hpp>
+#include <skep/message.hpp>
+#include <skep/note.h>
+
+namespace skep {
+
+// One parameter. Values are text as a user would write them in TOML, without the quotes:
+//   skep::param::duration("every", "How often to emit").with_default("1s").at_least("1ms")
+class param : public skep_param {
+public:
+    static constexpr param string(const char* name, const char* doc) {
+        return {SKEP_PARAM_STRING, name, doc};
+    }
+
+    static constexpr param integer(const char* name, const char* doc) {
+        return {SKEP_PARAM_INTEGER, name, doc};
+    }
+
+    static constexpr param number(const char* name, const char* doc) {
+        return {SKEP_PARAM_NUMBER, name, doc};
+    }
+
+    static constexpr param boolean(const char* name, const char* doc) {
+        return {SKEP_PARAM_BOOLEAN, name, doc};
+    }
+
+    static constexpr param duration(const char* name, const char* doc) {
+        return {SKEP_PARAM_DURATION, name, doc};
+    }
+
+    static constexpr param bytes(const char* name, const char* doc) {
+        return {SKEP_PARAM_SIZE, name, doc};
+    }
+
+    [[nodiscard]] constexpr param with_default(const char* value) const {
+        param changed = *this;
+        changed.default_value = value;
+        return changed;
+    }
+
+    [[nodiscard]] constexpr param at_least(const char* value) const {
+        param changed = *this;
+        changed.min_value = value;
+        return changed;
+    }
+
+    [[nodiscard]] constexpr param at_most(const char* value) const {
+        param changed = *this;
+        changed.max_value = value;
+        return changed;
+    }
+
+    // `values` has static storage and ends with a null.
+    [[nodiscard]] constexpr param one_of(const char* const* values) const {
+        param changed = *this;
+        changed.choices = values;
+        return changed;
+    }
+
+    [[nodiscard]] constexpr param required() const { return flagged(SKEP_PARAM_REQUIRED); }
+
+    [[nodiscard]] constexpr param secret() const { return flagged(SKEP_PARAM_SECRET); }
+
+private:
+    constexpr param(std::uint32_t its_type, const char* its_name, const char* its_doc)
+        : skep_param{} {
+        size = sizeof(skep_param);
+        type = its_type;
+        name = its_name;
+        doc = its_doc;
+    }
+
+    [[nodiscard]] constexpr param flagged(std::uint32_t flag) const {
+        param changed = *this;
+        changed.flags |= flag;
+        return changed;
+    }
+};
+
+// One port: {name, content type, doc}.
+class port : public skep_port {
+public:
+    constexpr port(const char* its_name, const char* its_content_type, const char* its_doc)
+        : skep_port{} {
+        size = sizeof(skep_port);
+        name = its_name;
+        content_type = its_content_type;
+        doc = its_doc;
+    }
+
+    // No warning when no route is joined to it.
+    [[nodiscard]] constexpr port optional() const {
+        port changed = *this;
+        changed.flags |= SKEP_PORT_OPTIONAL;
+        return changed;
+    }
+};
+
+namespace detail {
+
+// has_x<T>: whether T has a member x.
+#define SKEP_DETECT(member)                   \
+    template <typename T, typename = void>    \
+    struct has_##member : std::false_type {}; \
+    template <typename T>                     \
+    struct has_##member<T, std::void_t<decltype(&T::member)>> : std::true_type {}
+SKEP_DETECT(doc);
+SKEP_DETECT(params);
+SKEP_DETECT(inputs);
+SKEP_DETECT(outputs);
+SKEP_DETECT(run);
+SKEP_DETECT(on_message);
+SKEP_DETECT(on_timer);
+SKEP_DETECT(on_drain);
+#undef SKEP_DETECT
+
+// The ABI wants arrays of pointers, so that their elements can grow.
+template <typename Raw, std::size_t Count>
+struct pointer_array {
+    const Raw* at[Count];
+};
+
+template <typename Raw, typename Element, std::size_t Count, std::size_t... Index>
+constexpr pointer_array<Raw, Count> pointers_to(const Element (&elements)[Count],
+                                                std::index_sequence<Index...>) {
+    return {{static_cast<const Raw*>(&elements[Index])...}};
+}
+
+template <typename Raw, typename Element, std::size_t Count>
+constexpr pointer_array<Raw, Count> pointers_to(const Element (&elements)[Count]) {
+    return pointers_to<Raw>(elements, std::make_index_sequence<Count>());
+}
+
+// The fence: runs the author's code and lets nothing be thrown past.
+template <typename Call>
+std::int32_t fenced(const skep_context* raw, Call&& call) noexcept {
+    try {
+        call();
+        return SKEP_OK;
+    } catch (const std::exception& thrown) {
+        raw->api->fail(raw, text(thrown.what()));
+    } catch (...) {
+        raw->api->fail(raw, text("an exception that is not a std::exception"));
+    }
+    return SKEP_E_FAILED;
+}
+
+// The author's object beside the context that it is called with.
+template <typename T>
+struct instance {
+    context ctx;
+    T object;
+
+    explicit instance(const skep_context* raw)
+        : ctx(raw),
+          object(make(ctx)) {}
+
+    static T make(context& its_context) {
+        if constexpr (std::is_constructible_v<T, context&>) {
+            return T(its_context);
+        } else {
+            return T();
+        }
+    }
+};
+
+// The descriptor of one worker type, and the functions that it points to.
+template <typename T>
+class type_of {
+    static_assert(has_run<T>::value != has_on_message<T>::value,
+                  "a worker type has either run (loop worker) or on_message (handler worker)");
+
+    using self = instance<T>;
+
+    static std::int32_t create(const skep_context* raw, void** made) {
+        return fenced(raw, [&] { *made = new self(raw); });
+    }
+
+    static void destroy(void* made) { delete static_cast<self*>(made); }
+
+    static std::int32_t run(void* made) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.run(it.ctx); });
+    }
+
+    static std::int32_t on_message(void* made, const skep_batch* batch, std::uint32_t* done) {
+        auto& it = *static_cast<self*>(made);
+        const char* at = reinterpret_cast<const char*>(batch->first);
+        std::uint32_t index = 0;
+        const std::int32_t status = fenced(it.ctx.raw(), [&] {
+            while (index < batch->count) {
+                it.object.on_message(it.ctx, message(*reinterpret_cast<const skep_message*>(at)));
+                ++index;
+                at += batch->stride;
+                if (it.ctx.is_wanted()) {
+                    break;  // a pause or a stop need not wait for the rest of the batch
+                }
+            }
+        });
+        *done = index;
+        return status;
+    }
+
+    static std::int32_t on_timer(void* made, std::uint32_t id) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.on_timer(it.ctx, id); });
+    }
+
+    static std::int32_t on_drain(void* made) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.on_drain(it.ctx); });
+    }
+
+    // The pointer arrays of T's tables; a type without the table has none.
+    template <typename Type, bool has = has_params<Type>::value>
+    struct params_of {
+        static constexpr auto table = pointers_to<skep_param>(Type::params);
+    };
+
+    template <typename Type, bool has = has_inputs<Type>::value>
+    struct inputs_of {
+        static constexpr auto table = pointers_to<skep_port>(Type::inputs);
+    };
+
+    template <typename Type, bool has = has_outputs<Type>::value>
+    struct outputs_of {
+        static constexpr auto table = pointers_to<skep_port>(Type::outputs);
+    };
+
+    static constexpr skep_worker_type describe() {
+        skep_worker_type it{};
+        it.size = sizeof(it);
+        it.name = T::name;
+        it.create = &create;
+        it.destroy = &destroy;
+        if constexpr (has_doc<T>::value) {
+            it.doc = T::doc;
+        }
+        if constexpr (has_params<T>::value) {
+            it.params = params_of<T>::table.at;
+            it.param_count = std::size(T::params);
+        }
+        if constexpr (has_inputs<T>::value) {
+            it.inputs = inputs_of<T>::table.at;
+            it.input_count = std::size(T::inputs);
+        }
+        if constexpr (has_outputs<T>::value) {
+            it.outputs = outputs_of<T>::table.at;
+            it.output_count = std::size(T::outputs);
+        }
+        if constexpr (has_run<T>::value) {
+            it.run = &run;
+        }
+        if constexpr (has_on_message<T>::value) {
+            it.on_message = &on_message;
+        }
+        if constexpr (has_on_timer<T>::value) {
+            it.on_timer = &on_timer;
+        }
+        if constexpr (has_on_drain<T>::value) {
+            it.on_drain = &on_drain;
+        }
+        return it;
+    }
+
+public:
+    static constexpr skep_worker_type descriptor = describe();
+};
+
+// The descriptor of a plugin that has these types.
+template <typename... Types>
+class plugin_of {
+    static constexpr const skep_worker_type* types[] = {&type_of<Types>::descriptor...};
+
+public:
+    static constexpr skep_plugin describe(const char* id, const char* version) {
+        skep_plugin it{};
+        it.size = sizeof(it);
+        it.abi_major = SKEP_ABI_MAJOR;
+        it.abi_minor = SKEP_ABI_MINOR;
+        it.lowest_host_minor = SKEP_ABI_LOWEST_HOST_MINOR;
+        it.id = id;
+        it.version = version;
+        it.types = types;
+        it.type_count = sizeof...(Types);
+        return it;
+    }
+};
+
+}  // namespace detail
+}  // namespace skep
+
+// Makes a plugin of worker types: the ELF note, the entry function, the descriptors. Once per
+// plugin, at file scope, after the types: SKEP_PLUGIN("org.example.hello", "1.0.0", hello, another)
+#define SKEP_PLUGIN(id, version, ...)                                      \
+    SKEP_NOTE(id, version, SKEP_LANGUAGE_CXX);                             \
+    extern "C" __attribute__((visibility("default"))) const skep_plugin*   \
+    skep_plugin_v1() noexcept;                                             \
+    const skep_plugin* skep_plugin_v1() noexcept {                         \
+        static constexpr skep_plugin plugin =                              \
+            ::skep::detail::plugin_of<__VA_ARGS__>::describe(id, version); \
+        return &plugin;                                                    \
+    }

@@ -1,0 +1,129 @@
+#include "host/cli/options.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace skep::host {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Options, EarlyExit> parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "skep");
+    return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+struct Accepted {
+    std::vector<const char*> arguments;
+    Options options;
+};
+
+struct Refused {
+    std::vector<const char*> arguments;
+    std::string text;
+};
+
+// Neither the machine's variables nor those of another test.
+class OptionsTest : public testing::Test {
+protected:
+    void SetUp() override {
+        ::unsetenv("SKEP_LOG");
+        ::unsetenv("SKEP_LOG_FORMAT");
+    }
+
+    void TearDown() override { SetUp(); }
+};
+
+TEST_F(OptionsTest, SayWhatToDoToWhat) {
+    const std::vector<Accepted> table = {
+        {{"run", "a.toml"}, {.verb = Verb::run, .target = "a.toml"}},
+        {{"run", "a.toml", "--summary", "s.json"},
+         {.verb = Verb::run, .target = "a.toml", .summary = "s.json"}},
+        {{"run", "--log-format=json", "--log-level", "debug", "a.toml"},
+         {.verb = Verb::run, .target = "a.toml", .log_level = "debug", .log_json = true}},
+        {{"check", "a.toml"}, {.verb = Verb::check, .target = "a.toml"}},
+        {{"check", "a.toml", "--deny-warnings", "-o", "json"},
+         {.verb = Verb::check, .target = "a.toml", .deny_warnings = true, .json = true}},
+        {{"check", "a.toml", "-o", "table"}, {.verb = Verb::check, .target = "a.toml"}},
+        {{"inspect", "regex"}, {.verb = Verb::inspect, .target = "regex"}},
+        {{"inspect", "--output", "json", "./x.so"},
+         {.verb = Verb::inspect, .target = "./x.so", .json = true}},
+        {{"graph", "a.toml"}, {.verb = Verb::graph, .target = "a.toml"}},
+        {{"graph", "a.toml", "--format", "mermaid"},
+         {.verb = Verb::graph, .target = "a.toml", .mermaid = true}},
+        {{"graph", "a.toml", "--format", "dot"}, {.verb = Verb::graph, .target = "a.toml"}},
+    };
+    for (const Accepted& row : table) {
+        const auto parsed = parse(row.arguments);
+        ASSERT_TRUE(parsed) << testing::PrintToString(row.arguments) << parsed.error().text;
+        EXPECT_EQ(*parsed, row.options) << testing::PrintToString(row.arguments);
+    }
+}
+
+TEST_F(OptionsTest, WrongUseIsExplained) {
+    const std::vector<Refused> table = {
+        {{}, "A subcommand is required"},
+        {{"rnu", "a.toml"}, "unknown command 'rnu'; did you mean 'run'?"},
+        {{"inspct"}, "unknown command 'inspct'; did you mean 'inspect'?"},
+        {{"zebra"}, "unknown command 'zebra'\n"},
+        {{"--vresion"}, "unknown option '--vresion'"},
+        {{"run"}, "FILE is required"},
+        {{"run", "a.toml", "b.toml"}, "b.toml"},
+        {{"run", "a.toml", "--fast"}, "--fast"},
+        {{"run", "a.toml", "--log-level", "loud"}, "loud"},
+        {{"run", "a.toml", "--log-format", "xml"}, "xml"},
+        {{"check", "a.toml", "-o", "yaml"}, "yaml"},
+        {{"graph", "a.toml", "--format", "png"}, "png"},
+    };
+    for (const Refused& row : table) {
+        const auto parsed = parse(row.arguments);
+        ASSERT_FALSE(parsed) << testing::PrintToString(row.arguments);
+        EXPECT_EQ(parsed.error().code, exit_usage);
+        EXPECT_THAT(parsed.error().text, HasSubstr(row.text));
+        EXPECT_THAT(parsed.error().text, HasSubstr("--help"));
+    }
+}
+
+TEST_F(OptionsTest, VariablesStandInForFlagsAndFlagsWin) {
+    ::setenv("SKEP_LOG", "error", 1);
+    ::setenv("SKEP_LOG_FORMAT", "json", 1);
+    const auto by_variables = parse({"run", "a.toml"});
+    ASSERT_TRUE(by_variables);
+    EXPECT_EQ(by_variables->log_level, "error");
+    EXPECT_TRUE(by_variables->log_json);
+
+    const auto by_flags = parse({"run", "a.toml", "--log-level=trace", "--log-format=text"});
+    ASSERT_TRUE(by_flags);
+    EXPECT_EQ(by_flags->log_level, "trace");
+    EXPECT_FALSE(by_flags->log_json);
+
+    ::setenv("SKEP_LOG", "loud", 1);
+    const auto wrong = parse({"run", "a.toml"});
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().code, exit_usage);
+}
+
+TEST_F(OptionsTest, HelpAndVersionAreNoMistakes) {
+    const auto help = parse({"--help"});
+    ASSERT_FALSE(help);
+    EXPECT_EQ(help.error().code, exit_ok);
+    for (const char* word : {"run", "check", "inspect", "graph", "SKEP_PLUGIN_PATH", "130"}) {
+        EXPECT_THAT(help.error().text, HasSubstr(word));
+    }
+    const auto help_of_run = parse({"run", "--help"});
+    ASSERT_FALSE(help_of_run);
+    EXPECT_EQ(help_of_run.error().code, exit_ok);
+    EXPECT_THAT(help_of_run.error().text, HasSubstr("--summary"));
+
+    const auto version = parse({"--version"});
+    ASSERT_FALSE(version);
+    EXPECT_EQ(version.error().code, exit_ok);
+    EXPECT_THAT(version.error().text, testing::StartsWith("skep "));
+}
+
+}  // namespace
+}  // namespace skep::host

@@ -1,0 +1,111 @@
+#include "host/loader/plugin_finder.hpp"
+
+#include <cstdlib>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/loader/loader_fixture.hpp"
+
+namespace skep::host {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class PluginFinderTest : public LoaderFixture {
+protected:
+    PluginFinderTest() {
+        ::unsetenv("SKEP_PLUGIN_PATH");
+        ::setenv("HOME", folder_.path().c_str(), 1);
+        for (const char* name : {"base", "first", "second"}) {
+            std::filesystem::create_directory(folder_ / name);
+        }
+    }
+
+    ~PluginFinderTest() override {
+        ::unsetenv("SKEP_PLUGIN_PATH");
+        ::setenv("HOME", home_.c_str(), 1);
+    }
+
+    // The plugin `source` of the tests, installed as `to` within the folder of this test.
+    void install(const std::string& source, const std::string& to) {
+        write_file(folder_ / to, read_file(test_plugin(source)));
+    }
+
+    PluginFinder finder() { return {*loader_, folder_ / "base", folder_ / "second"}; }
+
+private:
+    const std::string home_ = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "";
+};
+
+TEST_F(PluginFinderTest, TakesANameWithASlashForAPathFromTheBase) {
+    install("counts", "base/libcounts.so");
+    install("counts", "first/libcounts.so");
+    PluginFinder plugins = finder();
+    for (const std::string path : {"./libcounts.so", "libcounts.so", "../first/libcounts.so"}) {
+        const auto found = plugins.find(path, {});
+        ASSERT_TRUE(found) << message_of(found);
+        EXPECT_EQ(found->info->id, "org.skep.test.counts");
+    }
+    const auto absolute = plugins.find(folder_ / "first/libcounts.so", {});
+    ASSERT_TRUE(absolute);
+    EXPECT_EQ(absolute->path, folder_ / "first/libcounts.so");
+}
+
+TEST_F(PluginFinderTest, LooksInTheFoldersInTheirOrder) {
+    ::setenv("SKEP_PLUGIN_PATH", "/a::/b", 1);
+    EXPECT_THAT(finder().folders({"/search"}),
+                ElementsAre("/search",
+                            "/a",
+                            "/b",
+                            folder_ / "second",
+                            folder_ / ".local/lib/skep/plugins",
+                            "/usr/lib/skep/plugins"));
+}
+
+TEST_F(PluginFinderTest, TakesTheFirstPlaceThatHasTheName) {
+    install("answers_2", "second/libanswers.so");
+    PluginFinder plugins = finder();
+    const auto only = plugins.find("answers", {folder_ / "first"});
+    ASSERT_TRUE(only) << message_of(only);
+    EXPECT_EQ(only->path, folder_ / "second/libanswers.so");
+    install("answers_1", "first/libanswers.so");
+    const auto earlier = plugins.find("answers", {folder_ / "first"});
+    ASSERT_TRUE(earlier);
+    EXPECT_EQ(earlier->path, folder_ / "first/libanswers.so");
+}
+
+TEST_F(PluginFinderTest, SaysWhereItLookedAndWhatIsNear) {
+    install("counts", "first/libcounts.so");
+    const auto found = finder().find("count", {folder_ / "first"});
+    EXPECT_THAT(message_of(found),
+                HasSubstr("no plugin 'count': there is no libcount.so in " + (folder_ / "first") +
+                          ", " + (folder_ / "second")));
+    EXPECT_EQ(hint_of(found), "did you mean 'counts'?");
+}
+
+TEST_F(PluginFinderTest, SaysHowToFindAPluginThatNothingIsNear) {
+    EXPECT_THAT(hint_of(finder().find("zzz", {})), HasSubstr("SKEP_PLUGIN_PATH"));
+}
+
+TEST_F(PluginFinderTest, SaysInWordsWhichFileIsWrongAndGivesNoPlace) {
+    write_file(folder_ / "first/libx.so", "text");
+    const auto found = finder().find("x", {folder_ / "first"});
+    EXPECT_THAT(message_of(found),
+                HasSubstr("plugin " + (folder_ / "first/libx.so") + ": not an ELF"));
+    EXPECT_EQ(found.error().at(0).file, "");
+}
+
+TEST_F(PluginFinderTest, ReadsAFileOnce) {
+    install("answers_1", "first/libanswers.so");
+    PluginFinder plugins = finder();
+    const auto first = plugins.find("answers", {folder_ / "first"});
+    write_file(folder_ / "first/libanswers.so", "text");
+    const auto again = plugins.find("answers", {folder_ / "first"});
+    ASSERT_TRUE(again);
+    EXPECT_EQ(first->info, again->info);
+}
+
+}  // namespace
+}  // namespace skep::host

@@ -1,0 +1,145 @@
+#include "host/loader/stage.hpp"
+
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/loader/plugin_files.hpp"
+
+namespace skep::host {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+std::span<const std::byte> span_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+mode_t mode_of(const std::string& path) {
+    struct stat status {};
+
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777U;
+}
+
+// A small file system of its own, where the test may mount one.
+class Mounted {
+public:
+    explicit Mounted(unsigned long flags)
+        : is_mounted_(::mount("skep-test", folder_.path().c_str(), "tmpfs", flags, "size=64k") ==
+                      0) {}
+
+    ~Mounted() {
+        if (is_mounted_) {
+            ::umount2(folder_.path().c_str(), MNT_DETACH);
+        }
+    }
+
+    [[nodiscard]] bool is_mounted() const { return is_mounted_; }
+
+    [[nodiscard]] const std::string& path() const { return folder_.path(); }
+
+private:
+    TempFolder folder_;
+    bool is_mounted_;
+};
+
+TEST(Stage, IsAPrivateFolderOfThisProcess) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent.path()});
+    ASSERT_TRUE(stage) << message_of(stage);
+    EXPECT_THAT((*stage)->folder(),
+                MatchesRegex(parent.path() + "/skep-" + std::to_string(::getpid()) + "\\.......$"));
+    EXPECT_EQ(mode_of((*stage)->folder()), 0700U);
+}
+
+TEST(Stage, GoesWithEverythingInIt) {
+    const TempFolder parent;
+    {
+        const auto stage = Stage::create({parent.path()});
+        ASSERT_TRUE((*stage)->add(span_of("x"), "libx", "0123abcd"));
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
+}
+
+TEST(Stage, WritesACopyThatNobodyMayChange) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent.path()});
+    const auto copy = (*stage)->add(span_of("content"), "libhello", "0123abcd");
+    ASSERT_TRUE(copy) << message_of(copy);
+    EXPECT_EQ(*copy, (*stage)->folder() + "/libhello.1.0123abcd.so");
+    EXPECT_EQ(mode_of(*copy), 0500U);
+    EXPECT_EQ(read_file(*copy).size(), 7U);
+}
+
+TEST(Stage, NeverUsesANameTwice) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent.path()});
+    const auto first = (*stage)->add(span_of("x"), "libx", "0123abcd");
+    ASSERT_TRUE(first);
+    (*stage)->remove(*first);
+    EXPECT_FALSE(std::filesystem::exists(*first));
+    const auto second = (*stage)->add(span_of("x"), "libx", "0123abcd");
+    ASSERT_TRUE(second);
+    EXPECT_NE(*first, *second);
+}
+
+TEST(Stage, TakesTheFirstParentThatWorks) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent / "missing", parent.path()});
+    ASSERT_TRUE(stage) << message_of(stage);
+    EXPECT_EQ(std::filesystem::path((*stage)->folder()).parent_path(), parent.path());
+}
+
+TEST(Stage, SaysWhereItTriedAndWhyNot) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent / "missing", "/proc"});
+    EXPECT_THAT(message_of(stage), HasSubstr("missing (No such file or directory)"));
+    EXPECT_THAT(message_of(stage), HasSubstr("/proc ("));
+    EXPECT_THAT(hint_of(stage), HasSubstr("TMPDIR"));
+}
+
+TEST(Stage, PassesOverAParentThatCodeMayNotRunFrom) {
+    const Mounted parent(MS_NOEXEC);
+    if (!parent.is_mounted()) {
+        GTEST_SKIP() << "may not mount a file system here";
+    }
+    EXPECT_THAT(message_of(Stage::create({parent.path()})), HasSubstr("(mounted noexec)"));
+}
+
+TEST(Stage, SaysThatTheDiskIsFullAndLeavesNothing) {
+    const Mounted parent(0);
+    if (!parent.is_mounted()) {
+        GTEST_SKIP() << "may not mount a file system here";
+    }
+    const auto stage = Stage::create({parent.path()});
+    ASSERT_TRUE(stage) << message_of(stage);
+    const auto copy = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
+    EXPECT_THAT(message_of(copy), HasSubstr("No space left on device"));
+    EXPECT_THAT(hint_of(copy), HasSubstr("make room in"));
+    EXPECT_TRUE(std::filesystem::is_empty((*stage)->folder()));
+}
+
+// As above where nothing can be mounted: another way to make a write stop half way.
+TEST(Stage, LeavesNothingOfACopyThatFails) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent.path()});
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit low{4096, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
+    const auto copy = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, old_handler);
+    EXPECT_THAT(message_of(copy), HasSubstr("File too large"));
+    EXPECT_TRUE(std::filesystem::is_empty((*stage)->folder()));
+}
+
+}  // namespace
+}  // namespace skep::host

@@ -1,0 +1,174 @@
+// Unloading is proven, and what pins a library is named. Each test is one way in which others are
+// caught out by dlclose, which answers "done" to all of them.
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include "tests/loader/loader_fixture.hpp"
+#include "tests/plugins/exit_log.h"
+
+namespace skep::host {
+namespace {
+
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+// How many places of the address space belong to copies of plugins.
+std::size_t mapped_copies(const std::string& folder) {
+    std::ifstream maps("/proc/self/maps");
+    std::size_t count = 0;
+    for (std::string line; std::getline(maps, line);) {
+        count += line.find(folder) != std::string::npos ? 1U : 0U;
+    }
+    return count;
+}
+
+class UnloadTest : public LoaderFixture {
+protected:
+    [[nodiscard]] std::size_t mapped() const { return mapped_copies(folder_.path()); }
+
+    void expect_pinned(std::shared_ptr<Library>& library, const std::string& cause) {
+        const UnloadReport report = close(library);
+        EXPECT_FALSE(report.unloaded);
+        EXPECT_THAT(report.cause, HasSubstr(cause));
+        EXPECT_GT(mapped(), 0U);
+        EXPECT_FALSE(std::filesystem::is_empty(loader_->stage_folder()))
+            << "a debugger needs the copy of what is still mapped";
+    }
+};
+
+TEST_F(UnloadTest, IsProvenByTheAddressSpace) {
+    auto library = open(test_plugin("counts"));
+    EXPECT_GT(mapped(), 0U);
+    expect_unloads(library);
+    EXPECT_EQ(mapped(), 0U);
+}
+
+// The worst of unique symbols is not that they pin: the next version runs on the statics of the
+// last one.
+TEST_F(UnloadTest, NamesTheUniqueSymbolThatPinsAndLeaksItsState) {
+#if defined(__clang__)
+    GTEST_SKIP() << "clang never marks a symbol STB_GNU_UNIQUE";
+#endif
+    auto first = open(test_plugin("inline_static_naive"));
+    EXPECT_EQ(ask(first), 1);
+    expect_pinned(first, "unique symbol 'skep_test::counter'");
+    auto second = open(test_plugin("inline_static_naive"));
+    EXPECT_EQ(ask(second), 2);
+    close(second);
+}
+
+TEST_F(UnloadTest, SkepAddPluginKeepsTheStateOfVersionsApart) {
+    auto first = open(test_plugin("inline_static"));
+    EXPECT_EQ(ask(first), 1);
+    auto second = open(test_plugin("inline_static"));
+    EXPECT_EQ(ask(second), 1);
+    expect_unloads(first);
+    expect_unloads(second);
+}
+
+TEST_F(UnloadTest, SucceedsForStaticsOfTheStandardLibrary) {
+    auto library = open(test_plugin("make_shared"));
+    EXPECT_EQ(ask(library), 7);
+    expect_unloads(library);
+}
+
+TEST_F(UnloadTest, NamesTheNodeleteFlag) {
+    auto library = open(test_plugin("nodelete"));
+    expect_pinned(library, "NODELETE");
+}
+
+TEST_F(UnloadTest, NamesAThreadLocalOnAThreadThatLives) {
+    auto library = open(test_plugin("thread_local_destructor"));
+    EXPECT_EQ(ask_here(library), 1);
+    expect_pinned(library, "a thread_local with a destructor");
+}
+
+TEST_F(UnloadTest, SucceedsWhenTheThreadWithTheThreadLocalHasEnded) {
+    auto library = open(test_plugin("thread_local_destructor"));
+    EXPECT_EQ(ask(library), 1);
+    expect_unloads(library);
+}
+
+TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
+    auto library = open(test_plugin("thread_local_destructor"));
+    std::thread([&] {
+        ask_here(library);
+        EXPECT_FALSE(close(library).unloaded);
+    }).join();
+    // glibc looks again at the next close of anything.
+    auto other = open(test_plugin("counts"));
+    expect_unloads(other);
+    EXPECT_EQ(mapped(), 0U);
+    EXPECT_TRUE(std::filesystem::is_empty(loader_->stage_folder()));
+}
+
+TEST_F(UnloadTest, NamesTheLibraryThatCameWithItAndStayed) {
+    auto library = open(test_plugin("held_by_companion"));
+    EXPECT_EQ(ask(library), 2);
+    expect_pinned(library, "libcompanion.so, which came with it and stayed");
+}
+
+// dlclose would take the code from under it, and the process with it.
+TEST_F(UnloadTest, LeavesALibraryMappedWhileAThreadOfItsOwnLives) {
+    auto library = open(test_plugin("thread_from_constructor"));
+    const skep_worker_type* type = library->find_type("probe");
+    expect_pinned(library, "which it started while it was loaded, is still alive");
+    type->on_timer(nullptr, 0);
+}
+
+TEST_F(UnloadTest, SucceedsWhenThatThreadWasJoined) {
+    auto library = open(test_plugin("thread_from_constructor"));
+    ask(library);
+    expect_unloads(library);
+}
+
+TEST_F(UnloadTest, RunsStaticDestructorsLatestFirst) {
+    exit_log log{};
+    auto library = open(test_plugin("many_statics"));
+    ask(library, &log);
+    expect_unloads(library);
+    std::vector<int> expected;
+    for (int number = 119; number >= 0; --number) {
+        expected.push_back(number);
+    }
+    EXPECT_THAT(std::span(log.numbers, static_cast<std::size_t>(log.count)),
+                ElementsAreArray(expected));
+}
+
+// Opening the new before closing the old is what lets a reload roll back, and what makes the C
+// library's own list of destructors grow for ever: 32 bytes for each static, each time.
+TEST_F(UnloadTest, LeavesNothingBehindInThreeHundredOverlappingGenerations) {
+    exit_log log{};
+    const auto reload = [&](std::shared_ptr<Library>& current) {
+        auto next = open(test_plugin("many_statics"));
+        ask(next, &log);
+        log.count = 0;
+        expect_unloads(current);
+        current = std::move(next);
+    };
+    auto current = open(test_plugin("many_statics"));
+    for (int i = 0; i < 20; ++i) {
+        reload(current);
+    }
+    const std::size_t mapped_before = mapped();
+    const std::size_t bytes_before = ::mallinfo2().uordblks;
+    for (int i = 0; i < 300; ++i) {
+        reload(current);
+    }
+    EXPECT_EQ(mapped(), mapped_before);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    // Sanitizers have a heap of their own. Without the exit list this is about a megabyte.
+    EXPECT_LT(::mallinfo2().uordblks, bytes_before + 64 * 1024);
+#else
+    static_cast<void>(bytes_before);
+#endif
+    expect_unloads(current);
+    EXPECT_EQ(mapped(), 0U);
+}
+
+}  // namespace
+}  // namespace skep::host

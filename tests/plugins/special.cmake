@@ -1,0 +1,49 @@
+# Test plugins that are built otherwise than skep_add_plugin would, or twice from one source.
+set(special ${CMAKE_CURRENT_LIST_DIR}/special)
+
+function(skep_special_plugin name source)
+    skep_add_plugin(test_${name} ${special}/${source})
+    set_target_properties(test_${name} PROPERTIES OUTPUT_NAME ${name})
+endfunction()
+
+# As someone would build a plugin who has never heard of skep_add_plugin.
+function(skep_naive_plugin name source)
+    add_library(test_${name} MODULE ${special}/${source})
+    target_link_libraries(test_${name} PRIVATE skep::plugin_api)
+    set_target_properties(test_${name} PROPERTIES OUTPUT_NAME ${name})
+endfunction()
+
+foreach(answer 1 2)
+    skep_special_plugin(answers_${answer} answers.c)
+    target_compile_definitions(test_answers_${answer} PRIVATE SKEP_TEST_ANSWER=${answer})
+endforeach()
+
+skep_special_plugin(inline_static inline_static.cpp)
+skep_special_plugin(make_shared make_shared.cpp)
+skep_naive_plugin(inline_static_naive inline_static.cpp)
+skep_naive_plugin(make_shared_naive make_shared.cpp)
+set_target_properties(
+    test_inline_static_naive PROPERTIES CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF)
+target_compile_options(test_inline_static_naive PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fgnu-unique>)
+target_compile_options(test_make_shared_naive PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fgnu-unique> -O0)
+
+skep_special_plugin(nodelete answers.c)
+target_compile_definitions(test_nodelete PRIVATE SKEP_TEST_ANSWER=1)
+target_link_options(test_nodelete PRIVATE "LINKER:-z,nodelete")
+
+skep_special_plugin(static_tls static_tls.c)
+target_compile_options(test_static_tls PRIVATE -ftls-model=initial-exec)
+
+skep_naive_plugin(undefined_symbol undefined_symbol.c)
+
+add_library(test_companion SHARED ${special}/companion.c)
+set_target_properties(test_companion PROPERTIES OUTPUT_NAME companion)
+target_link_options(test_companion PRIVATE "LINKER:-z,nodelete")
+skep_naive_plugin(held_by_companion held_by_companion.c)
+target_link_libraries(test_held_by_companion PRIVATE test_companion)
+
+set(definitions SKEP_BINARY_DIR="${PROJECT_BINARY_DIR}" SKEP_CMAKE="${CMAKE_COMMAND}"
+                SKEP_CXX="${CMAKE_CXX_COMPILER}")
+set_source_files_properties(
+    ${CMAKE_CURRENT_SOURCE_DIR}/loader/install_test.cpp
+    PROPERTIES COMPILE_DEFINITIONS "${definitions}")

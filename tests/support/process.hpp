@@ -1,0 +1,55 @@
+// Runs a program as a user would and keeps all that it wrote. A program that takes longer than a
+// minute is killed, and its exit code is then -SIGKILL.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace skep::test {
+
+using Arguments = std::vector<std::string>;
+using Variables = std::map<std::string, std::string>;
+
+struct Finished {
+    int exit_code = 0;  // or the signal that ended it, negative
+    std::string out, err;
+};
+
+// A program that is running, with stdin closed. Its environment is the test's own, without what
+// skep reads there, and with `variables`. One thread; the program is killed when this goes before
+// it has ended.
+class Process {
+public:
+    explicit Process(const Arguments& arguments, const Variables& variables = {});
+    ~Process();
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    void send(int signal) const;
+
+    // Reads on until stdout, or stderr, has this text somewhere. False: it ended without.
+    bool wait_for_out(const std::string& text) { return read_until(finished_.out, text); }
+
+    bool wait_for_err(const std::string& text) { return read_until(finished_.err, text); }
+
+    // Reads on until it ends.
+    const Finished& wait();
+
+private:
+    bool read_until(const std::string& output, const std::string& text);
+    bool read_more();
+
+    pid_t pid_ = -1;
+    int out_ = -1, err_ = -1;  // -1: at its end
+    bool ended_ = false;
+    long long fuse_ms_ = 0;  // by the steady clock
+    Finished finished_;
+};
+
+// From start to end.
+Finished run(const Arguments& arguments, const Variables& variables = {});
+
+}  // namespace skep::test

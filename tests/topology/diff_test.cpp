@@ -1,0 +1,88 @@
+#include "host/topology/diff.hpp"
+
+#include <gtest/gtest.h>
+
+namespace skep::host {
+namespace {
+
+using Names = std::vector<std::string>;
+
+WorkerPlan worker(std::string name) {
+    WorkerPlan plan;
+    plan.name = std::move(name);
+    plan.plugin_path = "/plugins/relay.so";
+    plan.type = "relay";
+    plan.config = {{"limit", ParamValue(std::int64_t{5})}};
+    return plan;
+}
+
+RoutePlan route(std::string from, std::string to) {
+    RoutePlan plan;
+    plan.from = std::move(from);
+    plan.to = std::move(to);
+    return plan;
+}
+
+Plan two_workers() {
+    Plan plan;
+    plan.workers = {worker("b"), worker("a")};
+    plan.routes = {route("b", "a")};
+    return plan;
+}
+
+TEST(Diff, IsEmptyBetweenEqualPlans) {
+    EXPECT_TRUE(diff(Plan{}, Plan{}).empty());
+    EXPECT_TRUE(diff(two_workers(), two_workers()).empty());
+}
+
+TEST(Diff, FromTheEmptyPlanAddsAllInTheirOrder) {
+    const Changes changes = diff(Plan{}, two_workers());
+    EXPECT_EQ(changes, (Changes{Names{"b", "a"}, {}, {}, true}));
+    EXPECT_FALSE(changes.empty());
+}
+
+TEST(Diff, ToTheEmptyPlanRemovesAllInTheirOrder) {
+    EXPECT_EQ(diff(two_workers(), Plan{}), (Changes{{}, Names{"b", "a"}, {}, true}));
+}
+
+TEST(Diff, ChangesAWorkerWhoseConfigDiffers) {
+    Plan next = two_workers();
+    next.workers[1].config["limit"] = ParamValue(std::int64_t{6});
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, false}));
+}
+
+TEST(Diff, ChangesAWorkerWhoseOtherFieldsDiffer) {
+    const auto changed = [](auto change) {
+        Plan next = two_workers();
+        change(next.workers[0]);
+        return diff(two_workers(), next).to_change;
+    };
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_path = "/other.so"; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), Names{"b"});
+}
+
+TEST(Diff, RewiringTouchesNoWorker) {
+    Plan next = two_workers();
+    next.routes[0].when_full = WhenFull::drop_oldest;
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true}));
+    next.routes.clear();
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true}));
+}
+
+TEST(Diff, AddsAndRemovesAroundAWorkerThatStays) {
+    Plan next = two_workers();
+    next.workers = {worker("c"), worker("a")};
+    next.routes = {};
+    EXPECT_EQ(diff(two_workers(), next), (Changes{Names{"c"}, Names{"b"}, {}, true}));
+}
+
+TEST(Diff, IgnoresTheOrderOfWorkers) {
+    Plan next = two_workers();
+    std::swap(next.workers[0], next.workers[1]);
+    EXPECT_TRUE(diff(two_workers(), next).empty());
+}
+
+}  // namespace
+}  // namespace skep::host
