@@ -5,14 +5,17 @@ namespace skep::host {
 std::size_t printable_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = byte(0);
-    if (lead < 0x80)
+    if (lead < 0x80) {
         return lead == '\t' || (lead >= 0x20 && lead != 0x7f) ? 1 : 0;
+    }
     const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || length > text.size())
+    if (lead < 0xc2 || lead > 0xf4 || length > text.size()) {
         return 0;
+    }
     for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80)
+        if ((byte(i) & 0xc0) != 0x80) {
             return 0;
+        }
     }
     const bool too_long = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
     const bool no_character =

@@ -53,7 +53,7 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
     return text;
 }
 
-// "0.1; runs on hosts from 0.1": what the plugin was built with, and the window it asks for.
+// "0.1, for hosts from 0.1": what the plugin was built with, and the window it asks for.
 std::string abi_text(const PluginInfo& info) {
     return fmt::format("{}.{}, for hosts from {}.{}",
                        info.abi_major,
@@ -132,6 +132,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 
 std::string ports_text(const char* title, const std::vector<PortInfo>& ports) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(ports.size());
     for (const PortInfo& port : ports) {
         const std::string optional = port.optional ? "optional" : "";
         rows.push_back({port.name, port.content_type, optional, port.doc});
@@ -141,6 +142,7 @@ std::string ports_text(const char* title, const std::vector<PortInfo>& ports) {
 
 std::string params_text(const std::vector<ParamInfo>& params) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(params.size());
     for (const ParamInfo& param : params) {
         rows.push_back({param.name, name_of(param.type), limits_of(param), param.doc});
     }

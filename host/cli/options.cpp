@@ -1,5 +1,6 @@
 #include "host/cli/options.hpp"
 
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -17,12 +18,18 @@ constexpr const char* footer =
     "Exit codes: 0 done, 1 ended by a worker, 64 wrong usage, 70 bug, 78 refused topology or\n"
     "plugin, 130 forced by a second Ctrl-C.";
 
-void add_output(CLI::App& app, bool& json) {
-    app.add_option_function<std::string>(
-           "-o,--output", [&json](const std::string& form) { json = form == "json"; }, "Form")
-        ->type_name("table|json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->default_str("table");
+// A flag that takes one of two words; `is_second` becomes whether it is the second.
+CLI::Option* add_choice(CLI::App& app,
+                        const std::string& flags,
+                        const std::pair<std::string, std::string>& words,
+                        bool& is_second,
+                        const std::string& doc) {
+    const auto choose = [&is_second, words](const std::string& word) {
+        is_second = word == words.second;
+    };
+    return app.add_option_function<std::string>(flags, choose, doc + " (" + words.first + ")")
+        ->type_name(words.first + "|" + words.second)
+        ->check(CLI::IsMember({words.first, words.second}).description(""));
 }
 
 void add_run(CLI::App& app, Options& options) {
@@ -30,16 +37,12 @@ void add_run(CLI::App& app, Options& options) {
     run.add_option("FILE", options.target, "The topology")->required()->type_name("");
     run.add_option("--summary", options.summary, "Write the final counts to this file as JSON")
         ->type_name("FILE.json");
-    run.add_option_function<std::string>(
-           "--log-format",
-           [&options](const std::string& form) { options.log_json = form == "json"; },
-           "Form of the log on stderr")
-        ->type_name("text|json")
-        ->check(CLI::IsMember({"text", "json"}))
+    add_choice(run, "--log-format", {"text", "json"}, options.log_json, "Form of the log")
         ->envname("SKEP_LOG_FORMAT");
-    run.add_option("--log-level", options.log_level, "The least important level that is logged")
+    run.add_option(
+           "--log-level", options.log_level, "The least important level that is logged (info)")
         ->type_name("trace|debug|info|warn|error")
-        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}).description(""))
         ->envname("SKEP_LOG");
 }
 
@@ -47,7 +50,7 @@ void add_check(CLI::App& app, Options& options) {
     CLI::App& check = *app.add_subcommand("check", "Check a topology without starting anything");
     check.add_option("FILE", options.target, "The topology")->required()->type_name("");
     check.add_flag("--deny-warnings", options.deny_warnings, "Refuse a topology with warnings");
-    add_output(check, options.json);
+    add_choice(check, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
 }
 
 void add_inspect(CLI::App& app, Options& options) {
@@ -56,19 +59,13 @@ void add_inspect(CLI::App& app, Options& options) {
     inspect.add_option("PLUGIN", options.target, "Its path, or its name as in a topology")
         ->required()
         ->type_name("");
-    add_output(inspect, options.json);
+    add_choice(inspect, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
 }
 
 void add_graph(CLI::App& app, Options& options) {
     CLI::App& graph = *app.add_subcommand("graph", "Draw a topology");
     graph.add_option("FILE", options.target, "The topology")->required()->type_name("");
-    graph
-        .add_option_function<std::string>(
-            "--format",
-            [&options](const std::string& form) { options.mermaid = form == "mermaid"; },
-            "Language of the drawing")
-        ->type_name("dot|mermaid")
-        ->check(CLI::IsMember({"dot", "mermaid"}));
+    add_choice(graph, "--format", {"dot", "mermaid"}, options.mermaid, "Language of the drawing");
 }
 
 std::string verb_name(const CLI::App& app) {
@@ -114,7 +111,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        return Unexpected<EarlyExit>({exit_ok, app.help()});
+        return Unexpected<EarlyExit>({exit_ok, app.help() + "\n"});
     } catch (const CLI::CallForVersion&) {
         return Unexpected<EarlyExit>({exit_ok, std::string(version_text) + "\n"});
     } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "host/base/clock.hpp"
@@ -93,7 +94,7 @@ int run(const Options& options, Guard& guard) {
     if (refused) {
         spdlog::error("{}", started.error().message);
         host->manager.request_stop(Nanos(0));
-    } else {
+    } else if (started) {
         spdlog::info("running '{}': {}, {}",
                      plan.name,
                      counted(plan.workers.size(), "worker"),
@@ -103,9 +104,9 @@ int run(const Options& options, Guard& guard) {
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
     if (!ending.lost.empty()) {
-        for (const std::string& worker : ending.lost) {
-            spdlog::error("worker '{}' did not stop; its thread is still in the plugin", worker);
-        }
+        spdlog::error("leaving while {} inside of plugins: {}",
+                      ending.lost.size() == 1 ? "a thread is" : "threads are",
+                      fmt::join(ending.lost, ", "));
         std::error_code ignored;  // nothing more can be done about it
         std::filesystem::remove_all(host->loader->stage_folder(), ignored);
         guard.leave(exit_failed);

@@ -77,7 +77,7 @@ protected:
     // The name of a thing that is named once in its list.
     template <typename Info>
     std::string name(const char* given, const std::string& what, const std::vector<Info>& before) {
-        const std::string result = text(given, "the name of " + what);
+        std::string result = text(given, "the name of " + what);
         if (given != nullptr && !is_descriptor_name(result)) {
             complain("the name '" + result + "' of " + what +
                      " is not of the form [a-z][a-z0-9_]*");

@@ -139,7 +139,7 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path) {
 
     std::shared_ptr<FileLibrary> library;
     Diagnostics problems;
-    const std::vector<std::string> threads = threads_of_loading();
+    const std::vector<std::string> threads = threads_named(loader_thread_name);
     const bool ran =
         run_and_join([&] { library = load(path, *copy, std::move(*facts), problems); });
     if (!ran) {
@@ -149,7 +149,7 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path) {
         stage_->remove(*copy);
         return failure(std::move(problems));
     }
-    library->threads = threads_of_loading();
+    library->threads = threads_named(loader_thread_name);
     std::erase_if(library->threads, [&](const std::string& id) { return contains(threads, id); });
     if (!problems.empty()) {
         static_cast<void>(close(std::move(library)));
@@ -162,7 +162,7 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
     const auto own = std::dynamic_pointer_cast<FileLibrary>(std::move(library));
     SKEP_ASSERT(own != nullptr && own.use_count() == 1);
     UnloadReport report;
-    const std::vector<std::string> threads = threads_of_loading();
+    const std::vector<std::string> threads = threads_named(loader_thread_name);
     const auto alive = std::find_if(own->threads.begin(),
                                     own->threads.end(),
                                     [&](const std::string& id) { return contains(threads, id); });

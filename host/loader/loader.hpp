@@ -1,6 +1,6 @@
 // The loader: from the path of a plugin to a library that workers can be made from, and back.
 //
-//   open   trust -> private copy -> ELF and note check -> dlopen -> descriptor check  (file_loader.hpp)
+//   open   trust -> ELF and note check -> private copy -> dlopen -> descriptor (file_loader.hpp)
 //   close  dlclose -> proof that the address range is gone, or the reason why it is not
 //
 // All code of the plugin that runs here runs on a short-lived thread that is joined before the call

@@ -8,8 +8,6 @@
 
 #include <cxxabi.h>
 
-#include "host/loader/shared_object.hpp"
-
 namespace skep::host {
 namespace {
 
@@ -22,14 +20,15 @@ std::string demangled(const std::string& symbol) {
 
 }  // namespace
 
-std::vector<std::string> threads_of_loading() {
+std::vector<std::string> threads_named(std::string_view name) {
     std::vector<std::string> threads;
     std::error_code error;
-    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
-        std::ifstream comm(task.path() / "comm");
-        std::string name;
-        if (std::getline(comm, name) && name == loader_thread_name) {
-            threads.push_back(task.path().filename().string());
+    std::filesystem::directory_iterator task("/proc/self/task", error);
+    for (; !error && task != std::filesystem::directory_iterator(); task.increment(error)) {
+        std::ifstream comm(task->path() / "comm");
+        std::string its_name;
+        if (std::getline(comm, its_name) && its_name == name) {
+            threads.push_back(task->path().filename().string());
         }
     }
     return threads;

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/loader/elf_file.hpp"
 
 namespace skep::host {
 
-// The ids of the threads that run now and that code on a short-lived loader thread started: they
-// inherited its name. [manager-thread, outside of open and close]
-[[nodiscard]] std::vector<std::string> threads_of_loading();
+// The ids of the threads of this process that have this name now. A new thread inherits the name of
+// the one that started it, so a plugin's are found by the name that its code ran under. Any thread.
+[[nodiscard]] std::vector<std::string> threads_named(std::string_view name);
 
 // The most likely reason why a library with these facts is mapped after dlclose. `companions` are
 // the libraries that came with it and are still mapped.

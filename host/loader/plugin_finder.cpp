@@ -18,9 +18,10 @@ bool exists(const std::string& path) {
 // The names of the plugins in a folder: hello for libhello.so.
 void add_names(const std::string& folder, std::vector<std::string>& names) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string stem = entry.path().stem().string();
-        if (entry.path().extension() == ".so" && stem.starts_with("lib")) {
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string stem = entry->path().stem().string();
+        if (entry->path().extension() == ".so" && stem.starts_with("lib")) {
             names.push_back(stem.substr(3));
         }
     }

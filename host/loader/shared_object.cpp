@@ -45,8 +45,8 @@ SharedObject::SharedObject(SharedObject&&) noexcept = default;
 SharedObject::~SharedObject() {
     if (library_) {
         // Its destructor would close, so it goes where nothing is ever destroyed.
-        static auto* const left_open =
-            new std::vector<std::unique_ptr<boost::dll::shared_library>>();
+        using Libraries = std::vector<std::unique_ptr<boost::dll::shared_library>>;
+        static Libraries* const left_open = std::make_unique<Libraries>().release();
         left_open->push_back(std::move(library_));
     }
 }

@@ -53,14 +53,13 @@ Result<std::unique_ptr<Stage>> Stage::create(const std::vector<std::string>& par
 
         std::string folder = parent + "/skep-" + std::to_string(::getpid()) + ".XXXXXX";
         std::string why;
-        if (::statvfs(parent.c_str(), &file_system) != 0) {
-            why = error_text(errno);
-        } else if ((file_system.f_flag & ST_NOEXEC) != 0) {
+        const bool is_there = ::statvfs(parent.c_str(), &file_system) == 0;
+        if (is_there && (file_system.f_flag & ST_NOEXEC) != 0) {
             why = "mounted noexec";
-        } else if (::mkdtemp(folder.data()) == nullptr) {
-            why = error_text(errno);
-        } else {
+        } else if (is_there && ::mkdtemp(folder.data()) != nullptr) {
             return std::unique_ptr<Stage>(new Stage(std::move(folder)));
+        } else {
+            why = error_text(errno);
         }
         tried += (tried.empty() ? "" : ", ") + parent + " (" + why + ")";
     }

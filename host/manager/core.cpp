@@ -281,15 +281,15 @@ Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
 HostMetrics Core::metrics() { return collect(); }
 
 HostMetrics Core::collect() const {
-    auto ordered = retired_;
-    for (const auto& [name, slot] : slots_) {
-        ordered.emplace_back(slot->order, slot->metrics(clock_.now()));
+    std::map<std::size_t, WorkerMetrics> ordered;
+    for (const Retired& it : retired_) {
+        read_counts(it.home, ordered[it.order] = it.metrics);
     }
-    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-        return a.first < b.first;
-    });
+    for (const auto& [name, slot] : slots_) {
+        ordered[slot->order] = slot->metrics(clock_.now());
+    }
     HostMetrics all;
-    all.law = retired_law_;
+    all.law = forgotten_law_;
     for (auto& [order, metrics] : ordered) {
         all.law += metrics.in;
         all.workers.push_back(std::move(metrics));
@@ -298,10 +298,11 @@ HostMetrics Core::collect() const {
 }
 
 void Core::retire(Slot& slot) {
-    retired_.emplace_back(slot.order, slot.metrics(clock_.now()));
+    retired_.push_back({slot.order, slot.metrics(clock_.now()), slot.home});
     if (retired_.size() > retired_max) {
-        retired_law_ += retired_.front().second.in;
-        retired_.erase(retired_.begin());
+        read_counts(retired_.front().home, retired_.front().metrics);
+        forgotten_law_ += retired_.front().metrics.in;
+        retired_.pop_front();
     }
     const std::string path = slot.plan.plugin_path;
     slots_.erase(slot.home.name);  // and with it `slot`

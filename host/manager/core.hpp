@@ -61,6 +61,14 @@ private:
         Reply reply;
     };
 
+    // A worker that is gone. Whoever still has the routes of a plan before may offer to its mailbox,
+    // which is closed; its counts are therefore read when they are asked for.
+    struct Retired {
+        std::size_t order = 0;
+        WorkerMetrics metrics;
+        WorkerHome home;
+    };
+
     // core.cpp
     void tick();
     [[nodiscard]] Nanos next_deadline() const;
@@ -112,8 +120,8 @@ private:
     std::vector<FlowGroup> flow_;
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
-    std::vector<std::pair<std::size_t, WorkerMetrics>> retired_;  // with the slot's order
-    FlowCounts retired_law_;  // of those that no longer fit into retired_
+    std::deque<Retired> retired_;
+    FlowCounts forgotten_law_;  // of those that no longer fit into retired_
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
     std::deque<SchedulePlan> schedule_;  // what is still to come

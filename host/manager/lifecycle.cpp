@@ -269,10 +269,13 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
                      slot.generation,
                      rest);
     }
+    const bool is_launching = launch_ && launch_->waiting.contains(slot.home.name);
     const std::string why = "worker '" + slot.home.name + "' failed: " + error;
     if (has_failed) {
-        spdlog::error("{}", why);
         add(slot.home.counters->errors, 1);
+        if (!is_launching) {  // then whoever asked for the plan is told
+            spdlog::error("{}", why);
+        }
     }
     const Answer<Done> answer =
         has_failed ? Answer<Done>(Unexpected<Refusal>({Refusal::Code::illegal_state, why}))
@@ -281,7 +284,7 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     answer_all(slot.waiting_for_run, has_failed ? answer : Unexpected<Refusal>(cannot("run", slot)));
     answer_all(slot.waiting_for_pause, Unexpected<Refusal>(cannot("pause", slot)));
     needs_advance_ = true;
-    if (launch_ && launch_->waiting.contains(slot.home.name)) {
+    if (is_launching) {
         undo_launch(has_failed ? Refusal{Refusal::Code::bad_plan, why} : cannot("run", slot));
     } else if (has_failed && slot.plan.on_failure == OnFailure::stop_host) {
         stop_host(plan_.stop_grace, Ending::Cause::failed, why);

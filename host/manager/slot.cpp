@@ -17,21 +17,25 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     it.started_wall = started_wall;
     it.ended_wall = ended_wall;
     it.cpu = worker == nullptr ? cpu : worker->cpu();
-    const WorkerCounters& counters = *home.counters;
-    it.items = counters.items.load(std::memory_order_relaxed);
-    it.errors = counters.errors.load(std::memory_order_relaxed);
-    it.out = counters.out.load(std::memory_order_relaxed);
-    it.in = home.mailbox->counts();
-    it.queue_high = home.mailbox->queue_high();
-    const std::uint64_t no_route = counters.no_route.load(std::memory_order_relaxed);
-    const std::uint64_t too_big = counters.too_big.load(std::memory_order_relaxed);
-    it.in.offered += no_route + too_big;
-    it.in.rejected.no_route += no_route;
-    it.in.rejected.too_big += too_big;
+    read_counts(home, it);
     if (worker != nullptr) {
         it.checkpoint_age = now - worker->last_checkpoint();
     }
     return it;
+}
+
+void read_counts(const WorkerHome& home, WorkerMetrics& into) {
+    const WorkerCounters& counters = *home.counters;
+    into.items = counters.items.load(std::memory_order_relaxed);
+    into.errors = counters.errors.load(std::memory_order_relaxed);
+    into.out = counters.out.load(std::memory_order_relaxed);
+    into.in = home.mailbox->counts();
+    into.queue_high = home.mailbox->queue_high();
+    const std::uint64_t no_route = counters.no_route.load(std::memory_order_relaxed);
+    const std::uint64_t too_big = counters.too_big.load(std::memory_order_relaxed);
+    into.in.offered += no_route + too_big;
+    into.in.rejected.no_route += no_route;
+    into.in.rejected.too_big += too_big;
 }
 
 void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {

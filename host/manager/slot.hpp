@@ -49,6 +49,9 @@ struct Slot {
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
 };
 
+// The counts of a name, as they are now: its mailbox's books and what it offered in vain.
+void read_counts(const WorkerHome& home, WorkerMetrics& into);
+
 // Answers everyone in `waiting`, and forgets them.
 void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer);
 

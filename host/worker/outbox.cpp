@@ -14,19 +14,27 @@ const RouteTable& Outbox::table() {
 
 Envelope Outbox::envelope_of(const skep_payload& payload, const std::string* content_type) {
     Envelope made;
+    made.content_type = content_type;
     if (payload.share != nullptr) {
         const auto& shared = *static_cast<const Envelope*>(payload.share->host);
         made.payload = shared.payload;
         made.trace_id = shared.trace_id;
+        if (content_type == any_content_) {
+            made.content_type = shared.content_type;
+        }
     } else {
         made.payload = PayloadRef::allocate(payload.size);
         if (payload.size > 0) {
             std::memcpy(made.payload.data(), payload.data, payload.size);
         }
+        if (content_type == any_content_) {
+            made.content_type = names_->intern("application/octet-stream");
+        }
     }
     made.sender = sender_.name;
-    made.content_type =
-        payload.content_type == nullptr ? content_type : names_->intern(payload.content_type);
+    if (payload.content_type != nullptr) {
+        made.content_type = names_->intern(payload.content_type);
+    }
     made.sequence = sender_.counters->sequence.fetch_add(1, std::memory_order_relaxed) + 1;
     made.time = clock_.now();
     if (payload.trace_id != 0) {
@@ -118,7 +126,7 @@ std::int32_t Outbox::send(std::string_view worker, const skep_payload& payload) 
         add(sender_.counters->too_big, 1);
         return SKEP_E_TOO_BIG;
     }
-    return push_direct(*mailbox, envelope_of(payload, names_->intern("application/octet-stream")));
+    return push_direct(*mailbox, envelope_of(payload, any_content_));
 }
 
 std::int32_t Outbox::broadcast(const skep_payload& payload) {
@@ -126,7 +134,7 @@ std::int32_t Outbox::broadcast(const skep_payload& payload) {
         add(sender_.counters->too_big, 1);
         return SKEP_E_TOO_BIG;
     }
-    const Envelope envelope = envelope_of(payload, names_->intern("application/octet-stream"));
+    const Envelope envelope = envelope_of(payload, any_content_);
     std::int32_t best = SKEP_E_UNKNOWN;  // nobody else is there
     for (const auto& [name, mailbox] : table().members) {
         if (name == *sender_.name) {

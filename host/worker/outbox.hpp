@@ -29,7 +29,8 @@ public:
         : clock_(clock),
           router_(std::move(router)),
           names_(std::move(names)),
-          sender_(std::move(sender)) {}
+          sender_(std::move(sender)),
+          any_content_(names_->intern("*")) {}
 
     // What a sender that waits for room does each time it is woken: a checkpoint. True: it has to stop.
     using Checkpoint = std::function<bool()>;
@@ -41,6 +42,8 @@ public:
 
 private:
     const RouteTable& table();
+    // `content_type`: what the payload carries if it does not say; any_content_: what the message that
+    // it shares carries, or unknown bytes.
     [[nodiscard]] Envelope envelope_of(const skep_payload& payload, const std::string* content_type);
     std::int32_t deliver(const Target& target, const Envelope& envelope, const Checkpoint& checkpoint);
     std::int32_t push_direct(const std::shared_ptr<Mailbox>& mailbox, const Envelope& envelope);
@@ -49,6 +52,7 @@ private:
     const std::shared_ptr<Router> router_;
     const std::shared_ptr<NamePool> names_;
     const Sender sender_;
+    const std::string* const any_content_;  // "*"
 
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;

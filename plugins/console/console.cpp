@@ -18,7 +18,8 @@ public:
     void on_message(skep::context& context, const skep::message& message) {
         flockfile(stdout);
         const bool written =
-            std::fwrite(message.data(), 1, message.size(), stdout) == message.size() &&
+            (message.size() == 0 ||
+             std::fwrite(message.data(), 1, message.size(), stdout) == message.size()) &&
             std::putc('\n', stdout) != EOF;
         const int error = errno;
         funlockfile(stdout);

@@ -85,12 +85,12 @@ private:
     int descriptor_;
 };
 
-// Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. No place
-// in the file is remembered: a new start reads it from the beginning.
+// Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. No
+// place in the file is remembered: a new start reads it from the beginning.
 //
 // With follow it reads on as tail -F does. A rotated file is read to its end before its successor;
-// what is written to it after that is not seen, nor is a cut that has grown past the old size within
-// one poll.
+// what is written to it after that is not seen, nor is a cut that has grown past the old size
+// within one poll.
 class FileTail {
 public:
     static constexpr auto name = "file_tail";

@@ -4,14 +4,39 @@
 #include <string_view>
 #include <vector>
 
+#include <dlfcn.h>
 #include <nlohmann/json.hpp>
 #include <re2/re2.h>
 
 #include <skep/plugin.hpp>
 
-// Lines are UTF-8 to RE2: a byte that is not is matched by nothing but \C, so a pattern that is
-// anchored at both ends sends such a line to `unmatched`. Where \C captures one it becomes U+FFFD in
-// the record.
+// True for text that RE2 can read as UTF-8: no stray, missing or overlong bytes, no surrogates.
+static bool is_utf8(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = [&](std::size_t index) {
+            return index < text.size() ? static_cast<unsigned char>(text[index]) : 0U;
+        };
+        const unsigned first = byte(at);
+        const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        unsigned point = length == 1 ? first : first & (0x7fU >> length);
+        for (std::size_t i = 1; i < length; ++i) {
+            if ((byte(at + i) & 0xc0U) != 0x80U) {
+                return false;
+            }
+            point = point << 6U | (byte(at + i) & 0x3fU);
+        }
+        constexpr unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+        if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || point < smallest[length] ||
+            point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+// Logs are not always text: a line that is not UTF-8 is matched byte by byte, as Latin-1 would be, and
+// what is not UTF-8 in a group is U+FFFD in the record. So no line is lost for its encoding.
 class Regex {
 public:
     static constexpr auto name = "regex";
@@ -27,7 +52,9 @@ public:
     };
 
     explicit Regex(skep::context& context)
-        : pattern_(std::string(context.config_text("pattern")), RE2::Quiet) {
+        : pattern_(std::string(context.config_text("pattern")), RE2::Quiet),
+          bytes_pattern_(pattern_.pattern(), options_for_bytes()) {
+        keep_re2_mapped();
         if (!pattern_.ok()) {
             refuse(pattern_.error());
         }
@@ -43,12 +70,13 @@ public:
     void on_message(skep::context& context, const skep::message& message) {
         // An empty group must not look like one that took no part, whose data is null.
         const std::string_view line = message.size() == 0 ? "" : message.text();
-        if (!pattern_.Match({line.data(), line.size()},
-                            0,
-                            line.size(),
-                            RE2::UNANCHORED,
-                            groups_.data(),
-                            static_cast<int>(groups_.size()))) {
+        const RE2& pattern = is_utf8(line) ? pattern_ : bytes_pattern_;
+        if (!pattern.Match({line.data(), line.size()},
+                           0,
+                           line.size(),
+                           RE2::UNANCHORED,
+                           groups_.data(),
+                           static_cast<int>(groups_.size()))) {
             context.forward(1, message.raw());
             return;
         }
@@ -63,11 +91,27 @@ public:
     }
 
 private:
+    // RE2 has tables that it makes once and never frees. If it went away with this plugin, each
+    // reload would leave another set behind.
+    static void keep_re2_mapped() {
+        Dl_info re2{};
+        if (::dladdr(reinterpret_cast<const void*>(&RE2::QuoteMeta), &re2) != 0) {
+            ::dlopen(re2.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+        }
+    }
+
+    static RE2::Options options_for_bytes() {
+        RE2::Options options(RE2::Latin1);
+        options.set_log_errors(false);
+        return options;
+    }
+
     [[noreturn]] void refuse(const std::string& why) const {
         throw std::invalid_argument("pattern '" + pattern_.pattern() + "': " + why);
     }
 
     RE2 pattern_;
+    RE2 bytes_pattern_;  // the same for lines that are not UTF-8
     std::vector<re2::StringPiece> groups_;
 };
 

@@ -171,6 +171,30 @@ TEST(Run, DrainThatTakesTooLongIsCutShort) {
     EXPECT_THAT(ended.err, HasSubstr(": holds\n"));
 }
 
+// One worker of the given type of the plugin that never gives its thread back.
+std::string hanging_topology(const std::string& type) {
+    return "version = 1\nhost.stop_grace = \"10ms\"\n[worker.stuck]\nplugin = \"" +
+           std::string(SKEP_TEST_PLUGIN_DIR) + "/libnever_returns.so\"\ntype = \"" + type + "\"\n";
+}
+
+TEST(Run, ThreadThatNeverReturnsIsNamedAndLeftBehind) {
+    for (const char* type : {"never_created", "never_reaches_checkpoint"}) {
+        const TempFolder folder;
+        Process run(run_of(folder.write("a.toml", hanging_topology(type)),
+                           {"--summary", folder.path("s.json")}),
+                    {{"XDG_RUNTIME_DIR", folder.path("")}});
+        ASSERT_TRUE(run.wait_for_err("never to be seen again")) << run.wait().err;
+        run.send(SIGINT);
+        const Finished& ended = run.wait();
+        EXPECT_EQ(ended.exit_code, 1) << type << "\n" << ended.err;
+        EXPECT_THAT(ended.err, HasSubstr("leaving while a thread is inside of plugins: stuck"));
+        EXPECT_EQ(value_in(folder.read("s.json"), "stuck", "state"), "lost") << type;
+        for (const auto& entry : std::filesystem::directory_iterator(folder.path(""))) {
+            EXPECT_THAT(entry.path().filename(), Not(testing::StartsWith("skep-"))) << type;
+        }
+    }
+}
+
 TEST(Run, WorkerThatCannotBeMadeEndsTheHostWithItsWords) {
     const TempFolder folder;
     std::string text = counting_topology(folder.write("access.log", "x\n"), false, false);

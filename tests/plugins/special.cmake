@@ -6,11 +6,16 @@ function(skep_special_plugin name source)
     set_target_properties(test_${name} PROPERTIES OUTPUT_NAME ${name})
 endfunction()
 
-# As someone would build a plugin who has never heard of skep_add_plugin.
+# As someone would build a plugin who has never heard of skep_add_plugin, but of umask.
 function(skep_naive_plugin name source)
     add_library(test_${name} MODULE ${special}/${source})
     target_link_libraries(test_${name} PRIVATE skep::plugin_api)
     set_target_properties(test_${name} PROPERTIES OUTPUT_NAME ${name})
+    add_custom_command(
+        TARGET test_${name}
+        POST_BUILD
+        COMMAND chmod go-w $<TARGET_FILE:test_${name}>
+        VERBATIM)
 endfunction()
 
 foreach(answer 1 2)

@@ -1,3 +1,5 @@
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -9,6 +11,7 @@ namespace skep::test {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr std::uint32_t ok = 0;
@@ -79,6 +82,17 @@ TEST(Regex, CharactersAreThoseOfUtf8) {
     FakeHost host("regex", {{"pattern", "^(?P<one>.)(?P<letter>\\pL)$"}});
     EXPECT_EQ(created(host).handle({"\xc3\xa9\xc3\xbc"}), SKEP_OK);
     EXPECT_THAT(host.texts(ok), ElementsAre("{\"one\":\"\xc3\xa9\",\"letter\":\"\xc3\xbc\"}"));
+}
+
+TEST(Regex, LeavesRe2MappedBecauseItsTablesAreNeverFreed) {
+    {
+        FakeHost host("regex", {{"pattern", "(?P<a>x)"}});
+        EXPECT_EQ(host.create(), SKEP_OK);
+    }
+    std::ifstream maps("/proc/self/maps");
+    const std::string all((std::istreambuf_iterator<char>(maps)), {});
+    EXPECT_THAT(all, HasSubstr("/libre2.so"));
+    EXPECT_THAT(all, Not(HasSubstr("/libregex.so")));
 }
 
 TEST(Regex, RefusesABadPatternWithItsTextAndTheReason) {

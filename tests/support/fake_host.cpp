@@ -18,7 +18,8 @@ std::string string_of(skep_text text) {
     return text.size == 0 ? std::string() : std::string(text.data, text.size);
 }
 
-// A message with room behind it, as a newer host's could have: the stride is not sizeof(skep_message).
+// A message with room behind it, as a newer host's could have: the stride of a batch is not
+// sizeof(skep_message).
 struct WideMessage {
     skep_message message{};
     std::uint64_t later_field = ~std::uint64_t{0};
@@ -46,8 +47,8 @@ OpenedPlugin::~OpenedPlugin() {
     ::dlclose(handle_);
 }
 
-// The host's functions. Each finds its host in the context; the services that no shipped plugin uses are
-// left null, so that a use of them cannot go unnoticed.
+// The host's functions. Each finds its host in the context; the services that no shipped plugin
+// uses are left null, so that a use of them cannot go unnoticed.
 struct FakeApi {
     static FakeHost& host(const skep_context* context) {
         return *static_cast<FakeHost*>(context->host);

@@ -1,8 +1,8 @@
-// The other side of skep/abi.h for unit tests of plugins: opens a built plugin with plain dlopen, runs one
-// worker of it on the test's thread, and records all that the worker does.
+// The other side of skep/abi.h for unit tests of plugins: opens a built plugin with plain dlopen,
+// runs one worker of it on the test's thread, and records all that the worker does.
 //
-// Nothing here waits. The clock is turned by hand; a worker that sleeps or receives moves it on, and
-// between two such calls the test has its say by way of a script.
+// Nothing here waits. The clock is turned by hand; a worker that sleeps or receives moves it on,
+// and between two such calls the test has its say by way of a script.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ private:
 // One worker, and the host that it sees.
 class FakeHost {
 public:
-    // Parameters as a user would write them, beside the defaults of the plugin's table. One that the
-    // table lacks, or that does not parse, ends the test program: that is a mistake in the test.
+    // Parameters as a user would write them, beside the defaults of the plugin's table. One that
+    // the table lacks, or that does not parse, ends the test program: the test is wrong.
     explicit FakeHost(const std::string& plugin,
                       const std::map<std::string, std::string>& config = {});
     FakeHost(const FakeHost&) = delete;
@@ -76,8 +76,8 @@ public:
 
     // -- What the test decides --
 
-    // Run one a call, at each sleep() and each receive() that finds no message; when there is none left
-    // the worker is told to stop.
+    // One is run at each sleep() and at each receive() that finds no message; when there is none
+    // left the worker is told to stop.
     std::deque<std::function<void()>> script;
     std::deque<std::string> inbox;                  // what receive() finds
     std::optional<std::uint64_t> takes;             // so many are taken, then SKEP_E_STOPPING

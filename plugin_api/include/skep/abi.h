@@ -214,8 +214,8 @@ struct skep_host_api {
                          int64_t period_ns) SKEP_NOEXCEPT;
 
     /* -- Sending. All four take `count` payloads, `stride` bytes apart, in order, and return how
-     * many were taken (which is `count` unless something went wrong), or the status of the first
-     * that was not when none was. A message that a route's policy drops counts as taken; the host
+     * many were taken, or the status of the first when it was not. They stop at the first that is
+     * not taken: that one is counted as rejected, and those after it have not been offered. A message that a route's policy drops counts as taken; the host
      * counts the drop. From one worker to another, order holds over all four. -- */
 
     /* [worker] To whoever the topology's routes join to this output port (index among the type's

@@ -35,7 +35,11 @@ public:
     explicit message(const skep_message& raw)
         : raw_(&raw) {}
 
+    // Never null, also when it is empty.
     [[nodiscard]] std::string_view text() const {
+        if (raw_->size == 0) {
+            return "";
+        }
         return {static_cast<const char*>(raw_->data), static_cast<std::size_t>(raw_->size)};
     }
 

@@ -1,0 +1,345 @@
+// How hosts end: by themselves when the work is done, when they are asked to, and when somebody is stuck.
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/scripted.hpp"
+
+namespace skep::test {
+namespace {
+
+using host::Ending;
+using host::Manager;
+using host::WorkerState;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A source that emits 1..count.
+Script counting(int count) {
+    Script script;
+    script.run = [count](skep::context& context) {
+        for (int i = 1; i <= count && context.checkpoint(); ++i) {
+            context.emit(std::to_string(i));
+        }
+    };
+    return script;
+}
+
+// A handler that passes everything on, and says "end" when its input has ended.
+Script passing() {
+    Script script;
+    script.on_message = [](skep::context& context, const skep::message& message) {
+        context.emit(message.text());
+    };
+    script.on_drain = [](skep::context& context) { context.emit("end"); };
+    return script;
+}
+
+Script collecting(std::vector<std::string>& into) {
+    Script script;
+    script.on_message = [&into](skep::context&, const skep::message& message) {
+        into.emplace_back(message.text());
+    };
+    return script;
+}
+
+Script endless() {
+    Script script;
+    script.run = [](skep::context& context) {
+        while (context.checkpoint()) {
+            context.emit("x");
+        }
+    };
+    return script;
+}
+
+TEST(Ending, AHostWhoseSourcesAreDoneDrainsInOrderAndFinishes) {
+    std::vector<std::string> seen;
+    World<> world;
+    world.add("source", counting(3));
+    world.add("filter", passing());
+    world.add("sink", collecting(seen));
+    world.route("source", "filter");
+    world.route("filter", "sink");
+    world.start();
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
+    EXPECT_EQ(seen, (std::vector<std::string>{"1", "2", "3", "end"}));
+    for (const auto& it : world.manager->metrics().workers) {
+        EXPECT_EQ(it.state, WorkerState::stopped);
+    }
+}
+
+TEST(Ending, AWorkerDrainsOnlyWhenAllThatFeedItHaveEnded) {
+    Gate late;
+    std::vector<std::string> seen;
+    World<> world;
+    Script waiting = counting(1);
+    waiting.run = [&late](skep::context& context) {
+        late.wait_until_open();
+        context.emit("late");
+    };
+    world.add("early", counting(1));
+    world.add("late", waiting);
+    world.add("sink", collecting(seen));
+    world.route("early", "sink");
+    world.route("late", "sink");
+    world.start();
+    while (world.state("early") != WorkerState::stopped) {
+    }
+    EXPECT_EQ(world.state("sink"), WorkerState::running);
+    late.open();
+    world.end();
+    EXPECT_EQ(seen, (std::vector<std::string>{"1", "late"}));
+}
+
+TEST(Ending, AHandlerThatNobodyFeedsEndsWhenEveryoneElseHas) {
+    std::vector<std::string> seen;
+    World<> world;
+    Script source;
+    source.run = [](skep::context& context) { context.send("helper", "direct"); };
+    world.add("source", source);
+    world.add("helper", passing());
+    world.add("sink", collecting(seen));
+    world.route("helper", "sink");
+    world.start();
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
+    EXPECT_EQ(seen, (std::vector<std::string>{"direct", "end"}));
+}
+
+TEST(Ending, AHandlerWithATimerIsASourceOfItsOwn) {
+    std::vector<std::string> seen;
+    World<> world;
+    Script ticking;
+    ticking.create = [](skep::context& context) { context.set_timer(7, seconds(1), seconds(1)); };
+    ticking.on_timer = [](skep::context& context, std::uint32_t id) {
+        context.emit("tick " + std::to_string(id));
+    };
+    world.add("clock", ticking);
+    world.add("done", counting(0));
+    world.add("sink", collecting(seen));
+    world.route("clock", "sink");
+    world.start();
+    world.clock.run_for(milliseconds(2500));
+    EXPECT_EQ(world.state("clock"), WorkerState::running);
+    world.stop();
+    EXPECT_EQ(seen, (std::vector<std::string>{"tick 7", "tick 7"}));
+}
+
+TEST(Ending, ACycleEndsWhenItIsQuiet) {
+    World<> world;
+    int hops = 0;
+    Script hop;
+    hop.on_message = [&hops](skep::context& context, const skep::message& message) {
+        const int left = std::stoi(std::string(message.text()));
+        ++hops;
+        if (left > 0) {
+            context.emit(std::to_string(left - 1));
+        }
+    };
+    world.add("source", counting(1));
+    world.add("a", hop);
+    world.add("b", hop);
+    world.route("source", "a");
+    world.route("a", "b");
+    world.route("b", "a");
+    world.scripts["source"].run = [](skep::context& context) { context.emit("1000"); };
+    world.start();
+    auto ended = std::async(std::launch::async, [&world] { return world.end(); });
+    while (ended.wait_for(seconds(0)) != std::future_status::ready) {
+        world.clock.run_for(milliseconds(10));
+    }
+    EXPECT_EQ(ended.get().cause, Ending::Cause::finished);
+    EXPECT_EQ(hops, 1001);
+}
+
+TEST(Ending, AStopDrainsEverythingThatWasAccepted) {
+    std::vector<std::string> seen;
+    World<host::SteadyClock> world;
+    world.add("source", endless());
+    world.add("filter", passing());
+    world.add("sink", collecting(seen));
+    world.route("source", "filter").queue = 16;
+    world.route("filter", "sink").queue = 16;
+    world.start();
+    EXPECT_EQ(world.stop().cause, Ending::Cause::stopped);
+    const auto all = world.manager->metrics();
+    EXPECT_EQ(all.law.accepted, all.law.delivered);
+    EXPECT_EQ(all.law.rejected.total(), 0U);
+    EXPECT_EQ(seen.size(), all.workers[0].out + 1);  // and the filter's "end"
+}
+
+TEST(Ending, APausedWorkerIsDrainedToo) {
+    std::vector<std::string> seen;
+    World<> world;
+    world.add("source", counting(100));
+    world.add("sink", collecting(seen));
+    world.route("source", "sink").queue = 4;
+    Gate begin;
+    world.scripts["source"].run = [&begin, run = world.scripts["source"].run](
+                                      skep::context& context) {
+        begin.wait_until_open();
+        run(context);
+    };
+    world.start();
+    begin.wait_for_visitor();
+    ASSERT_TRUE(world.manager->pause("sink", true));
+    begin.open();
+    world.clock.settle();  // the source now waits for room
+    EXPECT_EQ(world.metrics("sink").in.queued, 4U);
+    world.stop();
+    EXPECT_EQ(seen.size(), world.metrics("source").out);
+    EXPECT_EQ(world.manager->metrics().law.dead_lettered.total(), 0U);
+}
+
+TEST(Ending, AStopWithoutGraceCountsWhatWasQueuedAsDeadLetters) {
+    Gate stuck;
+    World<host::SteadyClock> world;
+    Script slow;
+    slow.on_message = [&stuck](skep::context&, const skep::message&) { stuck.wait_until_open(); };
+    world.add("source", counting(10));
+    world.add("sink", slow);
+    world.route("source", "sink");
+    world.start();
+    stuck.wait_for_visitor();
+    while (world.state("source") != WorkerState::stopped) {
+    }
+    world.manager->request_stop(seconds(0));
+    while (world.state("sink") != WorkerState::stopping) {
+    }
+    stuck.open();
+    world.end();
+    const host::FlowCounts in = world.metrics("sink").in;
+    EXPECT_EQ(in.accepted, 10U);
+    EXPECT_EQ(in.delivered, 1U);
+    EXPECT_EQ(in.dead_lettered.stop, 9U);
+}
+
+TEST(Ending, ASenderThatWaitsForRoomIsReleasedByAStopAndCounted) {
+    World<> world(Manager::When::asked);
+    world.add("source", endless());
+    world.add("sink", Script{});
+    world.route("source", "sink").queue = 2;
+    world.start();
+    ASSERT_TRUE(world.manager->pause("sink", true));
+    world.clock.settle();
+    world.manager->request_stop(seconds(0));
+    world.end();
+    const host::FlowCounts law = world.manager->metrics().law;
+    EXPECT_EQ(law.rejected.stopping + law.rejected.closed, 1U);
+}
+
+TEST(Ending, TheGraceIsOneDeadlineForAllHoweverManyAreSlow) {
+    World<> world;
+    Script deaf;  // sleeps a second at a time, and does not look at anything else
+    deaf.on_message = [](skep::context&, const skep::message&) {};
+    Gate never[4];
+    for (int i = 0; i < 4; ++i) {
+        Script stuck;
+        stuck.run = [&gate = never[i]](skep::context&) { gate.wait_until_open(); };
+        world.add("stuck" + std::to_string(i), stuck);
+    }
+    world.add("idle", deaf);
+    world.start();
+    for (Gate& it : never) {
+        it.wait_for_visitor();
+    }
+    world.manager->request_stop(seconds(10));
+    while (world.state("stuck0") != WorkerState::draining) {
+    }
+    EXPECT_EQ(world.clock.now(), seconds(0));
+    for (Gate& it : never) {
+        it.open();
+    }
+    world.end();
+}
+
+TEST(Ending, AThreadThatDoesNotComeBackIsNamedAndCountedAndTheHostEndsWithoutIt) {
+    World<host::SteadyClock> world;
+    Gate never;
+    std::promise<void> left;
+    Script stuck;
+    stuck.run = [&never](skep::context&) { never.wait_until_open(); };
+    stuck.destroy = [&left] { left.set_value(); };
+    world.add("stuck", stuck);
+    world.add("good", endless());
+    world.start();
+    never.wait_for_visitor();
+    world.manager->request_stop(milliseconds(1));
+    const Ending ending = world.end();
+    EXPECT_EQ(ending.lost, std::vector<std::string>{"stuck"});
+    EXPECT_EQ(world.state("stuck"), WorkerState::lost);
+    EXPECT_EQ(world.metrics("stuck").error, "did not stop in time");
+    EXPECT_EQ(world.state("good"), WorkerState::stopped);
+    EXPECT_EQ(world.loader.closed, 0) << "its library stays open";
+    never.open();
+    left.get_future().wait();
+}
+
+TEST(Ending, ALostWorkerIsRefusedByItsContext) {
+    World<host::SteadyClock> world(Manager::When::asked);
+    Gate gone;
+    std::promise<std::int64_t> answer;
+    Script stuck;
+    stuck.run = [&](skep::context& context) {
+        gone.wait_until_open();
+        answer.set_value(context.raw()->api->checkpoint(context.raw()));
+    };
+    world.add("stuck", stuck).on_failure = host::OnFailure::isolate;
+    world.plan.stop_grace = milliseconds(1);
+    world.start();
+    gone.wait_for_visitor();
+    EXPECT_FALSE(world.manager->stop("stuck"));
+    EXPECT_EQ(world.state("stuck"), WorkerState::lost);
+    gone.open();
+    EXPECT_EQ(answer.get_future().get(), SKEP_E_REVOKED);
+    while (world.state("stuck") != WorkerState::stopped) {  // it came back after all
+    }
+}
+
+TEST(Ending, AScheduleIsCarriedOutOnTime) {
+    std::vector<std::string> seen;
+    World<> world;
+    world.add("a", collecting(seen));
+    world.plan.schedule = {{seconds(1), host::ScheduleAction::send, "a", "one"},
+                           {seconds(2), host::ScheduleAction::pause, "a", ""},
+                           {seconds(3), host::ScheduleAction::broadcast, "", "two"},
+                           {seconds(4), host::ScheduleAction::resume, "a", ""},
+                           {seconds(5), host::ScheduleAction::stop, "", ""}};
+    world.start();
+    world.clock.run_until(milliseconds(999));
+    EXPECT_TRUE(seen.empty());
+    world.clock.run_until(seconds(1));
+    EXPECT_EQ(seen, std::vector<std::string>{"one"});
+    world.clock.run_until(milliseconds(3500));
+    EXPECT_EQ(world.state("a"), WorkerState::paused);
+    EXPECT_EQ(seen.size(), 1U);
+    world.clock.run_until(milliseconds(4500));
+    EXPECT_EQ(seen, (std::vector<std::string>{"one", "two"}));
+    world.clock.run_until(seconds(5));
+    EXPECT_EQ(world.end().cause, Ending::Cause::stopped);
+}
+
+TEST(Ending, AHostWithASourceStoppedByAnOperatorWaitsForIt) {
+    World<> world;
+    world.add("source", endless());
+    world.add("sink", Script{});
+    world.route("source", "sink").when_full = host::WhenFull::drop_newest;
+    world.scripts["source"].run = [](skep::context& context) {
+        while (context.sleep(seconds(1))) {
+            context.emit("x");
+        }
+    };
+    world.start();
+    ASSERT_TRUE(world.manager->stop("source"));
+    world.clock.run_for(seconds(5));
+    EXPECT_EQ(world.state("sink"), WorkerState::running);
+    ASSERT_TRUE(world.manager->start("source"));
+    world.clock.run_for(seconds(2));
+    EXPECT_EQ(world.metrics("sink").in.delivered, 2U);
+}
+
+}  // namespace
+}  // namespace skep::test

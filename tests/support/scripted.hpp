@@ -1,0 +1,128 @@
+// Workers whose behaviour is a lambda of the test, and a world to run them in.
+//
+// They are a plugin like any other, made with the SDK, except that its code is the test program's own:
+// ScriptedLoader hands out its descriptor where FileLoader would open a file. So a test shares latches
+// and vectors with its workers, and everything between the SDK and the manager is the real thing.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <skep/plugin.hpp>
+
+#include "host/base/clock.hpp"
+#include "host/loader/loader.hpp"
+#include "host/manager/manager.hpp"
+
+namespace skep::test {
+
+// What a scripted worker does; what is left out does nothing. A worker with `run` is a loop worker.
+struct Script {
+    std::function<void(skep::context&)> create;
+    std::function<void(skep::context&)> run;
+    std::function<void(skep::context&, const skep::message&)> on_message;
+    std::function<void(skep::context&, std::uint32_t)> on_timer;
+    std::function<void(skep::context&)> on_drain;
+    std::function<void()> destroy;
+};
+
+class ScriptedLoader : public host::Loader {
+public:
+    // The scripts are found by the worker's name.
+    explicit ScriptedLoader(std::map<std::string, Script>& scripts);
+    ~ScriptedLoader() override;
+
+    host::Result<std::shared_ptr<host::Library>> open(const std::string& path) override;
+    host::UnloadReport close(std::shared_ptr<host::Library> library) override;
+
+    int opened = 0;
+    int closed = 0;
+    bool refuses = false;  // open() fails
+};
+
+// One host of scripted workers. Each has the inputs "in" and "other" and the outputs "out" and "second".
+// On the manual clock time stands still unless the test moves it.
+template <typename ClockType = host::ManualClock>
+class World {
+public:
+    explicit World(host::Manager::When ends = host::Manager::When::all_done)
+        : loader(scripts),
+          manager(std::make_unique<host::Manager>(clock, loader, ends)) {}
+
+    host::WorkerPlan& add(const std::string& name, Script script) {
+        plan.workers.push_back(worker(name, std::move(script)));
+        return plan.workers.back();
+    }
+
+    host::WorkerPlan worker(const std::string& name, Script script) {
+        host::WorkerPlan made;
+        made.name = name;
+        made.plugin_path = "scripted";
+        made.type = script.run ? "loop" : "handler";
+        scripts[name] = std::move(script);
+        return made;
+    }
+
+    host::RoutePlan& route(const std::string& from, const std::string& to) {
+        host::RoutePlan made;
+        made.from = from;
+        made.to = to;
+        plan.routes.push_back(made);
+        return plan.routes.back();
+    }
+
+    void start() {
+        const host::Answer<host::Done> answer = manager->apply(plan);
+        ASSERT_TRUE(answer) << answer.error().message;
+    }
+
+    host::WorkerMetrics metrics(const std::string& name) { return *manager->metrics(name); }
+    host::WorkerState state(const std::string& name) { return metrics(name).state; }
+
+    // Waits for the end, and holds it against the law.
+    host::Ending end() {
+        const host::Ending ending = manager->wait();
+        expect_law();
+        return ending;
+    }
+    host::Ending stop(host::Nanos grace = std::chrono::seconds(5)) {
+        manager->request_stop(grace);
+        return end();
+    }
+
+    // Only when nobody is at work.
+    void expect_law() {
+        const host::HostMetrics all = manager->metrics();
+        EXPECT_TRUE(all.law.holds());
+        for (const host::WorkerMetrics& it : all.workers) {
+            EXPECT_TRUE(it.in.holds()) << it.name;
+        }
+    }
+
+    std::map<std::string, Script> scripts;
+    ClockType clock;
+    ScriptedLoader loader;
+    host::Plan plan;
+    std::unique_ptr<host::Manager> manager;
+};
+
+// A latch that a worker can wait at without the host noticing, as a plugin does that is stuck.
+class Gate {
+public:
+    void open();
+    void wait_until_open();
+    // For the test: waits until someone is waiting, or has been.
+    void wait_for_visitor();
+
+private:
+    host::Mutex mutex_;
+    host::Condition changed_;
+    bool is_open_ = false;
+    bool is_visited_ = false;
+};
+
+}  // namespace skep::test
