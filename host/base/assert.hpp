@@ -1,5 +1,5 @@
-// SKEP_ASSERT: an invariant of the host itself, checked in every build. A host that broke one must not
-// go on: it says where and why on stderr and aborts, and whoever started it starts it again.
+// SKEP_ASSERT: an invariant of the host itself, checked in every build. A host that broke one must
+// not go on: it says where and why on stderr and aborts, and whoever started it starts it again.
 // Mistakes of users, plugins or the machine are never asserted; they are Diagnostics and events.
 #pragma once
 
@@ -15,5 +15,6 @@ namespace skep::host {
 
 }  // namespace skep::host
 
-#define SKEP_ASSERT(condition) \
-    ((condition) ? static_cast<void>(0) : ::skep::host::assertion_failed(__FILE__, __LINE__, #condition))
+#define SKEP_ASSERT(condition)          \
+    ((condition) ? static_cast<void>(0) \
+                 : ::skep::host::assertion_failed(__FILE__, __LINE__, #condition))

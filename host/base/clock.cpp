@@ -1,12 +1,12 @@
 #include "host/base/clock.hpp"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <climits>
 #include <ctime>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "host/base/assert.hpp"
 
@@ -14,7 +14,8 @@ namespace skep::host {
 
 namespace {
 
-// Sleeps on a futex word until it differs from `expected`, is woken, or CLOCK_MONOTONIC passes `deadline`.
+// Sleeps on a futex word until it differs from `expected`, is woken, or CLOCK_MONOTONIC passes
+// `deadline`.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanos deadline) {
     timespec until{};
     const timespec* timeout = nullptr;
@@ -24,7 +25,8 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanos 
         until.tv_nsec = static_cast<long>(since_zero.count() % 1'000'000'000);
         timeout = &until;
     }
-    // FUTEX_WAIT_BITSET takes an absolute time; FUTEX_WAIT a relative one that a signal would restart.
+    // FUTEX_WAIT_BITSET takes an absolute time; FUTEX_WAIT a relative one that a signal would
+    // restart.
     syscall(SYS_futex,
             reinterpret_cast<std::uint32_t*>(&word),
             FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG,
@@ -47,8 +49,8 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 class FutexParker : public Parker {
 public:
     void park(std::uint32_t ticket, Nanos deadline) override {
-        // Pairs with the exchange in unpark(): either the waker sees `sleeping` and wakes the futex, or
-        // its increment came first and the kernel's compare of the word fails.
+        // Pairs with the exchange in unpark(): either the waker sees `sleeping` and wakes the
+        // futex, or its increment came first and the kernel's compare of the word fails.
         sleeping_.store(true, std::memory_order_seq_cst);
         if (word_.load(std::memory_order_seq_cst) == ticket) {
             futex_wait(word_, ticket, deadline);
@@ -75,7 +77,9 @@ Nanos SteadyClock::now() const {
     return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
 }
 
-std::shared_ptr<Parker> SteadyClock::make_parker() { return std::make_shared<FutexParker>(); }
+std::shared_ptr<Parker> SteadyClock::make_parker() {
+    return std::make_shared<FutexParker>();
+}
 
 // One lock for the whole clock: speed does not matter here, exactness does.
 struct ManualClock::State {
@@ -100,15 +104,18 @@ namespace {
 
 class ManualParker : public Parker {
 public:
-    explicit ManualParker(ManualClock::State& state) : state_(state) {
+    explicit ManualParker(ManualClock::State& state)
+        : state_(state) {
         MutexLock lock(state_.mutex);
         state_.sleepers.push_back(&sleeper_);
     }
+
     ~ManualParker() override {
         MutexLock lock(state_.mutex);
         std::erase(state_.sleepers, &sleeper_);
         state_.changed.notify_all();
     }
+
     ManualParker(const ManualParker&) = delete;
     ManualParker& operator=(const ManualParker&) = delete;
 
@@ -116,6 +123,7 @@ public:
         MutexLock lock(state_.mutex);
         sleeper_ = {true, false, forever};
     }
+
     void detach() override {
         MutexLock lock(state_.mutex);
         sleeper_ = {};
@@ -137,7 +145,8 @@ public:
     void unpark() override {
         MutexLock lock(state_.mutex);
         word_.fetch_add(1);
-        // The waker, not the woken, marks it awake: there is no moment at which nobody seems to run.
+        // The waker, not the woken, marks it awake: there is no moment at which nobody seems to
+        // run.
         sleeper_.asleep = !sleeper_.attached;
         state_.changed.notify_all();
     }
@@ -149,14 +158,17 @@ private:
 
 }  // namespace
 
-ManualClock::ManualClock() : state_(std::make_unique<State>()) {}
+ManualClock::ManualClock()
+    : state_(std::make_unique<State>()) {}
 
 ManualClock::~ManualClock() {
     MutexLock lock(state_->mutex);
     SKEP_ASSERT(state_->sleepers.empty());
 }
 
-Nanos ManualClock::now() const { return Nanos(state_->now_ns.load()); }
+Nanos ManualClock::now() const {
+    return Nanos(state_->now_ns.load());
+}
 
 std::shared_ptr<Parker> ManualClock::make_parker() {
     return std::make_shared<ManualParker>(*state_);

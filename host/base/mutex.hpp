@@ -1,5 +1,6 @@
-// A mutex that clang can reason about. std::mutex of libstdc++ carries no annotations, so GUARDED_BY
-// cannot name it; this is the thinnest wrapper that it can (after LevelDB's port/port_stdcxx.h).
+// A mutex that clang can reason about. std::mutex of libstdc++ carries no annotations, so
+// GUARDED_BY cannot name it; this is the thinnest wrapper that it can (after LevelDB's
+// port/port_stdcxx.h).
 //
 // Every Mutex in skep is a leaf: nothing is called with it held that takes another lock, logs, runs
 // code of a plugin, or destroys an object that skep did not write.
@@ -19,6 +20,7 @@ public:
     Mutex& operator=(const Mutex&) = delete;
 
     void lock() ACQUIRE() { mutex_.lock(); }
+
     void unlock() RELEASE() { mutex_.unlock(); }
 
 private:
@@ -27,8 +29,13 @@ private:
 
 class SCOPED_CAPABILITY MutexLock {
 public:
-    explicit MutexLock(Mutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+    explicit MutexLock(Mutex& mutex) ACQUIRE(mutex)
+        : mutex_(mutex) {
+        mutex_.lock();
+    }
+
     ~MutexLock() RELEASE() { mutex_.unlock(); }
+
     MutexLock(const MutexLock&) = delete;
     MutexLock& operator=(const MutexLock&) = delete;
 

@@ -16,7 +16,9 @@ namespace skep::host {
 template <typename E>
 class Unexpected {
 public:
-    explicit Unexpected(E error) : error_(std::move(error)) {}
+    explicit Unexpected(E error)
+        : error_(std::move(error)) {}
+
     E& error() & { return error_; }
 
 private:
@@ -27,31 +29,41 @@ private:
 template <typename T, typename E = Diagnostics>
 class [[nodiscard]] Result {
 public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+    Result(T value)  // NOLINT(google-explicit-constructor)
+        : state_(std::in_place_index<0>, std::move(value)) {}
+
     Result(Unexpected<E> error)  // NOLINT(google-explicit-constructor)
         : state_(std::in_place_index<1>, std::move(error.error())) {}
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
+
     explicit operator bool() const { return has_value(); }
 
     T& value() & {
         SKEP_ASSERT(has_value());
         return *std::get_if<0>(&state_);
     }
+
     const T& value() const& {
         SKEP_ASSERT(has_value());
         return *std::get_if<0>(&state_);
     }
+
     T&& value() && { return std::move(value()); }
+
     T& operator*() & { return value(); }
+
     const T& operator*() const& { return value(); }
+
     T* operator->() { return &value(); }
+
     const T* operator->() const { return &value(); }
 
     E& error() & {
         SKEP_ASSERT(!has_value());
         return *std::get_if<1>(&state_);
     }
+
     const E& error() const& {
         SKEP_ASSERT(!has_value());
         return *std::get_if<1>(&state_);

@@ -1,9 +1,9 @@
 #include "host/manager/core.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <spdlog/spdlog.h>
 
 #include "host/base/assert.hpp"
 #include "host/topology/diff.hpp"
@@ -52,7 +52,9 @@ void Core::loop() {
     ended_.set_value(*ending_);
 }
 
-Ending Core::wait() { return ended_future_.get(); }
+Ending Core::wait() {
+    return ended_future_.get();
+}
 
 Nanos Core::next_deadline() const {
     Nanos next = next_look_.value_or(forever);
@@ -128,8 +130,8 @@ Slot* Core::find(const std::string& worker) {
 
 void Core::create(WorkerPlan worker, const Reply& reply) {
     if (find(worker.name) != nullptr) {
-        reply(Unexpected<Refusal>({Refusal::Code::duplicate_worker,
-                                   "worker '" + worker.name + "' exists already"}));
+        reply(Unexpected<Refusal>(
+            {Refusal::Code::duplicate_worker, "worker '" + worker.name + "' exists already"}));
         return;
     }
     Plan next = plan_;
@@ -266,7 +268,8 @@ std::size_t Core::broadcast(const std::string& payload) {
     std::size_t taken = 0;
     for (const auto& [name, slot] : slots_) {
         Envelope copy = envelope;
-        taken += slot->home.mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
+        taken +=
+            slot->home.mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
     }
     return taken;
 }
@@ -278,7 +281,9 @@ Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
     return Unexpected<Refusal>(unknown(worker));
 }
 
-HostMetrics Core::metrics() { return collect(); }
+HostMetrics Core::metrics() {
+    return collect();
+}
 
 HostMetrics Core::collect() const {
     std::map<std::size_t, WorkerMetrics> ordered;

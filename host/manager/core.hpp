@@ -1,7 +1,7 @@
 // The manager's inside: its queue, its thread, its slots. See manager.hpp for what it promises.
 //
-// The queue is the only thing here that other threads touch. Everything else belongs to the manager's
-// thread: a request is a closure that runs there, a fact from a worker is another.
+// The queue is the only thing here that other threads touch. Everything else belongs to the
+// manager's thread: a request is a closure that runs there, a fact from a worker is another.
 //
 //   core.cpp        the queue, the loop, requests, time
 //   lifecycle.cpp   what happens to one worker: launch, facts, ends
@@ -31,6 +31,7 @@ public:
 
     // [any-thread] Runs `action` on the manager's thread. False when that has ended.
     bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
+
     // [manager-thread] Until the host has ended.
     void loop();
     // [any-thread]
@@ -61,8 +62,8 @@ private:
         Reply reply;
     };
 
-    // A worker that is gone. Whoever still has the routes of a plan before may offer to its mailbox,
-    // which is closed; its counts are therefore read when they are asked for.
+    // A worker that is gone. Whoever still has the routes of a plan before may offer to its
+    // mailbox, which is closed; its counts are therefore read when they are asked for.
     struct Retired {
         std::size_t order = 0;
         WorkerMetrics metrics;
@@ -76,6 +77,7 @@ private:
     Slot* find(const std::string& worker);
     [[nodiscard]] HostMetrics collect() const;
     Envelope host_envelope(const std::string& payload);
+
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
 
     // lifecycle.cpp
@@ -124,7 +126,7 @@ private:
     FlowCounts forgotten_law_;  // of those that no longer fit into retired_
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
-    std::deque<SchedulePlan> schedule_;  // what is still to come
+    std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;
     std::optional<Ending> ending_;  // set when the end has begun

@@ -1,8 +1,9 @@
-// The end: which worker may drain when, and when the host is done. Called again after every change; it
-// decides from what is, not from what happened, so no order of events can make it forget a worker.
-#include <spdlog/spdlog.h>
-
+// The end: which worker may drain when, and when the host is done. Called again after every change;
+// it decides from what is, not from what happened, so no order of events can make it forget a
+// worker.
 #include <algorithm>
+
+#include <spdlog/spdlog.h>
 
 #include "host/manager/core.hpp"
 
@@ -57,22 +58,24 @@ bool Core::has_ended(const std::string& worker) const {
     }
 }
 
-// Handlers that nobody feeds by a route, and that have no timer, work only when others send to them.
+// Handlers that nobody feeds by a route, and that have no timer, work only when others send to
+// them.
 bool Core::is_passive(const FlowGroup& group) const {
+    const auto is_passive_worker = [this](const std::string& name) {
+        const auto found = slots_.find(name);
+        if (found == slots_.end() || found->second->library == nullptr) {
+            return false;
+        }
+        const Slot& slot = *found->second;
+        return slot.library->find_type(slot.plan.type)->run == nullptr &&
+               (slot.worker == nullptr || !slot.worker->has_timer());
+    };
     return group.upstream.empty() &&
-           std::all_of(group.workers.begin(), group.workers.end(), [this](const std::string& name) {
-               const auto found = slots_.find(name);
-               if (found == slots_.end() || found->second->worker == nullptr) {
-                   return true;
-               }
-               const Slot& slot = *found->second;
-               return slot.library->find_type(slot.plan.type)->run == nullptr &&
-                      !slot.worker->has_timer();
-           });
+           std::all_of(group.workers.begin(), group.workers.end(), is_passive_worker);
 }
 
-// No message is in a group that feeds itself, and none was between the two looks: a message that moves
-// from one mailbox to another in between shows in what they have accepted.
+// No message is in a group that feeds itself, and none was between the two looks: a message that
+// moves from one mailbox to another in between shows in what they have accepted.
 bool Core::is_quiet(const FlowGroup& group) {
     std::uint64_t accepted_before = 0;
     std::uint64_t accepted_after = 0;
@@ -100,21 +103,25 @@ std::vector<bool> Core::groups_to_drain() const {
     const std::size_t count = flow_.size();
     std::vector<bool> ended(count);
     std::vector<bool> passive(count);
-    // Passive, or fed by such: a passive worker may still be sent to by all who do not wait for one.
+    // Passive, or fed by such: a passive worker may still be sent to by all who do not wait for
+    // one.
     std::vector<bool> waits(count);
+    bool are_there_others = false;
     bool have_others_ended = true;
     for (std::size_t i = count; i-- > 0;) {  // senders stand behind their receivers
         const FlowGroup& group = flow_[i];
-        ended[i] = std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
-            return has_ended(name);
-        });
+        ended[i] = std::all_of(group.workers.begin(),
+                               group.workers.end(),
+                               [this](const auto& name) { return has_ended(name); });
         passive[i] = is_passive(group);
         waits[i] = passive[i] || std::any_of(group.upstream.begin(),
                                              group.upstream.end(),
                                              [&](std::size_t up) { return waits[up]; });
+        are_there_others = are_there_others || !waits[i];
         have_others_ended = have_others_ended && (waits[i] || ended[i]);
     }
-    const bool may_end = is_ending() || (has_anything_ended_ && schedule_.empty());
+    const bool may_end =
+        is_ending() || (ends_ == Manager::When::all_done && schedule_.empty() && are_there_others);
     std::vector<bool> drains(count);
     for (std::size_t i = 0; i < count; ++i) {
         const FlowGroup& group = flow_[i];
@@ -123,9 +130,9 @@ std::vector<bool> Core::groups_to_drain() const {
         } else if (group.upstream.empty()) {
             drains[i] = is_ending();
         } else {
-            drains[i] = std::all_of(group.upstream.begin(), group.upstream.end(), [&](std::size_t up) {
-                return ended[up];
-            });
+            drains[i] = std::all_of(group.upstream.begin(),
+                                    group.upstream.end(),
+                                    [&](std::size_t up) { return ended[up]; });
         }
     }
     return drains;

@@ -1,6 +1,6 @@
-// The manager's queue: what other threads want done on the manager's thread, in the order in which they
-// said it. Shared with the workers, because a thread that was given up for lost may still report when the
-// manager is long gone; it is then told so and nothing happens.
+// The manager's queue: what other threads want done on the manager's thread, in the order in which
+// they said it. Shared with the workers, because a thread that was given up for lost may still
+// report when the manager is long gone; it is then told so and nothing happens.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ class EventQueue {
 public:
     using Action = std::function<void()>;
 
-    explicit EventQueue(std::shared_ptr<Parker> consumer) : consumer_(std::move(consumer)) {}
+    explicit EventQueue(std::shared_ptr<Parker> consumer)
+        : consumer_(std::move(consumer)) {}
 
     // [any-thread] False when the queue is closed; the action is then dropped.
     bool post(Action action) {

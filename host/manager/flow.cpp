@@ -8,12 +8,13 @@ namespace skep::host {
 
 namespace {
 
-// Tarjan's algorithm over worker indexes. It completes a component after everything that it reaches, which
-// is just the order that is wanted here.
+// Tarjan's algorithm over worker indexes. It completes a component after everything that it
+// reaches, which is just the order that is wanted here.
 class Components {
 public:
     explicit Components(const std::vector<std::vector<std::size_t>>& downstream)
-        : downstream_(downstream), nodes_(downstream.size()) {
+        : downstream_(downstream),
+          nodes_(downstream.size()) {
         for (std::size_t node = 0; node < downstream.size(); ++node) {
             if (nodes_[node].index == unseen) {
                 visit(node);
@@ -25,6 +26,7 @@ public:
 
 private:
     static constexpr std::size_t unseen = static_cast<std::size_t>(-1);
+
     struct Node {
         std::size_t index = unseen;
         std::size_t low = 0;
@@ -32,7 +34,8 @@ private:
         bool is_on_path = false;
     };
 
-    // Depth first with a stack of its own: a chain of 100,000 workers must not end in a stack overflow.
+    // Depth first with a stack of its own: a chain of 100,000 workers must not end in a stack
+    // overflow.
     void visit(std::size_t root) {
         std::vector<std::size_t> walk = {root};
         enter(root);

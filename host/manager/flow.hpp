@@ -1,7 +1,8 @@
-// Who feeds whom: the routes of a plan as groups of workers, for the order in which they start and drain.
+// Who feeds whom: the routes of a plan as groups of workers, for the order in which they start and
+// drain.
 //
-// A group is one worker, or several that feed each other in a cycle and can only end together. (Strongly
-// connected components, Tarjan 1972.) Pure.
+// A group is one worker, or several that feed each other in a cycle and can only end together.
+// (Strongly connected components, Tarjan 1972.) Pure.
 #pragma once
 
 #include <string>
@@ -17,8 +18,8 @@ struct FlowGroup {
     bool is_cycle = false;
 };
 
-// Every worker of the plan is in exactly one group. Sinks come first: a group stands before all that feed
-// it, so starting in this order has every receiver ready before its senders.
+// Every worker of the plan is in exactly one group. Sinks come first: a group stands before all
+// that feed it, so starting in this order has every receiver ready before its senders.
 [[nodiscard]] std::vector<FlowGroup> flow_groups(const Plan& plan);
 
 }  // namespace skep::host

@@ -1,6 +1,6 @@
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
+
+#include <spdlog/spdlog.h>
 
 #include "host/base/assert.hpp"
 #include "host/manager/core.hpp"
@@ -39,19 +39,17 @@ bool Core::can(const Slot& slot, WorkerEvent event) const {
 void Core::set_state(Slot& slot, WorkerEvent event) {
     const std::optional<WorkerState> next = next_state(slot.state, event);
     SKEP_ASSERT(next.has_value());
-    spdlog::debug("{}@{}: {} -> {}",
-                  slot.home.name,
-                  slot.generation,
-                  name_of(slot.state),
-                  name_of(*next));
+    spdlog::debug(
+        "{}@{}: {} -> {}", slot.home.name, slot.generation, name_of(slot.state), name_of(*next));
     slot.state = *next;
 }
 
 void Core::apply(Plan next, bool starts, const Reply& reply) {
     const Changes changes = diff(plan_, next);
     if (launch_ || is_ending()) {
-        reply(Unexpected<Refusal>(
-            {Refusal::Code::illegal_state, is_ending() ? "the host is ending" : "a plan is being applied"}));
+        reply(
+            Unexpected<Refusal>({Refusal::Code::illegal_state,
+                                 is_ending() ? "the host is ending" : "a plan is being applied"}));
         return;
     }
     if (!changes.to_change.empty()) {
@@ -60,7 +58,8 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
                                        "' differs, and a running worker cannot be exchanged yet"}));
         return;
     }
-    // Everything that can fail without a thread comes first, on slots that nobody else has seen yet.
+    // Everything that can fail without a thread comes first, on slots that nobody else has seen
+    // yet.
     std::vector<Slot*> added;
     for (const std::string& name : changes.to_add) {
         added.push_back(&add_slot(*next.find(name)));
@@ -122,9 +121,9 @@ Answer<Done> Core::open_library(Slot& slot) {
         shared = std::move(*opened);
     }
     if (shared->find_type(slot.plan.type) == nullptr) {
-        return Unexpected<Refusal>({Refusal::Code::bad_plan,
-                                    slot.plan.plugin_path + ": the plugin has no worker type '" +
-                                        slot.plan.type + "'"});
+        return Unexpected<Refusal>(
+            {Refusal::Code::bad_plan,
+             slot.plan.plugin_path + ": the plugin has no worker type '" + slot.plan.type + "'"});
     }
     slot.library = shared;
     return Done{};
@@ -237,7 +236,8 @@ void Core::finish_launch() {
     launched.reply(Done{});
 }
 
-// None of the new workers has run: they hold, or are still being made. The plan before is in force again.
+// None of the new workers has run: they hold, or are still being made. The plan before is in force
+// again.
 void Core::undo_launch(const Refusal& why) {
     Launch undone = *std::exchange(launch_, std::nullopt);
     undone.waiting.merge(undone.ready);
@@ -264,10 +264,8 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     slot.deadline.reset();
     slot.home.mailbox->close();
     if (const std::uint64_t rest = slot.home.mailbox->dead_letter_rest(); rest > 0) {
-        spdlog::warn("{}@{}: {} queued messages became dead letters",
-                     slot.home.name,
-                     slot.generation,
-                     rest);
+        spdlog::warn(
+            "{}@{}: {} queued messages became dead letters", slot.home.name, slot.generation, rest);
     }
     const bool is_launching = launch_ && launch_->waiting.contains(slot.home.name);
     const std::string why = "worker '" + slot.home.name + "' failed: " + error;
@@ -281,7 +279,8 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
         has_failed ? Answer<Done>(Unexpected<Refusal>({Refusal::Code::illegal_state, why}))
                    : Answer<Done>(Done{});
     answer_all(slot.waiting_for_end, answer);
-    answer_all(slot.waiting_for_run, has_failed ? answer : Unexpected<Refusal>(cannot("run", slot)));
+    answer_all(slot.waiting_for_run,
+               has_failed ? answer : Unexpected<Refusal>(cannot("run", slot)));
     answer_all(slot.waiting_for_pause, Unexpected<Refusal>(cannot("pause", slot)));
     needs_advance_ = true;
     if (is_launching) {

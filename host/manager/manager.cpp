@@ -8,7 +8,9 @@ namespace skep::host {
 
 namespace {
 
-Refusal host_has_ended() { return {Refusal::Code::host_ended, "the host has ended"}; }
+Refusal host_has_ended() {
+    return {Refusal::Code::host_ended, "the host has ended"};
+}
 
 // Runs `request(reply)` on the manager's thread and waits for the reply.
 template <typename T, typename Request>
@@ -24,7 +26,8 @@ Answer<T> ask(Core& core, Request request) {
 }  // namespace
 
 Manager::Manager(Clock& clock, Loader& loader, When ends)
-    : core_(std::make_unique<Core>(clock, loader, ends)), thread_([this] {
+    : core_(std::make_unique<Core>(clock, loader, ends)),
+      thread_([this] {
           pthread_setname_np(pthread_self(), "manager");
           core_->loop();
       }) {}
@@ -51,9 +54,8 @@ Answer<Done> Manager::start(const std::string& worker) {
 }
 
 Answer<Done> Manager::pause(const std::string& worker, bool wait) {
-    return ask<Done>(*core_, [this, worker, wait](const Reply& reply) {
-        core_->pause(worker, wait, reply);
-    });
+    return ask<Done>(
+        *core_, [this, worker, wait](const Reply& reply) { core_->pause(worker, wait, reply); });
 }
 
 Answer<Done> Manager::resume(const std::string& worker) {
@@ -103,6 +105,8 @@ void Manager::request_stop(Nanos grace) {
     (void)core_->post([this, grace] { core_->stop_host(grace, Ending::Cause::stopped, ""); });
 }
 
-Ending Manager::wait() { return core_->wait(); }
+Ending Manager::wait() {
+    return core_->wait();
+}
 
 }  // namespace skep::host

@@ -1,12 +1,13 @@
 // The manager: owns every worker of a host and is the only one to change what state they are in.
 //
-// One thread, the manager's, takes requests and facts from a queue and acts on them one by one. A plan is
-// applied as the diff to the plan before: start is a diff from the empty plan, stop the diff to it, so
-// there is one path and one set of mistakes to make. Nothing here runs code of a plugin, and nothing here
-// waits for a worker: what takes long is a fact that arrives later.
+// One thread, the manager's, takes requests and facts from a queue and acts on them one by one. A
+// plan is applied as the diff to the plan before: start is a diff from the empty plan, stop the
+// diff to it, so there is one path and one set of mistakes to make. Nothing here runs code of a
+// plugin, and nothing here waits for a worker: what takes long is a fact that arrives later.
 //
-// All functions may be called from any thread but a worker's own; they wait for the manager's answer.
-// After the host has ended, requests are refused with host_ended, and metrics() still answers.
+// All functions may be called from any thread but a worker's own; they wait for the manager's
+// answer. After the host has ended, requests are refused with host_ended, and metrics() still
+// answers.
 #pragma once
 
 #include <chrono>
@@ -26,13 +27,13 @@ namespace skep::host {
 // Why a request was not carried out. Nothing has changed then.
 struct Refusal {
     enum class Code {
-        unknown_worker,   // "no worker 'x'"
-        duplicate_worker, // "worker 'x' exists already"
-        illegal_state,    // "cannot pause worker 'x': it is stopped"
+        unknown_worker,    // "no worker 'x'"
+        duplicate_worker,  // "worker 'x' exists already"
+        illegal_state,     // "cannot pause worker 'x': it is stopped"
         mailbox_full,
         mailbox_closed,
         host_ended,
-        bad_plan,         // a plugin could not be loaded, or an instance could not be made
+        bad_plan,  // a plugin could not be loaded, or an instance could not be made
     };
     Code code;
     std::string message;
@@ -51,13 +52,15 @@ struct Ending {
         failed,    // a worker failed that the host cannot do without
     };
     Cause cause = Cause::finished;
-    std::string reason;             // for failed: which worker and why
-    std::vector<std::string> lost;  // workers whose threads did not come back: the process must _exit
+    std::string reason;  // for failed: which worker and why
+    std::vector<std::string>
+        lost;  // workers whose threads did not come back: the process must _exit
 };
 
 class Manager {
 public:
-    // After the time to drain is over and a worker was told to stop now, so long until it is given up.
+    // After the time to drain is over and a worker was told to stop now, so long until it is given
+    // up.
     static constexpr Nanos stop_margin = std::chrono::seconds(1);
 
     enum class When {
@@ -72,9 +75,9 @@ public:
     Manager(const Manager&) = delete;
     Manager& operator=(const Manager&) = delete;
 
-    // Moves from the current plan to `next`: loads, makes, and only when all of that has worked, runs the
-    // new workers; drains those that are gone; rewires. Answers when the new ones run. A failure on the
-    // way undoes what was begun.
+    // Moves from the current plan to `next`: loads, makes, and only when all of that has worked,
+    // runs the new workers; drains those that are gone; rewires. Answers when the new ones run. A
+    // failure on the way undoes what was begun.
     Answer<Done> apply(Plan next);
 
     // One worker more, not started; and starting it (again, when it is stopped or failed).
@@ -84,9 +87,10 @@ public:
     // Tells a worker to stand still at its next checkpoint. With `wait`, answers when it does.
     Answer<Done> pause(const std::string& worker, bool wait = false);
     Answer<Done> resume(const std::string& worker);
-    // Ends one worker: what is queued is finished first, for as long as the plan's stop_grace allows.
-    // Answers when it has ended. It stays known, and can be started again; that is why workers that it
-    // feeds go on waiting for it, where they would drain behind one that ended by itself.
+    // Ends one worker: what is queued is finished first, for as long as the plan's stop_grace
+    // allows. Answers when it has ended. It stays known, and can be started again; that is why
+    // workers that it feeds go on waiting for it, where they would drain behind one that ended by
+    // itself.
     Answer<Done> stop(const std::string& worker);
 
     Answer<Done> send(const std::string& worker, std::string payload);
@@ -96,9 +100,9 @@ public:
     [[nodiscard]] Answer<WorkerMetrics> metrics(const std::string& worker);
     [[nodiscard]] HostMetrics metrics();
 
-    // Asks the whole host to end within `grace`: sources first, then everything drains; what has not
-    // ended then is told to stop now, and after a little more given up for lost. Asking again shortens
-    // the time. Does not wait: see wait().
+    // Asks the whole host to end within `grace`: sources first, then everything drains; what has
+    // not ended then is told to stop now, and after a little more given up for lost. Asking again
+    // shortens the time. Does not wait: see wait().
     void request_stop(Nanos grace);
     // Waits for the end.
     Ending wait();

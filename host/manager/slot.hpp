@@ -1,7 +1,7 @@
 // A slot: all that the manager knows of one worker name. The manager's thread alone touches it.
 //
-// What is wanted (wants_pause, is_removed, is_stopped_by_operator), what is (state), and how the last
-// generation ended (error) are separate fields, so that none can overwrite another.
+// What is wanted (wants_pause, is_removed, is_stopped_by_operator), what is (state), and how the
+// last generation ended (error) are separate fields, so that none can overwrite another.
 #pragma once
 
 #include <functional>

@@ -57,8 +57,8 @@ std::shared_ptr<const RouteTable> wire(
             output.targets.push_back(target);
             continue;
         }
-        const auto [at, is_new] =
-            spread_index.try_emplace({route.from, route.output, route.spread}, output.spreads.size());
+        const auto [at, is_new] = spread_index.try_emplace({route.from, route.output, route.spread},
+                                                           output.spreads.size());
         if (is_new) {
             output.spreads.emplace_back();
         }

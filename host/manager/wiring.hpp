@@ -13,7 +13,8 @@ namespace skep::host {
 
 struct WiredWorker {
     std::shared_ptr<Mailbox> mailbox;
-    const WorkerTypeInfo* type = nullptr;  // null while its plugin has not been opened: no outputs yet
+    const WorkerTypeInfo* type =
+        nullptr;  // null while its plugin has not been opened: no outputs yet
 };
 
 // `find` knows every worker of the plan. Makes or changes the lanes that the routes need.

@@ -3,8 +3,9 @@
 //   offered  = accepted + rejected(reason)
 //   accepted = delivered + in flight + queued + dropped(policy) + dead-lettered(reason)
 //
-// One emission to n receivers is n offers. At quiescence (nobody is between two steps) both lines hold
-// exactly, across pause, crash, restart and stop: every test and every summary uses them as its oracle.
+// One emission to n receivers is n offers. At quiescence (nobody is between two steps) both lines
+// hold exactly, across pause, crash, restart and stop: every test and every summary uses them as
+// its oracle.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct FlowCounts {
         [[nodiscard]] std::uint64_t total() const {
             return full + closed + no_route + too_big + stopping;
         }
+
         bool operator==(const Rejected&) const = default;
     } rejected;
 
@@ -37,6 +39,7 @@ struct FlowCounts {
         std::uint64_t oldest = 0;
 
         [[nodiscard]] std::uint64_t total() const { return newest + oldest; }
+
         bool operator==(const Dropped&) const = default;
     } dropped;
 
@@ -45,6 +48,7 @@ struct FlowCounts {
         std::uint64_t stop = 0;   // still queued when its worker stopped
 
         [[nodiscard]] std::uint64_t total() const { return crash + stop; }
+
         bool operator==(const DeadLettered&) const = default;
     } dead_lettered;
 
@@ -70,6 +74,7 @@ struct FlowCounts {
         dead_lettered.stop += other.dead_lettered.stop;
         return *this;
     }
+
     bool operator==(const FlowCounts&) const = default;
 };
 

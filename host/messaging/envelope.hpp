@@ -1,7 +1,7 @@
 // A message inside the host: a small record by value, and a payload that is shared.
 //
-// The payload is one allocation that counts its references. Once it has been sent it is never written
-// again, so fan-out, broadcast and forwarding share it without a copy or a lock.
+// The payload is one allocation that counts its references. Once it has been sent it is never
+// written again, so fan-out, broadcast and forwarding share it without a copy or a lock.
 #pragma once
 
 #include <atomic>
@@ -22,17 +22,23 @@ inline constexpr std::uint64_t max_payload_bytes = std::uint64_t{64} << 20;
 class PayloadRef {
 public:
     PayloadRef() = default;
-    PayloadRef(const PayloadRef& other) : block_(other.block_) {
+
+    PayloadRef(const PayloadRef& other)
+        : block_(other.block_) {
         if (block_ != nullptr) {
             // Relaxed: whoever copies already holds a reference.
             block_->references.fetch_add(1, std::memory_order_relaxed);
         }
     }
-    PayloadRef(PayloadRef&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+
+    PayloadRef(PayloadRef&& other) noexcept
+        : block_(std::exchange(other.block_, nullptr)) {}
+
     PayloadRef& operator=(PayloadRef other) noexcept {
         std::swap(block_, other.block_);
         return *this;
     }
+
     ~PayloadRef() {
         // Acquire-release: the one who frees has seen what all others did with the bytes.
         if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -50,6 +56,7 @@ public:
     }
 
     [[nodiscard]] std::size_t size() const { return block_ == nullptr ? 0 : block_->size; }
+
     [[nodiscard]] void* data() const { return block_ == nullptr ? nullptr : block_ + 1; }
 
 private:
@@ -64,7 +71,7 @@ private:
 // One message on its way to one receiver. The names belong to the host's NamePool.
 struct Envelope {
     PayloadRef payload;
-    const std::string* sender = nullptr;        // "" for the host itself
+    const std::string* sender = nullptr;  // "" for the host itself
     const std::string* content_type = nullptr;
     std::uint64_t sequence = 0;
     Nanos time{0};

@@ -16,7 +16,8 @@ void unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers) {
 
 }  // namespace
 
-Mailbox::Mailbox(Clock& clock, std::size_t direct_bound) : parker_(clock.make_parker()) {
+Mailbox::Mailbox(Clock& clock, std::size_t direct_bound)
+    : parker_(clock.make_parker()) {
     SKEP_ASSERT(direct_bound > 0);
     lanes_.push_back({"", direct_bound, FullPolicy::reject, 0});
 }
@@ -187,6 +188,8 @@ std::size_t Mailbox::queue_high() const {
     return queue_high_;
 }
 
-std::vector<std::shared_ptr<Parker>> Mailbox::take_waiting() { return std::exchange(waiting_, {}); }
+std::vector<std::shared_ptr<Parker>> Mailbox::take_waiting() {
+    return std::exchange(waiting_, {});
+}
 
 }  // namespace skep::host

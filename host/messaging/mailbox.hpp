@@ -1,13 +1,13 @@
 // A mailbox: the bounded queue of one worker name, and the books over everything that passes it.
 //
-// It belongs to the name, not to a thread: it outlives every generation of its worker, keeps filling
-// while the worker is paused, and its counts go on. It never blocks: a sender that has to wait is told
-// so, is remembered, and is woken when there is room.
+// It belongs to the name, not to a thread: it outlives every generation of its worker, keeps
+// filling while the worker is paused, and its counts go on. It never blocks: a sender that has to
+// wait is told so, is remembered, and is woken when there is room.
 //
 // A mailbox is divided into lanes, one for each route that ends here and lane 0 for everything that
-// comes by send, broadcast or reply. A lane has a bound and a policy of its own; the order of arrival is
-// kept over all of them together, which is what makes messages of one sender arrive in order however
-// they were sent.
+// comes by send, broadcast or reply. A lane has a bound and a policy of its own; the order of
+// arrival is kept over all of them together, which is what makes messages of one sender arrive in
+// order however they were sent.
 //
 //   push, reject_*     [any-thread]
 //   take .. return_    [the owner's thread]
@@ -39,7 +39,7 @@ enum class FullPolicy {
 
 enum class PushResult {
     accepted,  // queued or, by the lane's policy, dropped; either way counted
-    full,      // reject: counted as rejected. block: not counted; the sender will be unparked, and asks again
+    full,      // reject: counted as rejected. block: not counted, and the sender will be unparked
     closed,    // counted as rejected
 };
 
@@ -59,15 +59,16 @@ public:
     std::uint32_t lane(const std::string& key, std::size_t bound, FullPolicy policy);
 
     void open();
-    // Refuses everything from now on; what is queued can still be taken. Senders that wait are woken.
+    // Refuses everything from now on; what is queued can still be taken. Senders that wait are
+    // woken.
     void close();
     // Counts what is still queued as dead letters and drops it. How many there were.
     std::uint64_t dead_letter_rest();
 
     // -- Senders. --
 
-    // Moves from `envelope` only when it is accepted. `sender` is remembered when the result is full and
-    // the lane blocks; it may be null for lanes that do not.
+    // Moves from `envelope` only when it is accepted. `sender` is remembered when the result is
+    // full and the lane blocks; it may be null for lanes that do not.
     [[nodiscard]] PushResult push(Envelope& envelope,
                                   std::uint32_t lane,
                                   const std::shared_ptr<Parker>& sender);
@@ -76,13 +77,15 @@ public:
 
     // -- The owner. --
 
-    // Moves up to `max` messages, oldest first, to the end of `out`. They are in flight until they are
-    // settled or returned.
+    // Moves up to `max` messages, oldest first, to the end of `out`. They are in flight until they
+    // are settled or returned.
     void take(std::vector<Envelope>& out, std::size_t max);
-    // Of the messages in flight, `delivered` are finished, and on `failed` of them the worker failed.
+    // Of the messages in flight, `delivered` are finished, and on `failed` of them the worker
+    // failed.
     void settle(std::uint64_t delivered, std::uint64_t failed);
     // Puts messages in flight back to the front, in their order; they were not touched.
-    void return_untouched(std::vector<Envelope>::iterator first, std::vector<Envelope>::iterator last);
+    void return_untouched(std::vector<Envelope>::iterator first,
+                          std::vector<Envelope>::iterator last);
 
     // -- Anyone. --
 
@@ -97,8 +100,9 @@ private:
         FullPolicy policy = FullPolicy::reject;
         std::size_t queued = 0;
     };
-    // A message that was dropped out of the middle leaves its slot behind, empty, so that dropping the
-    // oldest of a lane moves nothing.
+
+    // A message that was dropped out of the middle leaves its slot behind, empty, so that dropping
+    // the oldest of a lane moves nothing.
     struct Slot {
         Envelope envelope;
         bool is_dropped = false;

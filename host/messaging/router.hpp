@@ -1,8 +1,8 @@
 // The router: who receives what. An immutable table, replaced as a whole when the plan changes.
 //
-// Senders keep the table they have and look at version() before each emission; only when it has changed
-// do they take the new one, under a tiny lock. (Not std::atomic<std::shared_ptr>: libstdc++ 12's trips
-// ThreadSanitizer.) The table knows mailboxes, not workers.
+// Senders keep the table they have and look at version() before each emission; only when it has
+// changed do they take the new one, under a tiny lock. (Not std::atomic<std::shared_ptr>: libstdc++
+// 12's trips ThreadSanitizer.) The table knows mailboxes, not workers.
 #pragma once
 
 #include <atomic>
@@ -32,14 +32,15 @@ struct Output {
 };
 
 struct RouteTable {
-    std::map<std::string, std::vector<Output>, std::less<>> outputs;            // by sender
-    std::map<std::string, std::shared_ptr<Mailbox>, std::less<>> members;       // everyone, by name
+    std::map<std::string, std::vector<Output>, std::less<>> outputs;       // by sender
+    std::map<std::string, std::shared_ptr<Mailbox>, std::less<>> members;  // everyone, by name
 
     // Null for a worker without outputs.
     [[nodiscard]] const std::vector<Output>* outputs_of(std::string_view sender) const {
         const auto found = outputs.find(sender);
         return found == outputs.end() ? nullptr : &found->second;
     }
+
     // Null when there is no such worker.
     [[nodiscard]] const std::shared_ptr<Mailbox>* find(std::string_view worker) const {
         const auto found = members.find(worker);
@@ -55,8 +56,8 @@ public:
             MutexLock lock(mutex_);
             table_.swap(table);
         }
-        // Release pairs with the acquire in version(): who sees the new number finds the new table, or a
-        // newer one. The old table is freed here, without the lock, if nobody holds it.
+        // Release pairs with the acquire in version(): who sees the new number finds the new table,
+        // or a newer one. The old table is freed here, without the lock, if nobody holds it.
         version_.fetch_add(1, std::memory_order_release);
     }
 

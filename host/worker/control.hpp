@@ -1,9 +1,9 @@
 // The control word of one generation: what the manager wants of a worker, apart from its data.
 //
-// Commands never travel in the mailbox, where a full queue or a slow message would delay them and a later
-// one could overtake. Each command carries an epoch, one more than the last. A worker that stands still
-// says for which epoch it does, so a resume and a pause in quick succession are never mistaken for one
-// long pause. (The Python original lost 2000 of 2000 such pulses.)
+// Commands never travel in the mailbox, where a full queue or a slow message would delay them and a
+// later one could overtake. Each command carries an epoch, one more than the last. A worker that
+// stands still says for which epoch it does, so a resume and a pause in quick succession are never
+// mistaken for one long pause. (The Python original lost 2000 of 2000 such pulses.)
 //
 //   request          [manager-thread]
 //   wanted, is_set   [any-thread]
@@ -34,8 +34,8 @@ public:
     // Returns the epoch of the command. The caller unparks the worker afterwards.
     std::uint64_t request(Wanted wanted) {
         const std::uint64_t epoch = (command_.load(std::memory_order_relaxed) >> 8) + 1;
-        // Release pairs with the acquire in command(); the plugin's relaxed load of word_ only decides
-        // whether to look.
+        // Release pairs with the acquire in command(); the plugin's relaxed load of word_ only
+        // decides whether to look.
         command_.store(epoch << 8 | static_cast<std::uint64_t>(wanted), std::memory_order_release);
         word_.store(wanted == Wanted::run ? 0 : 1, std::memory_order_release);
         return epoch;

@@ -1,6 +1,6 @@
-// What a worker counts beside its mailbox's books. Belongs to the name, like the mailbox. Written by the
-// worker (items and errors: by any thread of its plugin), read by anyone; each number is exact on its
-// own, so relaxed order is enough.
+// What a worker counts beside its mailbox's books. Belongs to the name, like the mailbox. Written
+// by the worker (items and errors: by any thread of its plugin), read by anyone; each number is
+// exact on its own, so relaxed order is enough.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,8 @@
-// The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None throws.
-#include <spdlog/spdlog.h>
-
+// The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None
+// throws.
 #include <cstring>
+
+#include <spdlog/spdlog.h>
 
 #include "host/worker/worker_context.hpp"
 
@@ -9,7 +10,9 @@ namespace skep::host {
 
 namespace {
 
-WorkerContext& of(const skep_context* context) { return *static_cast<WorkerContext*>(context->host); }
+WorkerContext& of(const skep_context* context) {
+    return *static_cast<WorkerContext*>(context->host);
+}
 
 // Why a [worker] function may not go on, or SKEP_OK.
 std::int32_t refusal(const WorkerContext& it) {
@@ -31,9 +34,13 @@ auto contained(Call&& call) noexcept -> decltype(call()) {
     }
 }
 
-std::string_view view_of(skep_text text) { return {text.data, text.size}; }
+std::string_view view_of(skep_text text) {
+    return {text.data, text.size};
+}
 
-skep_text text_of(std::string_view text) { return {text.data(), text.size()}; }
+skep_text text_of(std::string_view text) {
+    return {text.data(), text.size()};
+}
 
 const Envelope& envelope_of(const skep_message* message) {
     return *static_cast<const Envelope*>(message->host);
@@ -83,7 +90,8 @@ std::int32_t timer_set(const skep_context* context,
     });
 }
 
-// The loop that all four ways of sending share: payload by payload, in order, until one is not taken.
+// The loop that all four ways of sending share: payload by payload, in order, until one is not
+// taken.
 template <typename Send>
 std::int64_t send_each(const skep_context* context,
                        const skep_payload* first,
@@ -114,9 +122,10 @@ std::int64_t emit(const skep_context* context,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
-    return send_each(context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
-        return it.outbox().emit(port, payload, [&it] { return it.must_stop_now(); });
-    });
+    return send_each(
+        context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
+            return it.outbox().emit(port, payload, [&it] { return it.must_stop_now(); });
+        });
 }
 
 std::int64_t send(const skep_context* context,
@@ -124,18 +133,20 @@ std::int64_t send(const skep_context* context,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
-    return send_each(context, first, stride, count, [&](WorkerContext& it, const skep_payload& payload) {
-        return it.outbox().send(view_of(worker), payload);
-    });
+    return send_each(
+        context, first, stride, count, [&](WorkerContext& it, const skep_payload& payload) {
+            return it.outbox().send(view_of(worker), payload);
+        });
 }
 
 std::int64_t broadcast(const skep_context* context,
                        const skep_payload* first,
                        std::uint32_t stride,
                        std::uint32_t count) noexcept {
-    return send_each(context, first, stride, count, [](WorkerContext& it, const skep_payload& payload) {
-        return it.outbox().broadcast(payload);
-    });
+    return send_each(
+        context, first, stride, count, [](WorkerContext& it, const skep_payload& payload) {
+            return it.outbox().broadcast(payload);
+        });
 }
 
 std::int64_t reply(const skep_context* context,
@@ -154,7 +165,9 @@ std::int32_t give(WorkerContext& it, Envelope envelope, skep_message* view) {
     return SKEP_OK;
 }
 
-std::int32_t buffer_new(const skep_context* context, std::uint64_t size, skep_message* view) noexcept {
+std::int32_t buffer_new(const skep_context* context,
+                        std::uint64_t size,
+                        skep_message* view) noexcept {
     if (size > max_payload_bytes) {
         return SKEP_E_TOO_BIG;
     }
@@ -264,8 +277,7 @@ std::int32_t config_text(const skep_context* context, const char* name, skep_tex
 std::int32_t config_integer(const skep_context* context,
                             const char* name,
                             std::int64_t* value) noexcept {
-    return config_value<std::int64_t>(
-        context, name, [&](std::int64_t stored) { *value = stored; });
+    return config_value<std::int64_t>(context, name, [&](std::int64_t stored) { *value = stored; });
 }
 
 std::int32_t config_number(const skep_context* context, const char* name, double* value) noexcept {
@@ -276,19 +288,40 @@ skep_text worker_name(const skep_context* context) noexcept {
     return text_of(of(context).home().name);
 }
 
-const void* extension(const skep_context* /*context*/, const char* /*id*/) noexcept {
-    return nullptr;
+std::int32_t extension(const skep_context* /*context*/,
+                       const char* /*id*/,
+                       const void** /*table*/) noexcept {
+    return SKEP_E_UNKNOWN;
 }
 
 }  // namespace
 
 const skep_host_api& host_api() {
-    static constexpr skep_host_api table = {
-        sizeof(skep_host_api), SKEP_ABI_MINOR,  checkpoint,      receive,      sleep,
-        timer_set,             emit,            send,            broadcast,    reply,
-        buffer_new,            message_keep,    message_release, message_info, log_enabled,
-        log,                   clock_now,       items_add,       errors_add,   fail,
-        config_text,           config_integer,  config_number,   worker_name,  extension};
+    static constexpr skep_host_api table = {sizeof(skep_host_api),
+                                            SKEP_ABI_MINOR,
+                                            checkpoint,
+                                            receive,
+                                            sleep,
+                                            timer_set,
+                                            emit,
+                                            send,
+                                            broadcast,
+                                            reply,
+                                            buffer_new,
+                                            message_keep,
+                                            message_release,
+                                            message_info,
+                                            log_enabled,
+                                            log,
+                                            clock_now,
+                                            items_add,
+                                            errors_add,
+                                            fail,
+                                            config_text,
+                                            config_integer,
+                                            config_number,
+                                            worker_name,
+                                            extension};
     return table;
 }
 

@@ -29,8 +29,8 @@ struct WorkerMetrics {
     // Of the name, over all its generations.
     std::uint64_t items = 0;
     std::uint64_t errors = 0;
-    std::uint64_t out = 0;  // what others accepted from it
-    FlowCounts in;          // its mailbox, and what it offered in vain to no route
+    std::uint64_t out = 0;       // what others accepted from it
+    FlowCounts in;               // its mailbox, and what it offered in vain to no route
     std::size_t queue_high = 0;  // the most that ever waited in its mailbox
 
     std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread

@@ -46,8 +46,8 @@ Envelope Outbox::envelope_of(const skep_payload& payload, const std::string* con
 std::int32_t Outbox::emit(std::uint32_t port,
                           const skep_payload& payload,
                           const Checkpoint& checkpoint) {
-    // The table is held here for the whole emission: while this sender waits for room, the manager may
-    // publish another, and table() would let this one go.
+    // The table is held here for the whole emission: while this sender waits for room, the manager
+    // may publish another, and table() would let this one go.
     table();
     const std::shared_ptr<const RouteTable> held = table_;
     const std::vector<Output>* outputs = held->outputs_of(*sender_.name);
@@ -103,7 +103,8 @@ std::int32_t Outbox::deliver(const Target& target,
     }
 }
 
-std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox, const Envelope& envelope) {
+std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox,
+                                 const Envelope& envelope) {
     Envelope copy = envelope;
     copy.port = SKEP_PORT_DIRECT;
     switch (mailbox->push(copy, direct_lane, nullptr)) {

@@ -5,33 +5,76 @@ namespace skep::host {
 namespace {
 
 using S = WorkerState;
-using Row = std::array<std::optional<WorkerState>, worker_event_count>;
-constexpr std::nullopt_t no = std::nullopt;
+using E = WorkerEvent;
 
-// clang-format off
-constexpr std::array<Row, worker_state_count> table = {{
-    //            start       loaded       ready       pause       held       resume      drain        stop         exited      failed     lost
-    /*created */ {S::loading, no,          no,         no,         no,        no,         S::stopped,  S::stopped,  no,         no,        no},
-    /*loading */ {no,         S::starting, no,         no,         no,        no,         S::stopping, S::stopping, no,         S::failed, S::lost},
-    /*starting*/ {no,         no,          S::running, no,         S::paused, no,         S::stopping, S::stopping, S::stopped, S::failed, S::lost},
-    /*running */ {no,         no,          no,         S::pausing, no,        no,         S::draining, S::stopping, S::stopped, S::failed, S::lost},
-    /*pausing */ {no,         no,          no,         no,         S::paused, S::running, S::draining, S::stopping, S::stopped, S::failed, S::lost},
-    /*paused  */ {no,         no,          no,         no,         no,        S::running, S::draining, S::stopping, S::stopped, S::failed, S::lost},
-    /*draining*/ {no,         no,          no,         no,         no,        no,         no,          S::stopping, S::stopped, S::failed, S::lost},
-    /*stopping*/ {no,         no,          no,         no,         no,        no,         no,          no,          S::stopped, S::failed, S::lost},
-    /*stopped */ {S::loading, no,          no,         no,         no,        no,         no,          no,          no,         no,        no},
-    /*backoff */ {S::loading, no,          no,         no,         no,        no,         S::stopped,  S::stopped,  no,         no,        no},
-    /*failed  */ {S::loading, no,          no,         no,         no,        no,         no,          no,          no,         no,        no},
-    /*lost    */ {no,         no,          no,         no,         no,        no,         no,          no,          S::stopped, S::failed, no},
-}};
-// clang-format on
+template <typename... States>
+constexpr unsigned any_of(States... states) {
+    return ((1U << static_cast<unsigned>(states)) | ...);
+}
 
-constexpr std::array<std::string_view, worker_state_count> state_names = {
-    "created", "loading", "starting", "running", "pausing", "paused",
-    "draining", "stopping", "stopped", "backoff", "failed", "lost"};
+// The table, by event: from any of these states to that one.
+struct Rule {
+    WorkerEvent event;
+    unsigned from;
+    WorkerState to;
+};
 
-constexpr std::array<std::string_view, worker_event_count> event_names = {
-    "start", "loaded", "ready", "pause", "held", "resume", "drain", "stop", "exited", "failed", "lost"};
+constexpr Rule rules[] = {
+    {E::start, any_of(S::created, S::stopped, S::backoff, S::failed), S::loading},
+    {E::loaded, any_of(S::loading), S::starting},
+    {E::ready, any_of(S::starting), S::running},
+    {E::pause, any_of(S::running), S::pausing},
+    {E::held, any_of(S::starting, S::pausing), S::paused},
+    {E::resume, any_of(S::pausing, S::paused), S::running},
+    {E::drain, any_of(S::created, S::backoff), S::stopped},
+    {E::drain, any_of(S::loading, S::starting), S::stopping},
+    {E::drain, any_of(S::running, S::pausing, S::paused), S::draining},
+    {E::stop, any_of(S::created, S::backoff), S::stopped},
+    {E::stop,
+     any_of(S::loading, S::starting, S::running, S::pausing, S::paused, S::draining),
+     S::stopping},
+    {E::exited,
+     any_of(S::starting, S::running, S::pausing, S::paused, S::draining, S::stopping, S::lost),
+     S::stopped},
+    {E::failed,
+     any_of(S::loading,
+            S::starting,
+            S::running,
+            S::pausing,
+            S::paused,
+            S::draining,
+            S::stopping,
+            S::lost),
+     S::failed},
+    {E::lost,
+     any_of(S::loading, S::starting, S::running, S::pausing, S::paused, S::draining, S::stopping),
+     S::lost},
+};
+
+constexpr std::array<std::string_view, worker_state_count> state_names = {"created",
+                                                                          "loading",
+                                                                          "starting",
+                                                                          "running",
+                                                                          "pausing",
+                                                                          "paused",
+                                                                          "draining",
+                                                                          "stopping",
+                                                                          "stopped",
+                                                                          "backoff",
+                                                                          "failed",
+                                                                          "lost"};
+
+constexpr std::array<std::string_view, worker_event_count> event_names = {"start",
+                                                                          "loaded",
+                                                                          "ready",
+                                                                          "pause",
+                                                                          "held",
+                                                                          "resume",
+                                                                          "drain",
+                                                                          "stop",
+                                                                          "exited",
+                                                                          "failed",
+                                                                          "lost"};
 
 template <typename Enum>
 constexpr std::size_t index_of(Enum value) {
@@ -41,12 +84,21 @@ constexpr std::size_t index_of(Enum value) {
 }  // namespace
 
 std::optional<WorkerState> next_state(WorkerState from, WorkerEvent event) {
-    return table.at(index_of(from)).at(index_of(event));
+    for (const Rule& rule : rules) {
+        if (rule.event == event && (rule.from & any_of(from)) != 0) {
+            return rule.to;
+        }
+    }
+    return std::nullopt;
 }
 
-std::string_view name_of(WorkerState state) { return state_names.at(index_of(state)); }
+std::string_view name_of(WorkerState state) {
+    return state_names.at(index_of(state));
+}
 
-std::string_view name_of(WorkerEvent event) { return event_names.at(index_of(event)); }
+std::string_view name_of(WorkerEvent event) {
+    return event_names.at(index_of(event));
+}
 
 std::string_view plain_name_of(WorkerState state) {
     switch (state) {

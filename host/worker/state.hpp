@@ -1,22 +1,37 @@
-// The life of a worker as a table: twelve states, the events that move between them, and nothing else.
+// The life of a worker as a table: twelve states, the events that move between them, and nothing
+// else.
 //
-//   from       start     loaded   ready    pause    held     resume   drain     stop      exited   failed  lost
-//   created    loading   -        -        -        -        -        stopped   stopped   -        -       -
-//   loading    -         starting -        -        -        -        stopping  stopping  -        failed  lost
-//   starting   -         -        running  -        paused   -        stopping  stopping  stopped  failed  lost
-//   running    -         -        -        pausing  -        -        draining  stopping  stopped  failed  lost
-//   pausing    -         -        -        -        paused   running  draining  stopping  stopped  failed  lost
-//   paused     -         -        -        -        -        running  draining  stopping  stopped  failed  lost
-//   draining   -         -        -        -        -        -        -         stopping  stopped  failed  lost
-//   stopping   -         -        -        -        -        -        -         -         stopped  failed  lost
-//   stopped    loading   -        -        -        -        -        -         -         -        -       -
-//   backoff    loading   -        -        -        -        -        stopped   stopped   -        -       -
-//   failed     loading   -        -        -        -        -        -         -         -        -       -
-//   lost       -         -        -        -        -        -        -         -         stopped  failed  -
+//   from      start    loaded    ready    pause    held    resume
+//   created   loading  -         -        -        -       -
+//   loading   -        starting  -        -        -       -
+//   starting  -        -         running  -        paused  -
+//   running   -        -         -        pausing  -       -
+//   pausing   -        -         -        -        paused  running
+//   paused    -        -         -        -        -       running
+//   draining  -        -         -        -        -       -
+//   stopping  -        -         -        -        -       -
+//   stopped   loading  -         -        -        -       -
+//   backoff   loading  -         -        -        -       -
+//   failed    loading  -         -        -        -       -
+//   lost      -        -         -        -        -       -
 //
-// An event that the table lacks is refused, with both names, and changes nothing. Only the manager's
-// thread moves a worker from one state to another, through one setter (Manager's set_state).
-// (States as a table, with a single setter: systemd's service.c.)
+//   from      drain     stop      exited   failed  lost
+//   created   stopped   stopped   -        -       -
+//   loading   stopping  stopping  -        failed  lost
+//   starting  stopping  stopping  stopped  failed  lost
+//   running   draining  stopping  stopped  failed  lost
+//   pausing   draining  stopping  stopped  failed  lost
+//   paused    draining  stopping  stopped  failed  lost
+//   draining  -         stopping  stopped  failed  lost
+//   stopping  -         -         stopped  failed  lost
+//   stopped   -         -         -        -       -
+//   backoff   stopped   stopped   -        -       -
+//   failed    -         -         -        -       -
+//   lost      -         -         stopped  failed  -
+//
+// An event that the table lacks is refused, with both names, and changes nothing. Only the
+// manager's thread moves a worker from one state to another, through one setter
+// (Core::set_state). (States as a table, with a single setter: systemd's service.c.)
 #pragma once
 
 #include <array>

@@ -1,10 +1,10 @@
 #include "host/worker/worker.hpp"
 
+#include <system_error>
+
 #include <cxxabi.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
-
-#include <system_error>
 
 #include "host/base/assert.hpp"
 
@@ -27,9 +27,10 @@ Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report repo
     : home_(std::move(home)),
       spec_(std::move(spec)),
       report_(std::move(report)),
-      context_(world, home_, spec_.generation, *spec_.type, spec_.config, [this](std::uint64_t epoch) {
-          report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
-      }) {}
+      context_(
+          world, home_, spec_.generation, *spec_.type, spec_.config, [this](std::uint64_t epoch) {
+              report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
+          }) {}
 
 Result<Done, std::string> Worker::start() {
     home_.mailbox->parker()->attach();
@@ -48,7 +49,9 @@ std::uint64_t Worker::request(Wanted wanted) {
     return epoch;
 }
 
-void Worker::join() { thread_.join(); }
+void Worker::join() {
+    thread_.join();
+}
 
 void Worker::give_up() {
     context_.revoke();
@@ -68,7 +71,8 @@ Nanos Worker::cpu() const {
 }
 
 void Worker::thread_main() {
-    // Threads that the plugin starts inherit the name, which is how one that it leaves behind is found.
+    // Threads that the plugin starts inherit the name, which is how one that it leaves behind is
+    // found.
     const std::string name = "w:" + home_.name + "#" + std::to_string(spec_.generation);
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
     context_.enter();
@@ -148,9 +152,9 @@ bool Worker::run_handler(void* instance) {
     return true;
 }
 
-// Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown inside
-// the plugin; this is the second net, for plugins without one. It works only where both sides share a C++
-// runtime, which is why the ABI forbids to rely on it.
+// Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown
+// inside the plugin; this is the second net, for plugins without one. It works only where both
+// sides share a C++ runtime, which is why the ABI forbids to rely on it.
 bool Worker::call(const char* what, const std::function<std::int32_t()>& plugin_code) {
     std::string text;
     try {

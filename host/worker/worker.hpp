@@ -1,9 +1,9 @@
 // A worker: one generation of a name, on its own thread.
 //
-//   thread begins -> create -> Fact::ready -> holds -> run, or the handler loop -> destroy -> Fact::ended
+//   create -> Fact::ready -> holds -> run, or the handler loop -> destroy -> Fact::ended
 //
-// The object belongs to the manager and to its thread together: when the manager gives a thread up for
-// lost, the thread keeps what it needs alive.
+// The object belongs to the manager and to its thread together: when the manager gives a thread up
+// for lost, the thread keeps what it needs alive.
 #pragma once
 
 #include <ctime>
@@ -41,24 +41,29 @@ public:
         const skep_worker_type* type = nullptr;
         std::map<std::string, ParamValue> config;
     };
+
     // Called on the worker's thread; must not wait for the manager.
     using Report = std::function<void(Fact)>;
 
     Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report report);
 
-    // [manager-thread] Starts the thread. The error is the machine's: there was no thread to be had.
+    // [manager-thread] Starts the thread. The error is the machine's: there was no thread to be
+    // had.
     [[nodiscard]] Result<Done, std::string> start();
     // [manager-thread] Returns the epoch of the command.
     std::uint64_t request(Wanted wanted);
     // [manager-thread] After Fact::ended.
     void join();
-    // [manager-thread] The thread is not coming back: its context does nothing from now on, and nobody
-    // will join it.
+    // [manager-thread] The thread is not coming back: its context does nothing from now on, and
+    // nobody will join it.
     void give_up();
 
     [[nodiscard]] std::uint64_t generation() const { return spec_.generation; }
+
     [[nodiscard]] Nanos last_checkpoint() const { return context_.last_checkpoint(); }
+
     [[nodiscard]] bool has_timer() const { return context_.has_timer(); }
+
     // CPU time that the thread has used so far. [manager-thread]
     [[nodiscard]] Nanos cpu() const;
 

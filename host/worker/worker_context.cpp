@@ -1,8 +1,8 @@
 #include "host/worker/worker_context.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
+
+#include <spdlog/spdlog.h>
 
 #include "host/base/assert.hpp"
 
@@ -42,9 +42,13 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
 
 WorkerContext::~WorkerContext() = default;
 
-void WorkerContext::enter() { entered = this; }
+void WorkerContext::enter() {
+    entered = this;
+}
 
-bool WorkerContext::is_entered() const { return entered == this; }
+bool WorkerContext::is_entered() const {
+    return entered == this;
+}
 
 void WorkerContext::note_checkpoint() {
     last_checkpoint_ns_.store(clock().now().count(), std::memory_order_relaxed);
@@ -169,9 +173,10 @@ std::optional<std::uint32_t> WorkerContext::due_timer() {
     if (timers_.empty()) {
         return std::nullopt;
     }
-    const auto due = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
-        return a.next < b.next;
-    });
+    const auto due =
+        std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+            return a.next < b.next;
+        });
     const Nanos now = clock().now();
     if (due->next > now) {
         return std::nullopt;

@@ -1,8 +1,8 @@
 // The host's half of a context: what stands behind skep_context for one generation of one worker.
 //
 // All [worker-thread] but what says otherwise. It touches only what is shared for the worker's name
-// (mailbox, counters) and what is immutable, so a thread that the manager gave up for lost can still call
-// in here without harm; once revoked, it gets SKEP_E_REVOKED.
+// (mailbox, counters) and what is immutable, so a thread that the manager gave up for lost can
+// still call in here without harm; once revoked, it gets SKEP_E_REVOKED.
 #pragma once
 
 #include <atomic>
@@ -57,15 +57,22 @@ public:
     WorkerContext& operator=(const WorkerContext&) = delete;
 
     [[nodiscard]] const skep_context* raw() const { return &raw_; }
+
     [[nodiscard]] Control& control() { return control_; }
+
     [[nodiscard]] spdlog::logger& log() { return *log_; }
+
     [[nodiscard]] Clock& clock() { return *world_.clock; }
+
     [[nodiscard]] const WorkerHome& home() const { return home_; }
+
     [[nodiscard]] Outbox& outbox() { return outbox_; }
+
     [[nodiscard]] NamePool& names() { return *world_.names; }
 
     // [any-thread] From now on every call of the plugin is refused.
     void revoke() { is_revoked_.store(true, std::memory_order_release); }
+
     [[nodiscard]] bool is_revoked() const { return is_revoked_.load(std::memory_order_acquire); }
 
     // [any-thread] When the worker last was at a checkpoint of the host's.
@@ -82,9 +89,10 @@ public:
 
     // Stands still while the manager wants that; then what it wants now: run, drain or stop.
     Wanted stand_still_if_wanted();
-    // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when its
-    // mailbox is empty.
+    // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when
+    // its mailbox is empty.
     bool must_end();
+
     // The checkpoint of a sender that waits for room: a drain is no reason to give up.
     bool must_stop_now() { return stand_still_if_wanted() == Wanted::stop; }
 
@@ -95,26 +103,30 @@ public:
 
     // Takes up to `max` messages in flight. False when there is none.
     bool take(std::uint32_t max, skep_batch& batch);
-    // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`; the
-    // rest goes back.
+    // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`;
+    // the rest goes back.
     void settle(std::uint32_t done, bool failed);
     // All that is in flight is finished, or, if `failed`, lost with the worker.
     void settle_all(bool failed);
 
     void set_timer(std::uint32_t id, Nanos first, Nanos period);
     [[nodiscard]] Nanos next_timer() const;
+
     // [any-thread] A handler without routes to it but with a timer is a source of its own.
     [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
+
     // The id of a timer that is due, which is thereby set for its next time; or nothing.
     std::optional<std::uint32_t> due_timer();
 
     // -- Services. --
 
     void fail(std::string text) { error_ = std::move(text); }
+
     // What the plugin said to fail(), once.
     [[nodiscard]] std::string take_error() { return std::exchange(error_, {}); }
 
     [[nodiscard]] const ParamValue* config(const char* name) const;
+
     // Messages that the plugin has kept and not released. [any-thread]
     std::atomic<std::int64_t>& kept() { return kept_; }
 

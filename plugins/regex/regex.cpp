@@ -35,8 +35,8 @@ static bool is_utf8(std::string_view text) {
     return true;
 }
 
-// Logs are not always text: a line that is not UTF-8 is matched byte by byte, as Latin-1 would be, and
-// what is not UTF-8 in a group is U+FFFD in the record. So no line is lost for its encoding.
+// Logs are not always text: a line that is not UTF-8 is matched byte by byte, as Latin-1 would be,
+// and what is not UTF-8 in a group is U+FFFD in the record. So no line is lost for its encoding.
 class Regex {
 public:
     static constexpr auto name = "regex";

@@ -71,7 +71,8 @@ TEST(SteadyClock, NoWakeUpIsLostInAMillionHandOvers) {
 // A thread with a Parker that notes the time every `period`, `count` times.
 class Ticker {
 public:
-    Ticker(ManualClock& clock, Nanos period, int count) : parker_(clock.make_parker()) {
+    Ticker(ManualClock& clock, Nanos period, int count)
+        : parker_(clock.make_parker()) {
         parker_->attach();
         thread_ = std::thread([this, &clock, period, count] {
             for (int i = 0; i < count; ++i) {
@@ -84,7 +85,9 @@ public:
             parker_->detach();
         });
     }
+
     ~Ticker() { thread_.join(); }
+
     Ticker(const Ticker&) = delete;
     Ticker& operator=(const Ticker&) = delete;
 

@@ -183,7 +183,8 @@ TEST_F(LifeOfAMessage, ReplicasTakeTurns) {
     });
     for (const char* name : {"b#0", "b#1", "b#2"}) {
         sink(name);
-        world.scripts["b"].on_message = [this](skep::context& context, const skep::message& message) {
+        world.scripts["b"].on_message = [this](skep::context& context,
+                                               const skep::message& message) {
             static std::mutex mutex;
             const std::lock_guard lock(mutex);
             seen[std::string(context.worker_name())].emplace_back(message.text());
@@ -277,12 +278,13 @@ TEST_F(LifeOfAMessage, ABatchIsHandledOneByOneAndAPauseNeedNotWaitForItsEnd) {
         for (int i = 0; i < 30; ++i) {
             context.emit("x");
         }
+        (void)context.receive(std::chrono::nanoseconds(-1));
     });
     world.add("b", script);
     world.route("a", "b");
     world.start();
     first.wait_for_visitor();
-    while (world.state("a") != host::WorkerState::stopped) {
+    while (world.metrics("a").out < 30) {
     }
     ASSERT_TRUE(world.manager->pause("b"));
     first.open();

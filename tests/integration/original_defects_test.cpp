@@ -1,5 +1,6 @@
-// skep began as a Python thread manager. Its defects were found one by one and numbered S01 to S44; each
-// test here is the promise that one of them broke, and fails on a host that has the defect again.
+// skep began as a Python thread manager. Its defects were found one by one and numbered S01 to S44;
+// each test here is the promise that one of them broke, and fails on a host that has it again.
+// Long because the numbers are one list.
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -281,7 +282,8 @@ TEST_F(OriginalDefect, S18AfterTheEndNoThreadOfAWorkerIsLeftAndEachHasCleanedUp)
     EXPECT_EQ(tasks_named("w:w").size(), 8U);
     world.stop();
     EXPECT_EQ(destroyed, 8);
-    // A joined thread may be listed by the kernel for a moment more; one that is left behind, for ever.
+    // A joined thread may be listed by the kernel for a moment more; one that is left behind, for
+    // ever.
     while (!tasks_named("w:w").empty()) {
     }
 }

@@ -1,5 +1,5 @@
-// configs/threading_example.toml as it is shipped, with its real plugin, on a clock that is turned by
-// hand: fifteen seconds in milliseconds, and the same numbers each time.
+// configs/threading_example.toml as it is shipped, with its real plugin, on a clock that is turned
+// by hand: fifteen seconds in milliseconds, and the same numbers each time.
 #include <gtest/gtest.h>
 
 #include "host/base/clock.hpp"
@@ -15,14 +15,14 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 TEST(Timeline, TheThreadingExampleDoesItsItemsPausesResumesAndEnds) {
-    const Result<Topology> topology = read_topology(
-        SKEP_SOURCE_DIR "/configs/threading_example.toml", process_environment);
+    const Result<Topology> topology =
+        read_topology(SKEP_SOURCE_DIR "/configs/threading_example.toml", process_environment);
     ASSERT_TRUE(topology);
     auto loader = FileLoader::create();
     ASSERT_TRUE(loader);
     PluginFinder finder(**loader, SKEP_SOURCE_DIR "/configs", SKEP_PLUGIN_DIR);
-    const Result<Planned> planned =
-        make_plan(*topology, [&](const std::string& plugin, const std::vector<std::string>& search) {
+    const Result<Planned> planned = make_plan(
+        *topology, [&](const std::string& plugin, const std::vector<std::string>& search) {
             return finder.find(plugin, search);
         });
     ASSERT_TRUE(planned) << planned.error().front().message;

@@ -1,4 +1,5 @@
-// How hosts end: by themselves when the work is done, when they are asked to, and when somebody is stuck.
+// How hosts end: by themselves when the work is done, when they are asked to, and when somebody is
+// stuck.
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -178,8 +179,8 @@ TEST(Ending, APausedWorkerIsDrainedToo) {
     world.add("sink", collecting(seen));
     world.route("source", "sink").queue = 4;
     Gate begin;
-    world.scripts["source"].run = [&begin, run = world.scripts["source"].run](
-                                      skep::context& context) {
+    world.scripts["source"].run = [&begin,
+                                   run = world.scripts["source"].run](skep::context& context) {
         begin.wait_until_open();
         run(context);
     };

@@ -49,8 +49,8 @@ TEST(FlowGroups, AGroupKnowsWhoFeedsItOnceEach) {
 }
 
 TEST(FlowGroups, WorkersThatFeedEachOtherAreOneGroup) {
-    const auto groups =
-        flow_groups(plan_of({"a", "b", "c", "d"}, {{"a", "b"}, {"b", "c"}, {"c", "b"}, {"c", "d"}}));
+    const auto groups = flow_groups(
+        plan_of({"a", "b", "c", "d"}, {{"a", "b"}, {"b", "c"}, {"c", "b"}, {"c", "d"}}));
     ASSERT_EQ(groups.size(), 3U);
     EXPECT_EQ(place_of(groups, "b"), place_of(groups, "c"));
     EXPECT_TRUE(groups[place_of(groups, "b")].is_cycle);
@@ -80,7 +80,9 @@ TEST(FlowGroups, AChainOfAHundredThousandDoesNotOverflowTheStack) {
     EXPECT_EQ(groups.front().workers.front(), "w99999");
 }
 
-TEST(FlowGroups, NoWorkersAreNoGroups) { EXPECT_TRUE(flow_groups(Plan{}).empty()); }
+TEST(FlowGroups, NoWorkersAreNoGroups) {
+    EXPECT_TRUE(flow_groups(Plan{}).empty());
+}
 
 }  // namespace
 }  // namespace skep::host

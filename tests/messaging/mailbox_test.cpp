@@ -177,7 +177,8 @@ TEST_F(MailboxTest, ARouteThatComesAgainHasItsOldLane) {
     EXPECT_NE(mailbox.lane("b", 1, FullPolicy::block), first);
 }
 
-// Four senders, one receiver, lanes that block: nothing is lost, doubled or out of its sender's order.
+// Four senders, one receiver, lanes that block: nothing is lost, doubled or out of its sender's
+// order.
 TEST_F(MailboxTest, FourBlockingSendersLoseNothingAndKeepTheirOrder) {
     constexpr std::uint64_t each = 20'000;
     mailbox.open();

@@ -13,24 +13,26 @@ std::map<std::string, Script>* scripts_in_force = nullptr;
 
 struct scripted {
     static constexpr skep::param params[] = {skep::param::string("text", "Any text")};
-    static constexpr skep::port inputs[] = {
-        skep::port("in", "*", "").optional(), skep::port("other", "*", "").optional()};
-    static constexpr skep::port outputs[] = {
-        skep::port("out", "text/plain", "").optional(), skep::port("second", "*", "").optional()};
+    static constexpr skep::port inputs[] = {skep::port("in", "*", "").optional(),
+                                            skep::port("other", "*", "").optional()};
+    static constexpr skep::port outputs[] = {skep::port("out", "text/plain", "").optional(),
+                                             skep::port("second", "*", "").optional()};
 
     explicit scripted(skep::context& context)
         // Of a replica, the script of its name without the number.
-        : script(scripts_in_force->at(std::string(
-              context.worker_name().substr(0, context.worker_name().find('#'))))) {
+        : script(scripts_in_force->at(
+              std::string(context.worker_name().substr(0, context.worker_name().find('#'))))) {
         if (script.create) {
             script.create(context);
         }
     }
+
     ~scripted() {
         if (script.destroy) {
             script.destroy();
         }
     }
+
     scripted(const scripted&) = delete;
     scripted& operator=(const scripted&) = delete;
 
@@ -53,11 +55,13 @@ struct handler : scripted {
             script.on_message(context, message);
         }
     }
+
     void on_timer(skep::context& context, std::uint32_t id) {
         if (script.on_timer) {
             script.on_timer(context, id);
         }
     }
+
     void on_drain(skep::context& context) {
         if (script.on_drain) {
             script.on_drain(context);
@@ -73,7 +77,9 @@ ScriptedLoader::ScriptedLoader(std::map<std::string, Script>& scripts) {
     scripts_in_force = &scripts;
 }
 
-ScriptedLoader::~ScriptedLoader() { scripts_in_force = nullptr; }
+ScriptedLoader::~ScriptedLoader() {
+    scripts_in_force = nullptr;
+}
 
 host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(const std::string& path) {
     if (refuses) {

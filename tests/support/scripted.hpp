@@ -1,8 +1,9 @@
 // Workers whose behaviour is a lambda of the test, and a world to run them in.
 //
-// They are a plugin like any other, made with the SDK, except that its code is the test program's own:
-// ScriptedLoader hands out its descriptor where FileLoader would open a file. So a test shares latches
-// and vectors with its workers, and everything between the SDK and the manager is the real thing.
+// They are a plugin like any other, made with the SDK, except that its code is the test program's
+// own: ScriptedLoader hands out its descriptor where FileLoader would open a file. So a test shares
+// latches and vectors with its workers, and everything between the SDK and the manager is the real
+// thing.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
 #include <skep/plugin.hpp>
 
 #include "host/base/clock.hpp"
@@ -44,8 +46,8 @@ public:
     bool refuses = false;  // open() fails
 };
 
-// One host of scripted workers. Each has the inputs "in" and "other" and the outputs "out" and "second".
-// On the manual clock time stands still unless the test moves it.
+// One host of scripted workers. Each has the inputs "in" and "other" and the outputs "out" and
+// "second". On the manual clock time stands still unless the test moves it.
 template <typename ClockType = host::ManualClock>
 class World {
 public:
@@ -81,6 +83,7 @@ public:
     }
 
     host::WorkerMetrics metrics(const std::string& name) { return *manager->metrics(name); }
+
     host::WorkerState state(const std::string& name) { return metrics(name).state; }
 
     // Waits for the end, and holds it against the law.
@@ -89,6 +92,7 @@ public:
         expect_law();
         return ending;
     }
+
     host::Ending stop(host::Nanos grace = std::chrono::seconds(5)) {
         manager->request_stop(grace);
         return end();

@@ -1,5 +1,5 @@
 /* skep/abi.h: the contract between a skep host and its plugins. C11 and C++17; nothing but
- * <stdint.h>.
+ * <stdint.h>. Long because it is the whole contract, and read as one.
  *
  * A plugin is a shared object that exports one function, skep_plugin_v1, and carries one ELF note
  * (skep/note.h). The host reads the note from the file before it runs any code of the plugin, and
@@ -8,23 +8,24 @@
  *
  * Ownership, in five rules
  *   1. Arguments are borrowed for the call. Who wants bytes longer copies them, or keeps the
- * message (message_keep).
+ *      message (message_keep).
  *   2. Descriptors (skep_plugin and all it points to) are constant and live as long as the shared
- * object is mapped.
+ *      object is mapped.
  *   3. Who allocates frees. No pointer of one side is ever freed by the other.
  *   4. Messages belong to the host; the plugin holds views, and references that it counts with
- * message_keep and message_release.
+ *      message_keep and message_release.
  *   5. Nothing with code in the shared object outlives destroy(): no thread, no callback, no
- * handler left behind.
+ *      handler left behind.
  *
  * Threads. Each function carries a tag:
  *   [loader]  a short-lived thread of the host that is joined before the shared object is closed.
- *   [worker]  the one thread that serves this worker at that moment. create, run, on_*, destroy all
- * come from it, so one instance is never entered twice at once. Two instances of one type do run at
- * the same time: statics need care. [any]     any thread between the return of create() and the
- * call of destroy(). A [worker] function of the host that is called from elsewhere does nothing and
- * returns SKEP_E_THREAD. (The tags follow CLAP's thread-check; running create on the worker's own
- * thread is what lets dlclose unmap, see ARCHITECTURE.md.)
+ *   [worker]  the one thread that serves this worker at that moment. create, run, on_* and destroy
+ *             all come from it, so one instance is never entered twice at once. Two instances of
+ *             one type do run at the same time: statics need care.
+ *   [any]     any thread between the return of create() and the call of destroy().
+ * A [worker] function of the host that is called from elsewhere does nothing and returns
+ * SKEP_E_THREAD. (The tags follow CLAP's thread-check; running create on the worker's own thread is
+ * what lets dlclose unmap, see ARCHITECTURE.md.)
  *
  * Errors. Functions return an int32 status: 0 or positive is success, negative is one of SKEP_E_*.
  * A negative value that the reader does not know means SKEP_E_FAILED. Nothing is thrown, no
@@ -57,9 +58,7 @@ extern "C" {
 /* Flags at or above this bit refuse a reader who does not know them. */
 #define SKEP_MUST_UNDERSTAND 0x00010000u
 
-/* ---- Status
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- Status ---- */
 
 enum {
     SKEP_OK = 0,
@@ -85,9 +84,7 @@ enum {
     SKEP_STOP = 1   /* return from run() soon; nothing more is to be done */
 };
 
-/* ---- Plain values
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Plain values ---- */
 
 /* UTF-8 text that is not terminated; data may be null when size is 0. Passed by value (16 bytes).
  */
@@ -96,9 +93,7 @@ typedef struct skep_text {
     uint64_t size;
 } skep_text;
 
-/* ---- Messages
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- Messages ---- */
 
 /* The port of a message that came by send, broadcast or reply rather than by a route. */
 #define SKEP_PORT_DIRECT 0xffffffffu
@@ -149,8 +144,7 @@ typedef struct skep_payload {
                   without copying them; data and size are ignored; the view stays the caller's */
 } skep_payload;
 
-/* ---- The context: what a worker may ask of its host
- * ----------------------------------------------------------------------- */
+/* ---- The context: what a worker may ask of its host ---- */
 
 typedef struct skep_host_api skep_host_api;
 
@@ -214,9 +208,10 @@ struct skep_host_api {
                          int64_t period_ns) SKEP_NOEXCEPT;
 
     /* -- Sending. All four take `count` payloads, `stride` bytes apart, in order, and return how
-     * many were taken, or the status of the first when it was not. They stop at the first that is
-     * not taken: that one is counted as rejected, and those after it have not been offered. A message that a route's policy drops counts as taken; the host
-     * counts the drop. From one worker to another, order holds over all four. -- */
+     * many were taken, or the status of the first when it was not. They stop at the first that
+     * is not taken: that one is counted as rejected, and those after it have not been offered. A
+     * message that a route's policy drops counts as taken; the host counts the drop. From one
+     * worker to another, order holds over all four. -- */
 
     /* [worker] To whoever the topology's routes join to this output port (index among the type's
      * outputs). Waits where a route says when_full = "block". */
@@ -251,9 +246,8 @@ struct skep_host_api {
     /* [any] A message of `size` writable bytes that nobody has seen yet: cast the const of
      * view->data away, fill it, send it by `share`, release it. Once sent it must not be written.
      * SKEP_OK, SKEP_E_TOO_BIG, SKEP_E_NO_MEMORY. */
-    int32_t (*buffer_new)(const skep_context* context,
-                          uint64_t size,
-                          skep_message* view) SKEP_NOEXCEPT;
+    int32_t (*buffer_new)(const skep_context* context, uint64_t size, skep_message* view)
+        SKEP_NOEXCEPT;
     /* [any] Counts a reference, so that `kept` stays valid until message_release(kept). All must be
      * released before destroy() returns. */
     int32_t (*message_keep)(const skep_context* context,
@@ -288,27 +282,24 @@ struct skep_host_api {
      * SKEP_E_UNKNOWN for a parameter that is neither set nor has a default; SKEP_E_INVALID for one
      * of another type. The text lives as long as the context. config_integer serves
      * SKEP_PARAM_INTEGER, _BOOLEAN (0 or 1), _DURATION (nanoseconds) and _SIZE (bytes). */
-    int32_t (*config_text)(const skep_context* context,
-                           const char* name,
-                           skep_text* value) SKEP_NOEXCEPT;
-    int32_t (*config_integer)(const skep_context* context,
-                              const char* name,
-                              int64_t* value) SKEP_NOEXCEPT;
-    int32_t (*config_number)(const skep_context* context,
-                             const char* name,
-                             double* value) SKEP_NOEXCEPT;
+    int32_t (*config_text)(const skep_context* context, const char* name, skep_text* value)
+        SKEP_NOEXCEPT;
+    int32_t (*config_integer)(const skep_context* context, const char* name, int64_t* value)
+        SKEP_NOEXCEPT;
+    int32_t (*config_number)(const skep_context* context, const char* name, double* value)
+        SKEP_NOEXCEPT;
 
     /* [any] The worker's own name in the topology; with replicas, "name#index". Lives as long as
      * the context. */
     skep_text (*worker_name)(const skep_context* context) SKEP_NOEXCEPT;
 
-    /* [any] The table of an optional service, by id and revision such as "skep.state/1", or null.
-     * There are none yet. */
-    const void* (*extension)(const skep_context* context, const char* id)SKEP_NOEXCEPT;
+    /* [any] The table of an optional service, by id and revision such as "skep.state/1".
+     * SKEP_E_UNKNOWN for one that this host does not have; there are none yet. */
+    int32_t (*extension)(const skep_context* context, const char* id, const void** table)
+        SKEP_NOEXCEPT;
 };
 
-/* ---- Descriptors: what a plugin says of itself
- * ---------------------------------------------------------------------------- */
+/* ---- Descriptors: what a plugin says of itself ---- */
 
 enum {
     SKEP_PARAM_STRING = 1,
@@ -387,10 +378,10 @@ typedef struct skep_worker_type {
     void (*destroy)(void* instance);
     /* Works until its work is done or it is told to stop. */
     int32_t (*run)(void* instance);
-    /* Handles the messages in order and writes into *done how many it has finished. It may return early, with
-     * SKEP_OK and *done >= 1, when the control word is set; the host keeps the rest. On failure *done is the
-     * index of the message that failed: those before it count as delivered, it as a dead letter, the rest
-     * stays in the mailbox. */
+    /* Handles the messages in order and writes into *done how many it has finished. It may return
+     * early, with SKEP_OK and *done >= 1, when the control word is set; the host keeps the rest. On
+     * failure *done is the index of the message that failed: those before it count as delivered, it
+     * as a dead letter, the rest stays in the mailbox. */
     int32_t (*on_message)(void* instance, const skep_batch* batch, uint32_t* done);
     int32_t (*on_timer)(void* instance, uint32_t id); /* may be null */
     /* The input has ended: no message will come any more. Last chance to emit. May be null. */

@@ -95,8 +95,8 @@ public:
         return !is_wanted() || raw_->api->checkpoint(raw_) == SKEP_GO_ON;
     }
 
-    // Whether the host wants something of this worker: one load, no call, and never a wait. For long
-    // work inside a callback, which cannot stand still there but can return early. [any]
+    // Whether the host wants something of this worker: one load, no call, and never a wait. For
+    // long work inside a callback, which cannot stand still there but can return early. [any]
     [[nodiscard]] bool is_wanted() const {
         return __atomic_load_n(raw_->control, __ATOMIC_RELAXED) != 0;
     }

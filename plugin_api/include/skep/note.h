@@ -95,13 +95,13 @@ typedef struct skep_note_section {
 #define SKEP_THIS_SANITIZERS (SKEP_THIS_ADDRESS_SANITIZER | SKEP_THIS_THREAD_SANITIZER)
 
 /* clang-format off */
-#define SKEP_NOTE(id, version, language)                                                                       \
-    __attribute__((section(".note.skep"), used, aligned(4)))                                                   \
-    static const skep_note_section skep_note_of_this_plugin = {                                                \
-        sizeof(SKEP_NOTE_OWNER), sizeof(skep_note), SKEP_NOTE_TYPE, SKEP_NOTE_OWNER,                           \
-        {SKEP_NOTE_FORMAT, SKEP_ABI_MAJOR, SKEP_ABI_MINOR, SKEP_ABI_LOWEST_HOST_MINOR, sizeof(void *) * 8,     \
-         language, SKEP_THIS_COMPILER, SKEP_THIS_COMPILER_VERSION, SKEP_THIS_SANITIZERS,                       \
-         id, version, SKEP_VERSION_STRING}}
+#define SKEP_NOTE(id, version, language)                                                          \
+    __attribute__((section(".note.skep"), used, aligned(4)))                                      \
+    static const skep_note_section skep_note_of_this_plugin = {                                   \
+        sizeof(SKEP_NOTE_OWNER), sizeof(skep_note), SKEP_NOTE_TYPE, SKEP_NOTE_OWNER,              \
+        {SKEP_NOTE_FORMAT, SKEP_ABI_MAJOR, SKEP_ABI_MINOR, SKEP_ABI_LOWEST_HOST_MINOR,            \
+         sizeof(void *) * 8, language, SKEP_THIS_COMPILER, SKEP_THIS_COMPILER_VERSION,            \
+         SKEP_THIS_SANITIZERS, id, version, SKEP_VERSION_STRING}}
 /* clang-format on */
 
 #endif
