@@ -7,6 +7,7 @@
 
 #include "host/base/assert.hpp"
 #include "host/topology/diff.hpp"
+#include "host/worker/thread_census.hpp"
 
 namespace skep::host {
 
@@ -311,14 +312,30 @@ void Core::retire(Slot& slot) {
     }
     const std::string path = slot.plan.plugin_path;
     slots_.erase(slot.home.name);  // and with it `slot`
-    const auto library = libraries_.find(path);
-    if (library != libraries_.end() && library->second.use_count() == 1) {
-        const std::string id = library->second->info().id;
-        const UnloadReport report = loader_.close(std::move(library->second));
-        libraries_.erase(library);
-        if (!report.unloaded) {
-            spdlog::info("plugin {} stays mapped: {}", id, report.cause);
+    if (const auto found = libraries_.find(path);
+        found != libraries_.end() && found->second.use_count() == 1) {
+        close_library(std::move(found->second));
+        libraries_.erase(found);
+    }
+}
+
+// A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
+void Core::close_library(std::shared_ptr<Library> library) {
+    const std::string id = library->info().id;
+    std::set<pid_t> own = lost_threads_;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->worker != nullptr) {
+            own.insert(slot->worker->thread_id());
         }
+    }
+    const std::vector<std::string> left = threads_left_behind(own);
+    if (!left.empty()) {
+        spdlog::warn("plugin {} stays mapped: a worker left thread {} behind", id, left.front());
+        return;
+    }
+    const UnloadReport report = loader_.close(std::move(library));
+    if (!report.unloaded) {
+        spdlog::info("plugin {} stays mapped: {}", id, report.cause);
     }
 }
 

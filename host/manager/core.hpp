@@ -76,6 +76,7 @@ private:
     void run_schedule();
     Slot* find(const std::string& worker);
     [[nodiscard]] HostMetrics collect() const;
+    void close_library(std::shared_ptr<Library> library);
     Envelope host_envelope(const std::string& payload);
 
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
@@ -124,6 +125,7 @@ private:
     std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
     std::deque<Retired> retired_;
     FlowCounts forgotten_law_;  // of those that no longer fit into retired_
+    std::set<pid_t> lost_threads_;
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
     std::deque<SchedulePlan> schedule_;    // what is still to come

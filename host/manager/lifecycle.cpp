@@ -320,6 +320,7 @@ void Core::lose(Slot& slot) {
     set_state(slot, WorkerEvent::lost);
     slot.error = "did not stop in time";
     slot.deadline.reset();
+    lost_threads_.insert(slot.worker->thread_id());
     slot.worker->give_up();
     spdlog::error("{}@{}: did not stop in time; its thread is given up for lost",
                   slot.home.name,

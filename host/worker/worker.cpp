@@ -5,8 +5,9 @@
 #include <cxxabi.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
-#include "host/base/assert.hpp"
+#include "host/worker/thread_census.hpp"
 
 namespace skep::host {
 
@@ -71,10 +72,8 @@ Nanos Worker::cpu() const {
 }
 
 void Worker::thread_main() {
-    // Threads that the plugin starts inherit the name, which is how one that it leaves behind is
-    // found.
-    const std::string name = "w:" + home_.name + "#" + std::to_string(spec_.generation);
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    thread_id_.store(gettid(), std::memory_order_relaxed);
+    pthread_setname_np(pthread_self(), worker_thread_name(home_.name, spec_.generation).c_str());
     context_.enter();
     Fact ended = live();
     cpu_ns_.store(read_clock(CLOCK_THREAD_CPUTIME_ID).count(), std::memory_order_release);

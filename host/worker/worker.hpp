@@ -12,6 +12,8 @@
 #include <string>
 #include <thread>
 
+#include <sys/types.h>
+
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
 #include "host/worker/worker_context.hpp"
@@ -64,6 +66,9 @@ public:
 
     [[nodiscard]] bool has_timer() const { return context_.has_timer(); }
 
+    // Of its thread; 0 until that runs. [any-thread]
+    [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
+
     // CPU time that the thread has used so far. [manager-thread]
     [[nodiscard]] Nanos cpu() const;
 
@@ -80,7 +85,8 @@ private:
     WorkerContext context_;
     std::string error_;  // the worker's thread alone
 
-    std::thread thread_;                    // the manager's alone
+    std::thread thread_;  // the manager's alone
+    std::atomic<pid_t> thread_id_{0};
     std::atomic<std::int64_t> cpu_ns_{-1};  // written once, by the thread as it ends
 };
 

@@ -13,38 +13,13 @@
 #include <sys/stat.h>
 
 #include "host/base/result.hpp"
+#include "tests/support/temp_folder.hpp"
 
 namespace skep::host {
 
 using Bytes = std::vector<std::byte>;
 
-// A folder, mode 0700, that goes with its owner.
-class TempFolder {
-public:
-    TempFolder()
-        : path_(testing::TempDir() + "skep-test.XXXXXX") {
-        if (::mkdtemp(path_.data()) == nullptr) {
-            ADD_FAILURE() << "no temporary folder " << path_;
-        }
-    }
-
-    ~TempFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-    [[nodiscard]] std::string operator/(const std::string& name) const {
-        return path_ + "/" + name;
-    }
-
-private:
-    std::string path_;
-};
+using test::TempFolder;
 
 inline std::string test_plugin(const std::string& name) {
     return std::string(SKEP_TEST_PLUGIN_DIR) + "/lib" + name + ".so";

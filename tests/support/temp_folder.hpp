@@ -28,7 +28,11 @@ public:
     TempFolder(const TempFolder&) = delete;
     TempFolder& operator=(const TempFolder&) = delete;
 
+    [[nodiscard]] const std::string& path() const { return path_; }
+
     [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
+
+    [[nodiscard]] std::string operator/(const std::string& name) const { return path(name); }
 
     // Writes a file, and gives its path.
     std::string write(const std::string& name, const std::string& text) const {
