@@ -52,7 +52,7 @@ void Mailbox::close() {
 }
 
 std::uint64_t Mailbox::dead_letter_rest() {
-    std::deque<Slot> rest;  // freed without the lock
+    std::deque<Envelope> rest;  // freed without the lock
     MutexLock lock(mutex_);
     const std::uint64_t count = counts_.queued;
     counts_.dead_lettered.stop += count;
@@ -60,7 +60,7 @@ std::uint64_t Mailbox::dead_letter_rest() {
     for (Lane& lane : lanes_) {
         lane.queued = 0;
     }
-    rest.swap(slots_);
+    rest.swap(queue_);
     return count;
 }
 
@@ -100,25 +100,20 @@ PushResult Mailbox::push(Envelope& envelope,
         ++lane.queued;
         queue_high_ = std::max<std::size_t>(queue_high_, counts_.queued);
         envelope.lane = lane_index;
-        slots_.push_back({std::move(envelope), false});
+        queue_.push_back(std::move(envelope));
     }
     parker_->unpark();
     return PushResult::accepted;
 }
 
 void Mailbox::drop_oldest_of(std::uint32_t lane) {
-    const auto oldest = std::find_if(slots_.begin(), slots_.end(), [lane](const Slot& it) {
-        return !it.is_dropped && it.envelope.lane == lane;
-    });
-    SKEP_ASSERT(oldest != slots_.end());
-    oldest->is_dropped = true;
-    oldest->envelope.payload = {};
+    const auto oldest = std::find_if(
+        queue_.begin(), queue_.end(), [lane](const Envelope& it) { return it.lane == lane; });
+    SKEP_ASSERT(oldest != queue_.end());
+    queue_.erase(oldest);  // moves what stands before it, which has just been walked over
     --lanes_[lane].queued;
     --counts_.queued;
     ++counts_.dropped.oldest;
-    while (!slots_.empty() && slots_.front().is_dropped) {
-        slots_.pop_front();
-    }
 }
 
 void Mailbox::reject_stopping() {
@@ -131,18 +126,14 @@ void Mailbox::take(std::vector<Envelope>& out, std::size_t max) {
     std::vector<std::shared_ptr<Parker>> woken;
     {
         MutexLock lock(mutex_);
-        std::size_t taken = 0;
-        while (!slots_.empty() && taken < max) {
-            Slot& slot = slots_.front();
-            if (!slot.is_dropped) {
-                --lanes_[slot.envelope.lane].queued;
-                out.push_back(std::move(slot.envelope));
-                ++taken;
-            }
-            slots_.pop_front();
-        }
+        const std::size_t taken = std::min(max, queue_.size());
         if (taken == 0) {
             return;
+        }
+        for (std::size_t i = 0; i < taken; ++i) {
+            --lanes_[queue_.front().lane].queued;
+            out.push_back(std::move(queue_.front()));
+            queue_.pop_front();
         }
         counts_.queued -= taken;
         counts_.in_flight += taken;
@@ -169,7 +160,7 @@ void Mailbox::return_untouched(std::vector<Envelope>::iterator first,
     while (last != first) {
         --last;
         ++lanes_[last->lane].queued;
-        slots_.push_front({std::move(*last), false});
+        queue_.push_front(std::move(*last));
     }
 }
 

@@ -101,13 +101,6 @@ private:
         std::size_t queued = 0;
     };
 
-    // A message that was dropped out of the middle leaves its slot behind, empty, so that dropping
-    // the oldest of a lane moves nothing.
-    struct Slot {
-        Envelope envelope;
-        bool is_dropped = false;
-    };
-
     void drop_oldest_of(std::uint32_t lane) REQUIRES(mutex_);
     [[nodiscard]] std::vector<std::shared_ptr<Parker>> take_waiting() REQUIRES(mutex_);
 
@@ -115,7 +108,7 @@ private:
     const std::shared_ptr<Parker> parker_;
 
     mutable Mutex mutex_;
-    std::deque<Slot> slots_ GUARDED_BY(mutex_);
+    std::deque<Envelope> queue_ GUARDED_BY(mutex_);  // oldest first, of all lanes
     std::vector<Lane> lanes_ GUARDED_BY(mutex_);
     std::vector<std::shared_ptr<Parker>> waiting_ GUARDED_BY(mutex_);  // senders, for room
     FlowCounts counts_ GUARDED_BY(mutex_);

@@ -232,6 +232,28 @@ TEST(Ending, ASenderThatWaitsForRoomIsReleasedByAStopAndCounted) {
     EXPECT_EQ(law.rejected.stopping + law.rejected.closed, 1U);
 }
 
+TEST(Ending, WhatIsOfferedToAWorkerThatIsGoneIsStillInTheBooks) {
+    World<> world(Manager::When::asked);
+    Gate late;
+    world.add("source", counting(0));
+    world.scripts["source"].run = [&late](skep::context& context) {
+        late.wait_until_open();
+        for (int i = 0; i < 5; ++i) {
+            EXPECT_EQ(context.emit("too late"), skep::send_result::closed);
+        }
+    };
+    world.add("sink", Script{});
+    world.route("source", "sink");
+    world.start();
+    late.wait_for_visitor();
+    world.manager->request_stop(seconds(0));
+    while (world.manager->metrics("sink")) {
+    }
+    late.open();
+    world.end();
+    EXPECT_EQ(world.manager->metrics().law.rejected.closed, 5U);
+}
+
 TEST(Ending, TheGraceIsOneDeadlineForAllHoweverManyAreSlow) {
     World<> world;
     Script deaf;  // sleeps a second at a time, and does not look at anything else

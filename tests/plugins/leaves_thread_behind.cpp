@@ -1,5 +1,5 @@
-// Its worker starts a thread that it does not join. That one reads a fifo, and ends when the test lets
-// it.
+// Its worker starts a thread that it does not join. That one reads a fifo, and ends when the test
+// lets it.
 #include <string>
 #include <thread>
 
