@@ -104,6 +104,7 @@ private:
     void drain_what_may();
     void retire_what_is_gone();
     [[nodiscard]] std::vector<bool> groups_to_drain() const;
+    [[nodiscard]] bool is_idle_handler(const std::string& worker) const;
     [[nodiscard]] bool is_passive(const FlowGroup& group) const;
     [[nodiscard]] bool has_ended(const std::string& worker) const;
     [[nodiscard]] bool is_quiet(const FlowGroup& group);

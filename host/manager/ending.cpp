@@ -58,20 +58,23 @@ bool Core::has_ended(const std::string& worker) const {
     }
 }
 
-// Handlers that nobody feeds by a route, and that have no timer, work only when others send to
-// them.
+// A handler without a timer does nothing unless it is sent something.
+bool Core::is_idle_handler(const std::string& worker) const {
+    const auto found = slots_.find(worker);
+    if (found == slots_.end() || found->second->library == nullptr) {
+        return false;
+    }
+    const Slot& slot = *found->second;
+    return slot.library->find_type(slot.plan.type)->run == nullptr &&
+           (slot.worker == nullptr || !slot.worker->has_timer());
+}
+
+// Fed by no route: it works only when others send to it directly.
 bool Core::is_passive(const FlowGroup& group) const {
-    const auto is_passive_worker = [this](const std::string& name) {
-        const auto found = slots_.find(name);
-        if (found == slots_.end() || found->second->library == nullptr) {
-            return false;
-        }
-        const Slot& slot = *found->second;
-        return slot.library->find_type(slot.plan.type)->run == nullptr &&
-               (slot.worker == nullptr || !slot.worker->has_timer());
-    };
     return group.upstream.empty() &&
-           std::all_of(group.workers.begin(), group.workers.end(), is_passive_worker);
+           std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
+               return is_idle_handler(name);
+           });
 }
 
 // No message is in a group that feeds itself, and none was between the two looks: a message that
@@ -128,7 +131,12 @@ std::vector<bool> Core::groups_to_drain() const {
         if (passive[i]) {
             drains[i] = may_end && have_others_ended;
         } else if (group.upstream.empty()) {
-            drains[i] = is_ending();
+            // A source, or a cycle that keeps itself going, until those in it that begin things end.
+            drains[i] =
+                is_ending() ||
+                std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
+                    return has_ended(name) || is_idle_handler(name);
+                });
         } else {
             drains[i] = std::all_of(group.upstream.begin(),
                                     group.upstream.end(),

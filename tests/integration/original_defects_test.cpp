@@ -11,9 +11,12 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include "tests/support/process.hpp"
 #include "tests/support/scripted.hpp"
 #include "tests/support/tasks.hpp"
+#include "tests/support/temp_folder.hpp"
 
 namespace skep::test {
 namespace {
@@ -59,6 +62,23 @@ TEST_F(OriginalDefect, S01AnErrorInOneDutyOfTheManagerDoesNotEndTheOthers) {
     world.start();
     world.clock.run_until(seconds(4));
     EXPECT_EQ(seen, std::vector<std::string>{"still here"});
+}
+
+TEST(OriginalDefectOfTheProgram, S02AFailureIsHandledAlsoWhenNoLogCanBeWritten) {
+    const TempFolder folder;
+    const std::string file = folder.write("a.toml",
+                                          "version = 1\n"
+                                          "[worker.a]\n"
+                                          "plugin = \"file_tail\"\n"
+                                          "config.path = \"/no/such/log\"\n"
+                                          "[worker.b]\n"
+                                          "plugin = \"blackhole\"\n"
+                                          "[[route]]\n"
+                                          "from = \"a\"\n"
+                                          "to = \"b\"\n");
+    const std::string command =
+        std::string("exec ") + SKEP_EXECUTABLE + " run " + file + " 2>/dev/full";
+    EXPECT_EQ(run({"/bin/sh", "-c", command}).exit_code, 1);
 }
 
 TEST_F(OriginalDefect, S03FiveBroadcastsReachSixtyFourWorkersWithoutWaitingForATick) {
@@ -187,22 +207,27 @@ TEST_F(OriginalDefect, S10AStopIsNotDisturbedByWorkersThatAreBeingMade) {
 
 TEST(OriginalDefectInRealTime, S11FourStuckWorkersShareOneDeadlineAndAreLostTogether) {
     World<host::SteadyClock> world;
-    Gate never;
+    Gate never[4];
     std::atomic<int> left{0};
-    Script stuck;
-    stuck.run = [&never](skep::context&) { never.wait_until_open(); };
-    stuck.destroy = [&left] { ++left; };
     for (int i = 0; i < 4; ++i) {
+        Script stuck;
+        stuck.run = [&gate = never[i]](skep::context&) { gate.wait_until_open(); };
+        stuck.destroy = [&left] { ++left; };
         world.add("stuck" + std::to_string(i), stuck);
     }
     world.start();
+    for (Gate& it : never) {
+        it.wait_for_visitor();
+    }
     const host::Nanos begun = world.clock.now();
     world.manager->request_stop(milliseconds(1));
     const Ending ending = world.end();
     EXPECT_EQ(ending.lost.size(), 4U);
     // Not a measurement: four deadlines one after the other would be four margins.
     EXPECT_LT(world.clock.now() - begun, 3 * Manager::stop_margin);
-    never.open();
+    for (Gate& it : never) {
+        it.open();
+    }
     while (left < 4) {
     }
 }
@@ -490,6 +515,24 @@ TEST_F(OriginalDefect, S33AWorkerIsStartedOnceAndTheSecondStartNamesItsState) {
     const auto again = manager.start("a");
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().message, "cannot start worker 'a': it is running");
+}
+
+TEST_F(OriginalDefect, S34AWorkerForWhichThereIsNoThreadFailsAndCanBeStartedLater) {
+    host::WorkerPlan plan = world.worker("a", receiving());
+    plan.on_failure = host::OnFailure::isolate;
+    ASSERT_TRUE(manager.create(plan));
+    pthread_attr_t usual;
+    ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+    pthread_attr_t absurd = usual;
+    ASSERT_EQ(pthread_attr_setstacksize(&absurd, std::size_t{1} << 46U), 0);
+    ASSERT_EQ(pthread_setattr_default_np(&absurd), 0);
+    const auto refused = manager.start("a");
+    ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("no thread"), std::string::npos);
+    EXPECT_EQ(world.state("a"), WorkerState::failed);
+    ASSERT_TRUE(manager.start("a"));
+    EXPECT_EQ(world.state("a"), WorkerState::running);
 }
 
 TEST_F(OriginalDefect, S35EveryWayOutOfAWorkerYieldsAResult) {

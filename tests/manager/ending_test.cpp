@@ -156,6 +156,25 @@ TEST(Ending, ACycleEndsWhenItIsQuiet) {
     EXPECT_EQ(hops, 1001);
 }
 
+TEST(Ending, ACycleEndsWhenTheSourceInItHasEnded) {
+    World<> world;
+    Script ping;
+    ping.run = [](skep::context& context) {
+        for (int i = 0; i < 100; ++i) {
+            context.emit("ping");
+            EXPECT_TRUE(context.receive(std::chrono::nanoseconds(-1)));
+        }
+    };
+    world.add("ping", ping);
+    world.add("pong", passing());
+    world.scripts["pong"].on_drain = nullptr;
+    world.route("ping", "pong");
+    world.route("pong", "ping");
+    world.start();
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
+    EXPECT_EQ(world.metrics("pong").in.delivered, 100U);
+}
+
 TEST(Ending, AStopDrainsEverythingThatWasAccepted) {
     std::vector<std::string> seen;
     World<host::SteadyClock> world;
@@ -220,7 +239,12 @@ TEST(Ending, AStopWithoutGraceCountsWhatWasQueuedAsDeadLetters) {
 
 TEST(Ending, ASenderThatWaitsForRoomIsReleasedByAStopAndCounted) {
     World<> world(Manager::When::asked);
-    world.add("source", endless());
+    Script source;
+    source.run = [](skep::context& context) {
+        while (context.emit("x") == skep::send_result::ok) {
+        }
+    };
+    world.add("source", source);
     world.add("sink", Script{});
     world.route("source", "sink").queue = 2;
     world.start();
