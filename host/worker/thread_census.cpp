@@ -1,10 +1,8 @@
 #include "host/worker/thread_census.hpp"
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
-#include <thread>
 
 namespace skep::host {
 
@@ -12,9 +10,15 @@ namespace {
 
 constexpr std::string_view prefix = "w:";
 constexpr std::size_t longest_name = 15;
-constexpr std::chrono::milliseconds patience{200};
 
-std::vector<std::string> look(const std::set<pid_t>& own) {
+}  // namespace
+
+std::string worker_thread_name(const std::string& worker, std::uint64_t generation) {
+    return (std::string(prefix) + worker + "#" + std::to_string(generation))
+        .substr(0, longest_name);
+}
+
+std::vector<std::string> threads_left_behind(const std::set<pid_t>& own) {
     std::vector<std::string> left;
     std::error_code error;
     std::filesystem::directory_iterator task("/proc/self/task", error);
@@ -25,23 +29,6 @@ std::vector<std::string> look(const std::set<pid_t>& own) {
         if (std::getline(comm, name) && name.starts_with(prefix) && !own.contains(std::stoi(id))) {
             left.push_back(name + " (" + id + ")");
         }
-    }
-    return left;
-}
-
-}  // namespace
-
-std::string worker_thread_name(const std::string& worker, std::uint64_t generation) {
-    return (std::string(prefix) + worker + "#" + std::to_string(generation))
-        .substr(0, longest_name);
-}
-
-std::vector<std::string> threads_left_behind(const std::set<pid_t>& own) {
-    const auto until = std::chrono::steady_clock::now() + patience;
-    std::vector<std::string> left = look(own);
-    while (!left.empty() && std::chrono::steady_clock::now() < until) {
-        std::this_thread::yield();
-        left = look(own);
     }
     return left;
 }

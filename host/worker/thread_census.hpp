@@ -14,10 +14,12 @@ namespace skep::host {
 // What a worker's thread is called: "w:NAME#GENERATION", cut to the 15 bytes that Linux keeps.
 [[nodiscard]] std::string worker_thread_name(const std::string& worker, std::uint64_t generation);
 
-// "w:parse#1 (4711)" for every thread that is named as a worker's, and is none of `own`.
-//
-// A thread that has been joined may be listed for a moment more, so this looks again for up to a
-// fifth of a second before it reports one. [manager-thread]
+// What it is called when it is about to end: a joined thread is listed by the kernel for a moment
+// yet, and must not pass for one left behind.
+inline constexpr const char* ended_thread_name = "skep-joined";
+
+// "w:parse#1 (4711)" for every thread that is named as a worker's and is none of `own`, the threads
+// of workers that still run.
 [[nodiscard]] std::vector<std::string> threads_left_behind(const std::set<pid_t>& own);
 
 }  // namespace skep::host

@@ -77,6 +77,7 @@ void Worker::thread_main() {
     context_.enter();
     Fact ended = live();
     cpu_ns_.store(read_clock(CLOCK_THREAD_CPUTIME_ID).count(), std::memory_order_release);
+    pthread_setname_np(pthread_self(), ended_thread_name);
     report_(std::move(ended));
     home_.mailbox->parker()->detach();
 }

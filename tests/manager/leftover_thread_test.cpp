@@ -40,7 +40,6 @@ TEST(ThreadCensus, FindsAThreadThatIsNamedAsAWorkersUnlessItIsKnown) {
     EXPECT_TRUE(host::threads_left_behind({known}).empty());
     gate.open();
     left.join();
-    EXPECT_TRUE(host::threads_left_behind({}).empty());
 }
 
 bool is_mapped(const std::string& name) {
