@@ -139,7 +139,7 @@ std::string render(const Diagnostic& diagnostic, std::string_view source) {
         text += " ";
     text += diagnostic.severity == Severity::error ? "error: " : "warning: ";
     text += printable(diagnostic.message) + "\n";
-    if (diagnostic.span.line > 0) {
+    if (diagnostic.span.line > 0 && !diagnostic.conceals_line) {
         const std::string_view line = line_of(source, diagnostic.span.line);
         if (!line.empty())
             text += excerpt(diagnostic.span, line);

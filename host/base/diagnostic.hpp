@@ -25,8 +25,9 @@ struct Diagnostic {
     Severity severity = Severity::error;
     std::string file;  // as the user wrote it; may be empty
     SourceSpan span;
-    std::string message;  // what is wrong: "unknown key 'plugn' in [worker.a]"
-    std::string hint;     // what to do about it: "did you mean 'plugin'?"; may be empty
+    std::string message;         // what is wrong: "unknown key 'plugn' in [worker.a]"
+    std::string hint;            // what to do about it: "did you mean 'plugin'?"; may be empty
+    bool conceals_line = false;  // the line holds a secret, and is not shown
 
     bool operator==(const Diagnostic&) const = default;
 };

@@ -44,7 +44,7 @@ public:
         return *std::get_if<0>(&state_);
     }
 
-    const T& value() const& {
+    [[nodiscard]] const T& value() const& {
         SKEP_ASSERT(has_value());
         return *std::get_if<0>(&state_);
     }
@@ -64,7 +64,7 @@ public:
         return *std::get_if<1>(&state_);
     }
 
-    const E& error() const& {
+    [[nodiscard]] const E& error() const& {
         SKEP_ASSERT(!has_value());
         return *std::get_if<1>(&state_);
     }

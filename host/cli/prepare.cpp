@@ -2,8 +2,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -24,16 +22,6 @@ std::string own_plugin_folder() {
     return (fs::is_directory(installed, error) ? installed : prefix / "plugins").string();
 }
 
-// For showing lines only: whether the file can be read is the parser's to say.
-std::string text_of(const std::string& file) {
-    std::error_code error;
-    if (!fs::is_regular_file(file, error)) {
-        return {};
-    }
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 }  // namespace
 
 PluginFinder plugin_finder(FileLoader& loader, const std::string& base) {
@@ -43,18 +31,13 @@ PluginFinder plugin_finder(FileLoader& loader, const std::string& base) {
 Prepared prepare(const std::string& file, FileLoader& loader) {
     Prepared prepared;
     prepared.file = file;
-    Result<Topology> topology = read_topology(file, process_environment);
-    if (!topology) {
-        prepared.diagnostics = std::move(topology.error());
-        prepared.source = text_of(file);
-        return prepared;
-    }
-    prepared.source = topology->source;
+    Topology topology = read_topology(file, process_environment);
     PluginFinder finder = plugin_finder(loader, fs::path(file).parent_path().string());
-    Result<Planned> planned = make_plan(
-        *topology, [&](const std::string& plugin, const std::vector<std::string>& search) {
+    Result<Planned> planned =
+        make_plan(topology, [&](const std::string& plugin, const std::vector<std::string>& search) {
             return finder.find(plugin, search);
         });
+    prepared.source = std::move(topology.source);
     if (!planned) {
         prepared.diagnostics = std::move(planned.error());
         return prepared;

@@ -13,7 +13,7 @@ struct Prepared {
     std::optional<Plan> plan;  // none: the topology is refused
     Diagnostics diagnostics;   // why; or the warnings about a good one
     std::string file;          // as the user wrote it
-    std::string source;        // its text, as far as it could be read
+    std::string source;        // its text; empty when it could not be read
 };
 
 // Starts nothing, but opens and closes every plugin that the topology names.

@@ -50,6 +50,9 @@ void Core::loop() {
         action();  // whoever asked in time is answered
     }
     parker_->detach();
+    for (const auto& [thread, worker] : lost_threads_) {
+        ending_->lost.push_back(worker);
+    }
     ended_.set_value(*ending_);
 }
 
@@ -322,15 +325,19 @@ void Core::retire(Slot& slot) {
 // A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
 void Core::close_library(std::shared_ptr<Library> library) {
     const std::string id = library->info().id;
-    std::set<pid_t> own = lost_threads_;
+    std::map<pid_t, std::string> left = threads_named_as_workers();
+    for (const auto& [thread, worker] : lost_threads_) {
+        left.erase(thread);
+    }
     for (const auto& [name, slot] : slots_) {
         if (slot->worker != nullptr) {
-            own.insert(slot->worker->thread_id());
+            left.erase(slot->worker->thread_id());
         }
     }
-    const std::vector<std::string> left = threads_left_behind(own);
     if (!left.empty()) {
-        spdlog::warn("plugin {} stays mapped: a worker left thread {} behind", id, left.front());
+        const auto& [thread, name] = *left.begin();
+        spdlog::warn(
+            "plugin {} stays mapped: a worker left thread {} ({}) behind", id, name, thread);
         return;
     }
     const UnloadReport report = loader_.close(std::move(library));

@@ -51,7 +51,7 @@ public:
     void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
 
     // [any-thread] After the loop has ended.
-    HostMetrics last_metrics() const { return collect(); }
+    [[nodiscard]] HostMetrics last_metrics() const { return collect(); }
 
 private:
     // A plan being applied: answered when all that it starts runs. The first failure undoes it.
@@ -88,7 +88,7 @@ private:
     Slot& add_slot(const WorkerPlan& plan);
     void rewire();
     void launch(Slot& slot);
-    void on_fact(const Fact& fact);
+    void on_fact(std::size_t order, const Fact& fact);
     void on_ready(Slot& slot);
     void release(Slot& slot);
     void finish_launch();
@@ -125,8 +125,8 @@ private:
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
     std::deque<Retired> retired_;
-    FlowCounts forgotten_law_;  // of those that no longer fit into retired_
-    std::set<pid_t> lost_threads_;
+    FlowCounts forgotten_law_;                        // of those that no longer fit into retired_
+    std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
     std::deque<SchedulePlan> schedule_;    // what is still to come

@@ -33,7 +33,7 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
             set_state(*slot, WorkerEvent::resume);
             slot->worker->request(Wanted::run);
         }
-        if (slot->state != WorkerState::stopping && !is_at_rest(slot->state)) {
+        if (slot->state != WorkerState::stopping && can(*slot, WorkerEvent::lost)) {
             slot->deadline = std::min(slot->deadline.value_or(forever), stop_deadline_);
         }
     }
@@ -131,7 +131,8 @@ std::vector<bool> Core::groups_to_drain() const {
         if (passive[i]) {
             drains[i] = may_end && have_others_ended;
         } else if (group.upstream.empty()) {
-            // A source, or a cycle that keeps itself going, until those in it that begin things end.
+            // A source, or a cycle that keeps itself going, until those in it that begin things
+            // end.
             drains[i] =
                 is_ending() ||
                 std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {

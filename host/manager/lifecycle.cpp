@@ -78,7 +78,9 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     for (const std::string& name : changes.to_remove) {
         Slot& slot = *find(name);
         slot.is_removed = true;
-        slot.deadline = clock_.now() + before.stop_grace;
+        if (can(slot, WorkerEvent::lost)) {  // there is a thread to wait for
+            slot.deadline = clock_.now() + before.stop_grace;
+        }
     }
     rewire();
     needs_advance_ = true;
@@ -88,7 +90,8 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     }
     const std::set<std::string> names(changes.to_add.begin(), changes.to_add.end());
     launch_ = Launch{names, {}, std::move(before), reply};
-    for (const FlowGroup& group : flow_) {  // receivers before their senders
+    const std::vector<FlowGroup> groups = flow_;  // a launch that fails at once changes flow_
+    for (const FlowGroup& group : groups) {       // receivers before their senders
         for (const std::string& name : group.workers) {
             if (launch_ && names.contains(name)) {
                 launch(*find(name));
@@ -155,9 +158,9 @@ void Core::launch(Slot& slot) {
                      slot.library,
                      slot.library->find_type(slot.plan.type),
                      slot.plan.config},
-        [this, queue = queue_](Fact fact) {
+        [this, queue = queue_, order = slot.order](Fact fact) {
             // Nobody to hear it: the host has ended without this thread.
-            (void)queue->post([this, fact = std::move(fact)] { on_fact(fact); });
+            (void)queue->post([this, order, fact = std::move(fact)] { on_fact(order, fact); });
         });
     const Result<Done, std::string> started = slot.worker->start();
     if (!started) {
@@ -168,9 +171,11 @@ void Core::launch(Slot& slot) {
     set_state(slot, WorkerEvent::loaded);
 }
 
-void Core::on_fact(const Fact& fact) {
+// A slot may be younger than a lost thread of its name, and both in their first generation: the
+// order tells.
+void Core::on_fact(std::size_t order, const Fact& fact) {
     Slot* const slot = find(fact.worker);
-    if (slot == nullptr || slot->generation != fact.generation) {
+    if (slot == nullptr || slot->order != order || slot->generation != fact.generation) {
         return;
     }
     switch (fact.kind) {
@@ -186,7 +191,9 @@ void Core::on_fact(const Fact& fact) {
             }
             break;
         case Fact::Kind::ended:
-            if (slot->state != WorkerState::lost) {
+            if (slot->state == WorkerState::lost) {
+                lost_threads_.erase(slot->worker->thread_id());
+            } else {
                 slot->worker->join();
             }
             slot->cpu = slot->worker->cpu();
@@ -228,7 +235,8 @@ void Core::finish_launch() {
     }
     for (const FlowGroup& group : flow_) {
         for (const std::string& name : group.workers) {
-            if (launched.ready.contains(name)) {
+            // One that was told to stop meanwhile is not released.
+            if (launched.ready.contains(name) && find(name)->state == WorkerState::starting) {
                 release(*find(name));
             }
         }
@@ -244,8 +252,8 @@ void Core::undo_launch(const Refusal& why) {
     for (const std::string& name : undone.waiting) {
         Slot& slot = *find(name);
         slot.is_removed = true;
-        if (can(slot, WorkerEvent::stop)) {
-            stop_now(slot);
+        if (can(slot, WorkerEvent::drain)) {
+            drain(slot);
         }
     }
     plan_ = std::move(undone.before);
@@ -267,7 +275,8 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
         spdlog::warn(
             "{}@{}: {} queued messages became dead letters", slot.home.name, slot.generation, rest);
     }
-    const bool is_launching = launch_ && launch_->waiting.contains(slot.home.name);
+    const bool is_launching = launch_ && (launch_->waiting.contains(slot.home.name) ||
+                                          launch_->ready.contains(slot.home.name));
     const std::string why = "worker '" + slot.home.name + "' failed: " + error;
     if (has_failed) {
         add(slot.home.counters->errors, 1);
@@ -320,7 +329,7 @@ void Core::lose(Slot& slot) {
     set_state(slot, WorkerEvent::lost);
     slot.error = "did not stop in time";
     slot.deadline.reset();
-    lost_threads_.insert(slot.worker->thread_id());
+    lost_threads_.emplace(slot.worker->thread_id(), slot.home.name);
     slot.worker->give_up();
     spdlog::error("{}@{}: did not stop in time; its thread is given up for lost",
                   slot.home.name,
@@ -328,9 +337,6 @@ void Core::lose(Slot& slot) {
     slot.home.mailbox->dead_letter_rest();
     answer_all(slot.waiting_for_end, Unexpected<Refusal>(cannot("stop", slot)));
     answer_all(slot.waiting_for_pause, Unexpected<Refusal>(cannot("pause", slot)));
-    if (is_ending()) {
-        ending_->lost.push_back(slot.home.name);
-    }
     needs_advance_ = true;
 }
 

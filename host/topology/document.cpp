@@ -5,6 +5,8 @@
 
 #include <toml++/toml.h>
 
+#include "host/topology/nesting.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -206,6 +208,12 @@ Diagnostic explain(const toml::parse_error& error, const std::string& file, cons
 }  // namespace
 
 Result<TomlTable> parse_toml(std::string_view source, const std::string& file) {
+    if (const auto deep = find_deep_nesting(source))
+        return failure({Severity::error,
+                        file,
+                        *deep,
+                        "this is nested more than 200 levels deep",
+                        "a topology needs less than ten"});
     const Lines lines(source);
     try {
         return convert_table(toml::parse(source), lines);

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "host/base/result.hpp"
+
 namespace skep::host {
 namespace {
 

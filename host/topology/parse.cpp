@@ -81,7 +81,7 @@ void TopologyParser::parse(const TomlTable& root) {
     table.each_table("schedule", [this](const TomlTable& schedule, const SourceSpan& span) {
         parse_schedule(schedule, span);
     });
-    table.finish();
+    topology_.unread.merge(table.finish());
 }
 
 void TopologyParser::parse_version(TableReader& root) {
@@ -112,7 +112,7 @@ void TopologyParser::parse_host(const TomlTable& table) {
             problems_.error(grace->span, "'stop_grace' must be longer than zero");
         topology_.stop_grace = grace->value;
     }
-    host.finish();
+    topology_.unread.merge(host.finish());
 }
 
 void TopologyParser::parse_defaults(const TomlTable& table) {
@@ -129,6 +129,9 @@ void TopologyParser::parse_worker(const TomlMember& member) {
         problems_.error(member.key_span,
                         "'" + member.key + "' cannot be the name of a worker",
                         "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
+    TopologyWorker& worker = topology_.workers.emplace_back();
+    worker.name = {member.key, member.key_span};
+    worker.span = member.node.span;
     const auto* const table = std::get_if<TomlTable>(&member.node.value);
     if (table == nullptr) {
         problems_.error(
@@ -138,23 +141,16 @@ void TopologyParser::parse_worker(const TomlMember& member) {
         return;
     }
     TableReader keys = reader(*table, member.node.span, "[worker." + member.key + "]");
-    TopologyWorker worker;
-    worker.name = {member.key, member.key_span};
-    worker.span = member.node.span;
     if (keys.require("plugin",
-                     "plugin = \"...\", the name of the plugin or the path of its file") !=
-        nullptr) {
-        if (auto plugin = keys.word("plugin"))
-            worker.plugin = std::move(*plugin);
-    }
+                     "plugin = \"...\", the name of the plugin or the path of its file") != nullptr)
+        worker.plugin = keys.word("plugin");
     worker.type = keys.word("type");
     worker.replicas = keys.integer("replicas", 1, most_replicas);
     worker.mailbox = keys.integer("mailbox", 1, most_messages);
     worker.on_failure = keys.word("on_failure");
     if (const TomlTable* const config = keys.table("config"))
         parse_config(*config, worker);
-    keys.finish();
-    topology_.workers.push_back(std::move(worker));
+    worker.unread = keys.finish("; parameters go into 'config'");
 }
 
 void TopologyParser::parse_config(const TomlTable& table, TopologyWorker& worker) {
@@ -163,11 +159,10 @@ void TopologyParser::parse_config(const TomlTable& table, TopologyWorker& worker
         entry.key_span = member.key_span;
         entry.value_span = member.node.span;
         if (const auto* string = std::get_if<TomlString>(&member.node.value)) {
-            auto read = read_string(*string, member.node.span, environment_, problems_);
-            if (!read)
-                continue;
-            entry.value = std::move(read->text);
-            entry.interpolated = read->interpolated;
+            if (auto read = read_string(*string, member.node.span, environment_, problems_)) {
+                entry.value = std::move(read->text);
+                entry.interpolated = read->interpolated;
+            }
         } else if (const auto* integer = std::get_if<std::int64_t>(&member.node.value)) {
             entry.value = *integer;
         } else if (const auto* number = std::get_if<double>(&member.node.value)) {
@@ -179,7 +174,6 @@ void TopologyParser::parse_config(const TomlTable& table, TopologyWorker& worker
                             "parameter '" + member.key + "' of worker '" + worker.name.value +
                                 "' is " + describe(member.node),
                             "a parameter is a string, an integer, a float or a boolean");
-            continue;
         }
         worker.config.emplace(member.key, std::move(entry));
     }
@@ -209,47 +203,56 @@ void TopologyParser::parse_schedule(const TomlTable& table, const SourceSpan& sp
     if (keys.require("action",
                      "action = \"pause\", \"resume\", \"send\", \"broadcast\" or \"stop\"") !=
         nullptr)
-        entry.action = keys.word("action").value_or(entry.action);
+        entry.action = keys.word("action");
     entry.worker = keys.word("worker");
     entry.message = keys.text("message");
-    keys.finish();
+    entry.unread = keys.finish();
     topology_.schedule.push_back(std::move(entry));
+}
+
+// Nothing is known of the file, not even whether it has workers.
+Topology unreadable(std::string source, std::string file, Diagnostics errors) {
+    Topology topology;
+    topology.file = std::move(file);
+    topology.source = std::move(source);
+    topology.unread = {{"worker", 0}};
+    topology.errors = std::move(errors);
+    return topology;
 }
 
 }  // namespace
 
-Result<Topology> parse_topology(std::string source,
-                                std::string file,
-                                const Environment& environment) {
+Topology parse_topology(std::string source, std::string file, const Environment& environment) {
     const Result<TomlTable> document = parse_toml(source, file);
     if (!document)
-        return failure(document.error());
+        return unreadable(std::move(source), std::move(file), document.error());
     Topology topology;
     topology.name = std::filesystem::path(file).stem().string();
     topology.file = std::move(file);
     topology.source = std::move(source);
     Problems problems(topology.file);
     TopologyParser(topology, environment, problems).parse(*document);
-    if (problems.has_errors())
-        return failure(problems.errors());
+    topology.errors = problems.errors();
     return topology;
 }
 
-Result<Topology> read_topology(const std::string& file, const Environment& environment) {
-    const auto unreadable = [&] {
-        return failure(
-            error_about(file, "cannot be read: " + std::generic_category().message(errno)));
+Topology read_topology(const std::string& file, const Environment& environment) {
+    const auto failed = [&] {
+        return unreadable(
+            "",
+            file,
+            {error_about(file, "cannot be read: " + std::generic_category().message(errno))});
     };
     const auto close = [](std::FILE* stream) { std::fclose(stream); };
     const std::unique_ptr<std::FILE, decltype(close)> stream(std::fopen(file.c_str(), "rb"), close);
     if (stream == nullptr)
-        return unreadable();
+        return failed();
     std::string source;
     char buffer[4096];
     while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stream.get()))
         source.append(buffer, count);
     if (std::ferror(stream.get()) != 0)
-        return unreadable();
+        return failed();
     return parse_topology(std::move(source), file, environment);
 }
 

@@ -27,25 +27,26 @@ public:
     Planner(const Topology& topology, const FindPlugin& find_plugin)
         : topology_(topology),
           find_plugin_(find_plugin),
-          problems_(topology.file) {}
+          problems_(topology.file, topology.errors) {}
 
     Result<Planned> plan();
 
 private:
     void find_plugins();
     [[nodiscard]] const FoundPlugin* find_plugin(const Located<std::string>& plugin);
+    [[nodiscard]] bool may_be_elsewhere(const std::string& plugin) const;
     [[nodiscard]] const WorkerTypeInfo* find_type(const TopologyWorker& worker,
                                                   const PluginInfo& plugin);
     void plan_workers();
     void plan_schedule();
-    void plan_action(const TopologySchedule& written, ScheduleAction action);
+    void plan_action(const TopologySchedule& written, std::optional<ScheduleAction> action);
     [[nodiscard]] bool check_action(const TopologySchedule& written, ScheduleAction action);
 
     const Topology& topology_;
     const FindPlugin& find_plugin_;
     Problems problems_;
     std::vector<std::string> search_;
-    std::map<std::string, std::optional<FoundPlugin>> found_;  // by the name in the file
+    std::map<std::string, Result<FoundPlugin>> found_;  // by the name in the file
     NamedWorkers workers_;
     Plan plan_;
 };
@@ -53,7 +54,7 @@ private:
 Result<Planned> Planner::plan() {
     plan_.name = topology_.name;
     plan_.stop_grace = topology_.stop_grace;
-    if (topology_.workers.empty())
+    if (topology_.workers.empty() && topology_.unread.count("worker") == 0)
         problems_.error(
             {}, "there is no worker", "add a table [worker.NAME] with plugin = \"...\"");
     const auto folder = std::filesystem::path(topology_.file).parent_path();
@@ -75,7 +76,8 @@ void Planner::find_plugins() {
     for (const TopologyWorker& written : topology_.workers) {
         NamedWorker worker;
         worker.written = &written;
-        if (const FoundPlugin* const plugin = find_plugin(written.plugin))
+        const FoundPlugin* const plugin = written.plugin ? find_plugin(*written.plugin) : nullptr;
+        if (plugin != nullptr)
             worker.type = find_type(written, *plugin->info);
         const std::int64_t replicas = written.replicas ? written.replicas->value : 1;
         for (std::int64_t i = 0; replicas > 1 && i < replicas; ++i)
@@ -87,19 +89,25 @@ void Planner::find_plugins() {
 }
 
 const FoundPlugin* Planner::find_plugin(const Located<std::string>& plugin) {
-    const auto [entry, is_new] = found_.try_emplace(plugin.value);
-    if (is_new) {
-        Result<FoundPlugin> found = find_plugin_(plugin.value, search_);
-        if (found) {
-            SKEP_ASSERT(found->info != nullptr);
-            entry->second = std::move(*found);
-        } else {
-            for (Diagnostic& diagnostic : found.error())
-                problems_.error(
-                    plugin.span, std::move(diagnostic.message), std::move(diagnostic.hint));
-        }
+    auto entry = found_.find(plugin.value);
+    if (entry == found_.end())
+        entry = found_.emplace(plugin.value, find_plugin_(plugin.value, search_)).first;
+    const Result<FoundPlugin>& found = entry->second;
+    if (found) {
+        SKEP_ASSERT(found->info != nullptr);
+        return &*found;
     }
-    return entry->second ? &*entry->second : nullptr;
+    if (!may_be_elsewhere(plugin.value)) {
+        for (const Diagnostic& diagnostic : found.error())
+            problems_.error(plugin.span, diagnostic.message, diagnostic.hint);
+    }
+    return nullptr;
+}
+
+// It goes by name, and some of the folders to look in could not be read from the file.
+bool Planner::may_be_elsewhere(const std::string& plugin) const {
+    return plugin.find('/') == std::string::npos &&
+           topology_.unread.count("host") + topology_.unread.count("plugin_path") > 0;
 }
 
 const WorkerTypeInfo* Planner::find_type(const TopologyWorker& worker, const PluginInfo& plugin) {
@@ -109,15 +117,15 @@ const WorkerTypeInfo* Planner::find_type(const TopologyWorker& worker, const Plu
         if (worker.type && worker.type->value == type.name)
             return &type;
     }
-    const std::string subject = "plugin '" + worker.plugin.value + "' has ";
+    const std::string subject = "plugin '" + worker.plugin->value + "' has ";
     if (worker.type)
         problems_.error(worker.type->span,
                         subject + "no worker type '" + worker.type->value + "'",
                         suggestion(worker.type->value, known, "type"));
     else if (plugin.types.size() == 1)
         return &plugin.types.front();
-    else
-        problems_.error(worker.plugin.span,
+    else if (worker.unread.count("type") == 0)
+        problems_.error(worker.plugin->span,
                         subject + "several worker types, and none is named",
                         "add type = \"...\"; the types are " + list_of(known));
     return nullptr;
@@ -140,7 +148,7 @@ void Planner::plan_workers() {
             written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
         if (worker.type == nullptr)
             continue;
-        planned.plugin_path = found_.at(written.plugin.value)->path;
+        planned.plugin_path = found_.at(written.plugin->value)->path;
         planned.type = worker.type->name;
         planned.config = plan_config(written, *worker.type, problems_);
         for (const std::string& name : worker.replicas) {
@@ -152,29 +160,27 @@ void Planner::plan_workers() {
 
 void Planner::plan_schedule() {
     for (const TopologySchedule& written : topology_.schedule) {
-        if (const auto action = parse_word(written.action, "action", action_words, problems_))
-            plan_action(written, *action);
+        std::optional<ScheduleAction> action;
+        if (written.action)
+            action = parse_word(*written.action, "action", action_words, problems_);
+        plan_action(written, action);
     }
     std::stable_sort(plan_.schedule.begin(),
                      plan_.schedule.end(),
                      [](const SchedulePlan& a, const SchedulePlan& b) { return a.at < b.at; });
 }
 
-void Planner::plan_action(const TopologySchedule& written, ScheduleAction action) {
-    std::vector<std::string> receivers = {""};
-    if (written.worker) {
-        auto ref = resolve_worker(written.worker->value, written.worker->span, workers_, problems_);
-        if (!ref)
-            return;
-        receivers = std::move(ref->replicas);
-    }
-    if (!check_action(written, action))
+// Without an action, which has been reported then, what else is wrong is found all the same.
+void Planner::plan_action(const TopologySchedule& written, std::optional<ScheduleAction> action) {
+    std::optional<WorkerRef> ref;
+    if (written.worker && action != ScheduleAction::broadcast)
+        ref = resolve_worker(
+            written.worker->value, written.worker->span, topology_, workers_, problems_);
+    if (!action || !check_action(written, *action) || (written.worker && !ref))
         return;
-    for (std::string& receiver : receivers)
-        plan_.schedule.push_back({written.at.value,
-                                  action,
-                                  std::move(receiver),
-                                  written.message ? written.message->value : ""});
+    for (const std::string& receiver : ref ? ref->replicas : std::vector<std::string>{""})
+        plan_.schedule.push_back(
+            {written.at.value, *action, receiver, written.message ? written.message->value : ""});
 }
 
 // Which of the keys `worker` and `message` each action takes.
@@ -184,20 +190,20 @@ bool Planner::check_action(const TopologySchedule& written, ScheduleAction actio
     const bool takes_worker = needs_worker || action == ScheduleAction::stop;
     const bool needs_message =
         action == ScheduleAction::send || action == ScheduleAction::broadcast;
-    const std::string subject = "action '" + written.action.value + "' ";
+    const std::string subject = "action '" + written.action->value + "' ";
     bool good = true;
     const auto wrong = [&](const SourceSpan& span, const char* what, const char* hint) {
         problems_.error(span, subject + what, hint);
         good = false;
     };
-    if (needs_worker && !written.worker)
-        wrong(written.action.span, "needs a worker", "add worker = \"NAME\"");
+    if (needs_worker && !written.worker && written.unread.count("worker") == 0)
+        wrong(written.action->span, "needs a worker", "add worker = \"NAME\"");
     if (!takes_worker && written.worker)
         wrong(written.worker->span,
               "takes no worker",
               "it goes to every worker; to reach one, use 'send'");
-    if (needs_message && !written.message)
-        wrong(written.action.span, "needs a message", "add message = \"...\"");
+    if (needs_message && !written.message && written.unread.count("message") == 0)
+        wrong(written.action->span, "needs a message", "add message = \"...\"");
     if (!needs_message && written.message)
         wrong(written.message->span, "takes no message", "remove it, or use 'send' or 'broadcast'");
     return good;
@@ -207,6 +213,7 @@ bool Planner::check_action(const TopologySchedule& written, ScheduleAction actio
 
 std::optional<WorkerRef> resolve_worker(std::string_view name,
                                         const SourceSpan& span,
+                                        const Topology& topology,
                                         const NamedWorkers& workers,
                                         Problems& problems) {
     const std::string base(name.substr(0, name.find('#')));
@@ -215,6 +222,14 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
             return candidate.name() == base;
         });
     if (worker == workers.end()) {
+        // A name that is no good may hold what ends a name here: "[worker.'web.parse']".
+        const bool may_be_cut =
+            std::any_of(workers.begin(), workers.end(), [&](const NamedWorker& candidate) {
+                return candidate.name().starts_with(base + ".") ||
+                       candidate.name().starts_with(base + "#");
+            });
+        if (workers.empty() || may_be_cut || topology.unread.count("worker") > 0)
+            return {};
         std::vector<std::string> known;
         for (const NamedWorker& candidate : workers)
             known.push_back(candidate.name());
@@ -227,7 +242,9 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
     const std::vector<std::string>& replicas = worker->replicas;
     if (name == base)
         return WorkerRef{index, replicas};
-    if (std::find(replicas.begin(), replicas.end(), name) != replicas.end())
+    // How many there are may be what could not be read.
+    if (worker->written->unread.count("replicas") > 0 ||
+        std::find(replicas.begin(), replicas.end(), name) != replicas.end())
         return WorkerRef{index, {std::string(name)}};
     problems.error(span,
                    "worker '" + base + "' has no replica '" + std::string(name) + "'",

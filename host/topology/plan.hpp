@@ -97,8 +97,9 @@ struct Planned {
 };
 
 // Checks everything there is to check without starting anything, and says all that is wrong at
-// once, in the order of the file. `find_plugin` is called once for each distinct name, in the order
-// of the file.
+// once, topology.errors among it, in the order of the file; only of a good one, what is odd. What
+// is wrong only because of something else that is wrong is left out. `find_plugin` is called once
+// for each distinct name, in the order of the file.
 [[nodiscard]] Result<Planned> make_plan(const Topology& topology, const FindPlugin& find_plugin);
 
 }  // namespace skep::host

@@ -26,29 +26,29 @@ const char* expected_of(ParamType type) {
 }
 
 std::optional<ParamValue> convert(const ConfigEntry& entry, ParamType type) {
-    if (const auto* text = std::get_if<std::string>(&entry.value)) {
+    if (const auto* text = std::get_if<std::string>(&*entry.value)) {
         const bool written_as_text =
             type == ParamType::string || type == ParamType::duration || type == ParamType::size;
         if (written_as_text || entry.interpolated)
             return parse_param(type, *text);
-    } else if (const auto* integer = std::get_if<std::int64_t>(&entry.value)) {
+    } else if (const auto* integer = std::get_if<std::int64_t>(&*entry.value)) {
         if (type == ParamType::integer)
             return *integer;
         if (type == ParamType::number)
             return static_cast<double>(*integer);
-    } else if (const auto* number = std::get_if<double>(&entry.value)) {
+    } else if (const auto* number = std::get_if<double>(&*entry.value)) {
         if (type == ParamType::number && std::isfinite(*number))
             return *number;
     } else if (type == ParamType::boolean) {
-        return std::int64_t{std::get<bool>(entry.value) ? 1 : 0};
+        return std::int64_t{std::get<bool>(*entry.value) ? 1 : 0};
     }
     return {};
 }
 
 // What to do about a value that convert() refused.
 std::string advice(const ConfigEntry& entry, ParamType type) {
-    const auto* const text = std::get_if<std::string>(&entry.value);
-    const auto* const integer = std::get_if<std::int64_t>(&entry.value);
+    const auto* const text = std::get_if<std::string>(&*entry.value);
+    const auto* const integer = std::get_if<std::int64_t>(&*entry.value);
     switch (type) {
         case ParamType::string:
             return "put it between quotes";
@@ -78,7 +78,7 @@ std::string bounds(const ParamInfo& param) {
     return "it may be from " + *param.min_text + " to " + *param.max_text;
 }
 
-// Checks the value of one parameter that the worker type has.
+// Checks the value, which could be read, of one parameter that the worker type has.
 class ValueCheck {
 public:
     ValueCheck(const TopologyWorker& worker, const ParamInfo& param, Problems& problems)
@@ -89,7 +89,7 @@ public:
     [[nodiscard]] std::optional<ParamValue> check(const ConfigEntry& entry) const {
         const std::optional<ParamValue> value = convert(entry, param_.type);
         // A secret stays out of messages, which end up in logs.
-        const std::string found = param_.secret ? "a secret that is not" : describe(entry.value);
+        const std::string found = param_.secret ? "a secret that is not" : describe(*entry.value);
         if (!value) {
             problems_.error(entry.value_span,
                             subject_ + " expects " + expected_of(param_.type) + ", found " + found,
@@ -122,6 +122,27 @@ private:
     Problems& problems_;
 };
 
+// Keeps the lines of secrets out of messages, also where the name of one or of `config` is
+// misspelt, or where it stands outside of `config`.
+void conceal_secrets(const TopologyWorker& worker,
+                     const WorkerTypeInfo& type,
+                     const std::vector<std::string>& known,
+                     Problems& problems) {
+    for (const ParamInfo& param : type.params) {
+        if (!param.secret)
+            continue;
+        for (const auto& [name, entry] : worker.config) {
+            if (name == param.name || nearest(name, known) == param.name)
+                problems.conceal(entry.value_span.line);
+        }
+        for (const auto& [key, line] : worker.unread) {
+            const bool is_misspelt_config = key != "config" && !nearest(key, {"config"}).empty();
+            if (key == param.name || is_misspelt_config)
+                problems.conceal(line);
+        }
+    }
+}
+
 }  // namespace
 
 std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
@@ -130,6 +151,7 @@ std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
     std::vector<std::string> known;
     for (const ParamInfo& param : type.params)
         known.push_back(param.name);
+    conceal_secrets(worker, type, known, problems);
     std::vector<std::string> misspelt;
     for (const auto& [name, entry] : worker.config) {
         if (std::find(known.begin(), known.end(), name) != known.end())
@@ -144,11 +166,14 @@ std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
     for (const ParamInfo& param : type.params) {
         const auto written = worker.config.find(param.name);
         if (written != worker.config.end()) {
+            if (!written->second.value)
+                continue;
             if (auto value = ValueCheck(worker, param, problems).check(written->second))
                 config.emplace(param.name, std::move(*value));
         } else if (param.default_value) {
             config.emplace(param.name, *param.default_value);
         } else if (param.required &&
+                   worker.unread.count("config") + worker.unread.count(param.name) == 0 &&
                    std::find(misspelt.begin(), misspelt.end(), param.name) == misspelt.end()) {
             problems.error(
                 worker.span,

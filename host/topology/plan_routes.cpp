@@ -44,7 +44,8 @@ std::string names_in_full(const std::string& worker, const std::vector<PortInfo>
 class RoutePlanner {
 public:
     RoutePlanner(const Topology& topology, const NamedWorkers& workers, Problems& problems)
-        : workers_(workers),
+        : topology_(topology),
+          workers_(workers),
           problems_(problems),
           default_queue_(topology.default_queue ? topology.default_queue->value : 1024),
           default_when_full_(parse_word(topology.default_when_full,
@@ -90,7 +91,7 @@ private:
                                               Direction direction) {
         const std::size_t dot = written.value.find('.');
         const std::string worker_name = written.value.substr(0, dot);
-        auto ref = resolve_worker(worker_name, written.span, workers_, problems_);
+        auto ref = resolve_worker(worker_name, written.span, topology_, workers_, problems_);
         if (!ref || workers_[ref->worker].type == nullptr)
             return {};
         const WorkerTypeInfo& type = *workers_[ref->worker].type;
@@ -177,6 +178,7 @@ private:
             {from.ref.worker, to.ref.worker, edge.output, edge.input, edge.when_full, to.span});
     }
 
+    const Topology& topology_;
     const NamedWorkers& workers_;
     Problems& problems_;
     const std::int64_t default_queue_;

@@ -32,9 +32,11 @@ struct WorkerRef {
     std::vector<std::string> replicas;
 };
 
-// Finds "NAME" (all its replicas) or "NAME#2" (that one), and reports at `span` when there is none.
+// Finds "NAME" (all its replicas) or "NAME#2" (that one), and reports at `span` when there is none,
+// unless that may follow from a mistake that has been reported.
 [[nodiscard]] std::optional<WorkerRef> resolve_worker(std::string_view name,
                                                       const SourceSpan& span,
+                                                      const Topology& topology,
                                                       const NamedWorkers& workers,
                                                       Problems& problems);
 

@@ -29,6 +29,8 @@ Diagnostics Problems::of(Severity severity) const {
                  diagnostics_.end(),
                  std::back_inserter(result),
                  [&](const Diagnostic& diagnostic) { return diagnostic.severity == severity; });
+    for (Diagnostic& diagnostic : result)
+        diagnostic.conceals_line = concealed_.count(diagnostic.span.line) > 0;
     std::stable_sort(result.begin(), result.end(), [](const Diagnostic& a, const Diagnostic& b) {
         return std::tie(a.span.line, a.span.column) < std::tie(b.span.line, b.span.column);
     });

@@ -2,6 +2,7 @@
 // words.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,16 @@ namespace skep::host {
 // Collects the diagnostics of one file.
 class Problems {
 public:
-    explicit Problems(std::string file)
-        : file_(std::move(file)) {}
+    // `before`: what has been found in the file already.
+    explicit Problems(std::string file, Diagnostics before = {})
+        : file_(std::move(file)),
+          diagnostics_(std::move(before)) {}
 
     void error(const SourceSpan& span, std::string message, std::string hint = {});
     void warning(const SourceSpan& span, std::string message, std::string hint = {});
+
+    // A secret stands in this line: whatever is wrong there, it is not to be shown.
+    void conceal(int line) { concealed_.insert(line); }
 
     [[nodiscard]] bool has_errors() const { return host::has_errors(diagnostics_); }
 
@@ -30,6 +36,7 @@ private:
 
     const std::string file_;
     Diagnostics diagnostics_;
+    std::set<int> concealed_;  // lines
 };
 
 // "'a', 'b' and 'c'"; a long list is cut.

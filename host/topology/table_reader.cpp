@@ -73,21 +73,35 @@ void TableReader::expected(std::string_view key,
     mismatch(key, node.span, what, describe(node), std::move(hint));
 }
 
+void TableReader::wrong(std::string_view key,
+                        const SourceSpan& span,
+                        std::string message,
+                        std::string hint) {
+    unread_.emplace(key, span.line);
+    problems_.error(span, std::move(message), std::move(hint));
+}
+
 void TableReader::mismatch(std::string_view key,
                            const SourceSpan& span,
                            std::string_view what,
                            const std::string& found,
                            std::string hint) {
-    problems_.error(span,
-                    "'" + std::string(key) + "' expects " + std::string(what) + ", found " + found,
-                    std::move(hint));
+    wrong(key,
+          span,
+          "'" + std::string(key) + "' expects " + std::string(what) + ", found " + found,
+          std::move(hint));
 }
 
 std::optional<ReadString> TableReader::string_of(std::string_view key, const TomlNode& node) {
-    if (const auto* string = std::get_if<TomlString>(&node.value))
-        return read_string(*string, node.span, environment_, problems_);
-    expected(key, node, "a string");
-    return {};
+    const auto* const string = std::get_if<TomlString>(&node.value);
+    if (string == nullptr) {
+        expected(key, node, "a string");
+        return {};
+    }
+    std::optional<ReadString> read = read_string(*string, node.span, environment_, problems_);
+    if (!read)
+        unread_.emplace(key, node.span.line);
+    return read;
 }
 
 std::optional<Located<std::string>> TableReader::text(std::string_view key) {
@@ -103,7 +117,7 @@ std::optional<Located<std::string>> TableReader::text(std::string_view key) {
 std::optional<Located<std::string>> TableReader::word(std::string_view key) {
     std::optional<Located<std::string>> string = text(key);
     if (string && string->value.empty()) {
-        problems_.error(string->span, "'" + std::string(key) + "' is empty");
+        wrong(key, string->span, "'" + std::string(key) + "' is empty");
         return {};
     }
     return string;
@@ -123,14 +137,14 @@ std::vector<Located<std::string>> TableReader::words(std::string_view key) {
         return one ? std::vector{*one} : std::vector<Located<std::string>>{};
     }
     if (array->items.empty())
-        problems_.error(member->node.span, "'" + std::string(key) + "' is empty");
+        wrong(key, member->node.span, "'" + std::string(key) + "' is empty");
     std::vector<Located<std::string>> result;
     for (const TomlNode& item : array->items) {
         std::optional<ReadString> string = string_of(key, item);
         if (!string)
             continue;
         if (string->text.empty())
-            problems_.error(item.span, "'" + std::string(key) + "' contains an empty string");
+            wrong(key, item.span, "'" + std::string(key) + "' contains an empty string");
         else
             result.push_back({std::move(string->text), item.span});
     }
@@ -147,8 +161,8 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
     std::optional<std::int64_t> value;
     if (const auto* literal = std::get_if<std::int64_t>(&node.value)) {
         value = *literal;
-    } else if (const auto* raw = std::get_if<TomlString>(&node.value)) {
-        const auto string = read_string(*raw, node.span, environment_, problems_);
+    } else if (std::holds_alternative<TomlString>(node.value)) {
+        const auto string = string_of(key, node);
         if (!string)
             return {};
         value = parse_integer(string->text);
@@ -166,10 +180,10 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
         return {};
     }
     if (*value < min || *value > max) {
-        problems_.error(
-            member->node.span,
-            "'" + std::string(key) + "' is " + std::to_string(*value) + ", which is out of range",
-            "it may be from " + std::to_string(min) + " to " + std::to_string(max));
+        wrong(key,
+              node.span,
+              "'" + std::string(key) + "' is " + std::to_string(*value) + ", which is out of range",
+              "it may be from " + std::to_string(min) + " to " + std::to_string(max));
         return {};
     }
     return Located<std::int64_t>{*value, member->node.span};
@@ -180,8 +194,7 @@ std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::stri
     if (member == nullptr)
         return {};
     constexpr std::string_view what = "a duration such as \"200ms\"";
-    const auto* const raw = std::get_if<TomlString>(&member->node.value);
-    if (raw == nullptr) {
+    if (!std::holds_alternative<TomlString>(member->node.value)) {
         const auto* const integer = std::get_if<std::int64_t>(&member->node.value);
         expected(key,
                  member->node,
@@ -191,7 +204,7 @@ std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::stri
                      : "write it with a unit: \"" + std::to_string(*integer) + "s\"");
         return {};
     }
-    const auto string = read_string(*raw, member->node.span, environment_, problems_);
+    const auto string = string_of(key, member->node);
     if (!string)
         return {};
     const std::optional<std::int64_t> value = parse_duration(string->text);
@@ -235,8 +248,8 @@ const TomlTable* TableReader::table(std::string_view key) {
     return found;
 }
 
-void TableReader::finish() const {
-    std::vector<std::string> misspelt;
+UnreadKeys TableReader::finish(std::string_view advice) {
+    UnreadKeys misspelt;
     for (const TomlMember& member : table_.members) {
         if (std::find(known_.begin(), known_.end(), member.key) != known_.end())
             continue;
@@ -245,14 +258,17 @@ void TableReader::finish() const {
         problems_.error(member.key_span,
                         std::string(is_table ? "unknown table '" : "unknown key '") + member.key +
                             "' in " + where_,
-                        meant.empty() ? suggestion(member.key, known_, "key")
+                        meant.empty() ? suggestion(member.key, known_, "key") + std::string(advice)
                                       : "did you mean '" + meant + "'?");
-        misspelt.push_back(meant);
+        unread_.emplace(member.key, member.key_span.line);
+        misspelt.emplace(meant, member.key_span.line);
     }
     for (const auto& [key, example] : missing_) {
-        if (std::find(misspelt.begin(), misspelt.end(), key) == misspelt.end())
+        if (misspelt.count(key) == 0)
             problems_.error(span_, where_ + " has no key '" + key + "'", "add " + example);
     }
+    unread_.merge(misspelt);
+    return std::move(unread_);
 }
 
 }  // namespace skep::host

@@ -64,8 +64,9 @@ public:
     [[nodiscard]] const TomlTable* table(std::string_view key);
 
     // Reports the keys that were never asked for, and the required ones that are missing, unless
-    // one of the former is a misspelling of it. Call it last, once.
-    void finish() const;
+    // one of the former is a misspelling of it. `advice`: what else to say of an unknown key. Call
+    // it last, once.
+    UnreadKeys finish(std::string_view advice = {});
 
     // Reports a value of another type: "'key' expects `what`, found ...".
     void expected(std::string_view key,
@@ -74,6 +75,10 @@ public:
                   std::string hint = {});
 
 private:
+    void wrong(std::string_view key,
+               const SourceSpan& span,
+               std::string message,
+               std::string hint = {});
     void mismatch(std::string_view key,
                   const SourceSpan& span,
                   std::string_view what,
@@ -92,6 +97,7 @@ private:
     Problems& problems_;
     std::vector<std::string> known_;
     std::vector<Missing> missing_;
+    UnreadKeys unread_;
 };
 
 }  // namespace skep::host

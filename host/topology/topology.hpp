@@ -1,5 +1,6 @@
 // The topology: workers, routes and schedule exactly as a TOML file says them, with the place of
-// each. Nothing is resolved yet and no plugin has been looked at; see plan.hpp for that.
+// each, and what is wrong with them. Nothing is resolved yet and no plugin has been looked at; see
+// plan.hpp for that.
 //
 //   version = 1                       [worker.NAME]                    [[route]]
 //   name    = "web-errors"            plugin     = "regex"             from      = "a.lines"
@@ -19,7 +20,7 @@
 #include <variant>
 #include <vector>
 
-#include "host/base/result.hpp"
+#include "host/base/diagnostic.hpp"
 
 namespace skep::host {
 
@@ -35,19 +36,25 @@ struct Located {
 using ConfigLeaf = std::variant<std::string, std::int64_t, double, bool>;
 
 struct ConfigEntry {
-    ConfigLeaf value;
+    std::optional<ConfigLeaf> value;  // nothing: it is wrong
     SourceSpan key_span, value_span;
     bool interpolated = false;  // a string that was written with ${...}: may stand for another type
 };
 
+// The keys of a table that gave no value although they are there, each with its line: the value is
+// wrong, or the key is unknown; of an unknown key also the one that it may be a misspelling of.
+// What is absent because of them is no mistake of its own.
+using UnreadKeys = std::map<std::string, int>;
+
 struct TopologyWorker {
-    Located<std::string> name;
-    Located<std::string> plugin;
-    std::optional<Located<std::string>> type;  // needed only when the plugin has several
+    Located<std::string> name;                   // also one that is no good
+    std::optional<Located<std::string>> plugin;  // nothing: missing or wrong
+    std::optional<Located<std::string>> type;    // needed only when the plugin has several
     std::optional<Located<std::int64_t>> replicas;
     std::optional<Located<std::int64_t>> mailbox;
     std::optional<Located<std::string>> on_failure;
     std::map<std::string, ConfigEntry> config;
+    UnreadKeys unread;
     SourceSpan span;  // of [worker.NAME]
 };
 
@@ -61,10 +68,11 @@ struct TopologyRoute {
 };
 
 struct TopologySchedule {
-    Located<std::chrono::nanoseconds> at;
-    Located<std::string> action;
+    Located<std::chrono::nanoseconds> at;        // zero: missing or wrong, or zero
+    std::optional<Located<std::string>> action;  // nothing: missing or wrong
     std::optional<Located<std::string>> worker;
     std::optional<Located<std::string>> message;
+    UnreadKeys unread;
     SourceSpan span;
 };
 
@@ -79,6 +87,8 @@ struct Topology {
     std::vector<TopologyWorker> workers;  // in the order of the file
     std::vector<TopologyRoute> routes;
     std::vector<TopologySchedule> schedule;
+    UnreadKeys unread;   // of the file itself and of [host]
+    Diagnostics errors;  // what is wrong with the file by itself, in the order of the file
 };
 
 // Looks an environment variable up: nothing when it is not set.
@@ -87,12 +97,13 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 [[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
 
 // Parses a topology. `file` is only used to say where something is wrong and to derive the name.
-[[nodiscard]] Result<Topology> parse_topology(std::string source,
-                                              std::string file,
-                                              const Environment& environment);
+// A topology with errors holds all that could be read, so that make_plan(), which refuses it, can
+// check that too.
+[[nodiscard]] Topology parse_topology(std::string source,
+                                      std::string file,
+                                      const Environment& environment);
 
-// The same, from a file that is read here.
-[[nodiscard]] Result<Topology> read_topology(const std::string& file,
-                                             const Environment& environment);
+// The same, from a file that is read here. One that cannot be read has an empty source.
+[[nodiscard]] Topology read_topology(const std::string& file, const Environment& environment);
 
 }  // namespace skep::host

@@ -72,8 +72,9 @@ std::int32_t Outbox::emit(std::uint32_t port,
     for (const Target& target : output.targets) {
         offer(target);
     }
-    for (const std::vector<Target>& spread : output.spreads) {
-        offer(spread[turn_++ % spread.size()]);
+    for (std::size_t i = 0; i < output.spreads.size(); ++i) {
+        const std::vector<Target>& spread = output.spreads[i];
+        offer(spread[turns_[{port, i}]++ % spread.size()]);
     }
     return best;
 }

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <skep/abi.h>
@@ -65,7 +67,8 @@ private:
 
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;
-    std::uint64_t turn_ = 0;  // of the spreads
+    // Whose turn it is, by port and spread.
+    std::map<std::pair<std::uint32_t, std::size_t>, std::uint64_t> turns_;
 };
 
 }  // namespace skep::host

@@ -18,19 +18,18 @@ std::string worker_thread_name(const std::string& worker, std::uint64_t generati
         .substr(0, longest_name);
 }
 
-std::vector<std::string> threads_left_behind(const std::set<pid_t>& own) {
-    std::vector<std::string> left;
+std::map<pid_t, std::string> threads_named_as_workers() {
+    std::map<pid_t, std::string> found;
     std::error_code error;
     std::filesystem::directory_iterator task("/proc/self/task", error);
     for (; !error && task != std::filesystem::directory_iterator(); task.increment(error)) {
-        const std::string id = task->path().filename().string();
         std::ifstream comm(task->path() / "comm");
         std::string name;
-        if (std::getline(comm, name) && name.starts_with(prefix) && !own.contains(std::stoi(id))) {
-            left.push_back(name + " (" + id + ")");
+        if (std::getline(comm, name) && name.starts_with(prefix)) {
+            found[std::stoi(task->path().filename().string())] = name;
         }
     }
-    return left;
+    return found;
 }
 
 }  // namespace skep::host

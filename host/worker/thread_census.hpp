@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
-#include <vector>
 
 #include <sys/types.h>
 
@@ -18,8 +17,8 @@ namespace skep::host {
 // yet, and must not pass for one left behind.
 inline constexpr const char* ended_thread_name = "skep-joined";
 
-// "w:parse#1 (4711)" for every thread that is named as a worker's and is none of `own`, the threads
-// of workers that still run.
-[[nodiscard]] std::vector<std::string> threads_left_behind(const std::set<pid_t>& own);
+// Every thread of this process that is named as a worker's, by its id. Those of running workers are
+// among them; a thread has its worker's id before it has the name. [any-thread]
+[[nodiscard]] std::map<pid_t, std::string> threads_named_as_workers();
 
 }  // namespace skep::host

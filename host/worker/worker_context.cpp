@@ -187,7 +187,7 @@ std::optional<std::uint32_t> WorkerContext::due_timer() {
         has_timer_.store(!timers_.empty(), std::memory_order_relaxed);
     } else {
         // On the grid of its first time, but never in the past: what was missed is not made up for.
-        due->next += due->period * ((now - due->next) / due->period + 1);
+        due->next = deadline_after(due->next, due->period * ((now - due->next) / due->period + 1));
     }
     return id;
 }

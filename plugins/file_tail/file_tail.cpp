@@ -103,7 +103,7 @@ public:
             .with_default("200ms")
             .at_least("1ms"),
         skep::param::bytes("max_line", "A longer line is emitted in pieces of this size")
-            .with_default("1MiB")
+            .with_default("8MiB")
             .at_least("16B")
             .at_most("64MiB"),
     };

@@ -103,6 +103,11 @@ TEST(Diagnostic, ShowsNoLineThatTheSourceLacks) {
     EXPECT_EQ(render(at(2, 1, 1), "one\n\nthree"), "a.toml:2:1: error: it is wrong\n");
 }
 
+TEST(Diagnostic, ShowsNoLineThatItConceals) {
+    const Diagnostic diagnostic{Severity::error, "a.toml", {1, 1, 1}, "no", "", true};
+    EXPECT_EQ(render(diagnostic, "secret\n"), "a.toml:1:1: error: no\n");
+}
+
 TEST(Diagnostic, WidensTheGutterForLongLineNumbers) {
     std::string source(123455, '\n');
     EXPECT_EQ(render(at(123456, 1, 1), source + "x"),

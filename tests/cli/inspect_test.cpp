@@ -112,8 +112,7 @@ TEST(Stanza, MakesATopologyThatIsAccepted) {
         }
         const auto topology = parse_topology(
             text, "a.toml", [](const std::string&) { return std::optional<std::string>(); });
-        ASSERT_TRUE(topology) << render(topology.error().front(), text);
-        const auto planned = make_plan(*topology, find);
+        const auto planned = make_plan(topology, find);
         ASSERT_TRUE(planned) << render(planned.error().front(), text);
         const auto& config = planned->plan.workers.front().config;
         EXPECT_EQ(config.at("quoted"), ParamValue(std::string("a \"b\" \\ ${HOME} \n")));

@@ -118,6 +118,17 @@ TEST(Check, ShowsThePlaceOfASyntaxError) {
     EXPECT_THAT(check.err, HasSubstr(" | "));
 }
 
+TEST(Check, ShowsAllMistakesOfAFileThatCanBeReadOnlyOnce) {
+    const TempFolder folder;
+    const std::string file =
+        folder.write("a.toml", "version = 1\n[worker.a]\nplugin = \"no_such\"\nreplicas = 0\n");
+    const Finished check = test::run(
+        {"/bin/sh", "-c", "cat '" + file + "' | " + SKEP_EXECUTABLE + " check /dev/stdin"});
+    EXPECT_EQ(check.exit_code, 78);
+    EXPECT_THAT(check.err, HasSubstr("    3 | plugin = \"no_such\"\n"));
+    EXPECT_THAT(check.err, HasSubstr("    4 | replicas = 0\n"));
+}
+
 TEST(Check, WarningsRefuseOnlyWhenTheyAreDenied) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", odd_topology);

@@ -101,6 +101,7 @@ TEST_F(ManagerTest, NamesVerbAndStateOfAnIllegalRequest) {
 TEST_F(ManagerTest, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
     world.add("a", ticking());
     world.start();
+    world.clock.settle();  // it has begun to sleep
     ASSERT_TRUE(manager.pause("a", true));
     EXPECT_EQ(world.state("a"), WorkerState::paused);
     world.clock.run_for(seconds(10));

@@ -117,6 +117,30 @@ TEST_F(MailboxTest, DropOldestTouchesItsOwnLaneAlone) {
     EXPECT_EQ(take(), (Numbers{1, 3, 4}));
 }
 
+TEST_F(MailboxTest, DropOldestDropsEachMessageOnce) {
+    mailbox.open();
+    const auto keeps = mailbox.lane("keeps", 10, FullPolicy::block);
+    const auto drops = mailbox.lane("drops", 1, FullPolicy::drop_oldest);
+    (void)push(keeps, 1);
+    for (std::uint64_t i = 2; i <= 5; ++i) {
+        (void)push(drops, i);
+    }
+    EXPECT_EQ(take(), (Numbers{1, 5}));
+    EXPECT_EQ(mailbox.counts().dropped.oldest, 3U);
+}
+
+TEST_F(MailboxTest, ALaneThatDroppedHasAllItsRoomAgainWhenItIsEmpty) {
+    mailbox.open();
+    const auto lane = mailbox.lane("a", 2, FullPolicy::drop_oldest);
+    for (std::uint64_t i = 1; i <= 5; ++i) {
+        (void)push(lane, i);
+    }
+    (void)take();
+    (void)push(lane, 6);
+    (void)push(lane, 7);
+    EXPECT_EQ(take(), (Numbers{6, 7}));
+}
+
 TEST_F(MailboxTest, ALaneFullOfOneSenderLeavesRoomInTheOthers) {
     mailbox.open();
     const auto full = mailbox.lane("full", 1, FullPolicy::block);
@@ -162,6 +186,39 @@ TEST_F(MailboxTest, WhatIsLeftAtTheEndBecomesDeadLetters) {
     EXPECT_TRUE(mailbox.is_empty());
 }
 
+TEST_F(MailboxTest, HasRoomForAWholeLaneAgainWhenItIsOpenedAgain) {
+    mailbox.open();
+    (void)push(direct_lane, 1);
+    (void)push(direct_lane, 2);
+    mailbox.close();
+    (void)mailbox.dead_letter_rest();
+    mailbox.open();
+    (void)push(direct_lane, 3);
+    EXPECT_EQ(push(direct_lane, 4), PushResult::accepted);
+    EXPECT_EQ(push(direct_lane, 5), PushResult::full);
+}
+
+TEST_F(MailboxTest, WhatIsReturnedTakesRoomInItsLaneAgain) {
+    mailbox.open();
+    const auto lane = mailbox.lane("a", 1, FullPolicy::drop_newest);
+    (void)push(lane, 1);
+    std::vector<Envelope> out;
+    mailbox.take(out, 1);
+    mailbox.return_untouched(out.begin(), out.end());
+    (void)push(lane, 2);
+    EXPECT_EQ(take(), Numbers{1});
+    EXPECT_EQ(mailbox.counts().dropped.newest, 1U);
+}
+
+TEST_F(MailboxTest, TakesNoMoreThanItIsAskedFor) {
+    mailbox.open();
+    (void)push(direct_lane, 1);
+    (void)push(direct_lane, 2);
+    EXPECT_EQ(take(1), Numbers{1});
+    EXPECT_EQ(mailbox.counts().in_flight, 1U);
+    EXPECT_EQ(mailbox.counts().queued, 1U);
+}
+
 TEST_F(MailboxTest, RemembersTheMostThatEverWaited) {
     mailbox.open();
     (void)push(direct_lane, 1);
@@ -175,6 +232,17 @@ TEST_F(MailboxTest, ARouteThatComesAgainHasItsOldLane) {
     const auto first = mailbox.lane("a", 1, FullPolicy::block);
     EXPECT_EQ(mailbox.lane("a", 5, FullPolicy::drop_newest), first);
     EXPECT_NE(mailbox.lane("b", 1, FullPolicy::block), first);
+    EXPECT_NE(mailbox.lane("", 1, FullPolicy::block), direct_lane);
+}
+
+TEST_F(MailboxTest, ARouteThatComesAgainHasItsNewBoundAndPolicy) {
+    mailbox.open();
+    const auto lane = mailbox.lane("a", 1, FullPolicy::block);
+    (void)mailbox.lane("a", 2, FullPolicy::drop_newest);
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        EXPECT_EQ(push(lane, i), PushResult::accepted);
+    }
+    EXPECT_EQ(take(), (Numbers{1, 2}));
 }
 
 // Four senders, one receiver, lanes that block: nothing is lost, doubled or out of its sender's

@@ -32,12 +32,12 @@ host::Plan planned(const std::string& file) {
     const auto nothing_set = [](const std::string&) { return std::optional<std::string>(); };
     const auto topology = host::read_topology(file, nothing_set);
     const auto loader = host::FileLoader::create();
-    if (!topology || !loader) {
-        ADD_FAILURE() << rendered(topology ? loader.error() : topology.error());
+    if (!loader) {
+        ADD_FAILURE() << rendered(loader.error());
         return {};
     }
     host::PluginFinder finder(**loader, folder, SKEP_PLUGIN_DIR);
-    auto result = host::make_plan(*topology, [&](const auto& plugin, const auto& search) {
+    auto result = host::make_plan(topology, [&](const auto& plugin, const auto& search) {
         return finder.find(plugin, search);
     });
     if (!result) {

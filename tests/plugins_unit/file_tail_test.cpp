@@ -116,17 +116,17 @@ TEST_F(FileTail, LosesNothingOverTheEdgesOfItsBlocksAndBatches) {
 }
 
 TEST_F(FileTail, EmitsALineOfExactlyMaxLineWhole) {
-    const std::string longest(1 << 20, 'a');
+    const std::string longest(8 << 20, 'a');
     run_over(longest + "\nnext\n");
     EXPECT_TRUE(host_->texts() == std::vector<std::string>({longest, "next"}));
     EXPECT_EQ(host_->errors, 0u);
 }
 
 TEST_F(FileTail, SplitsALongerLineIntoPiecesOfMaxLine) {
-    const std::string longer = std::string(1 << 20, 'a') + "b";
+    const std::string longer = std::string(8 << 20, 'a') + "b";
     run_over(longer + "\nnext\n");
     EXPECT_TRUE(host_->texts() ==
-                std::vector<std::string>({std::string(1 << 20, 'a'), "b", "next"}));
+                std::vector<std::string>({std::string(8 << 20, 'a'), "b", "next"}));
     EXPECT_EQ(host_->errors, 1u);
 }
 

@@ -42,10 +42,8 @@ std::vector<std::string> names_of_golden_files() {
 }
 
 Diagnostics diagnose(const std::string& source, const std::string& file) {
-    const Result<Topology> topology = parse_topology(source, file, fake_environment);
-    if (!topology)
-        return topology.error();
-    const Result<Planned> planned = make_plan(*topology, find_fake_plugin);
+    const Result<Planned> planned =
+        make_plan(parse_topology(source, file, fake_environment), find_fake_plugin);
     return planned ? planned->warnings : planned.error();
 }
 

@@ -95,19 +95,13 @@ TEST(Topology, SurvivesAnyMutationOfAGoodFile) {
     for (int round = 0; round < 2000; ++round) {
         const std::string source = mutated(random);
         const auto lines = 1 + std::count(source.begin(), source.end(), '\n');
-        const Result<Topology> topology = parse_topology(source, "mutated.toml", fake_environment);
-        Diagnostics errors;
-        if (!topology) {
-            errors = topology.error();
-        } else {
-            const Result<Planned> planned = make_plan(*topology, find_fake_plugin);
-            if (planned)
-                continue;
-            errors = planned.error();
-        }
+        const Result<Planned> planned =
+            make_plan(parse_topology(source, "mutated.toml", fake_environment), find_fake_plugin);
+        if (planned)
+            continue;
         ++refused;
-        EXPECT_TRUE(has_errors(errors)) << source;
-        for (const Diagnostic& error : errors) {
+        EXPECT_TRUE(has_errors(planned.error())) << source;
+        for (const Diagnostic& error : planned.error()) {
             EXPECT_GE(error.span.line, 0) << source;
             EXPECT_LE(error.span.line, lines) << source;
             EXPECT_NE(error.message, "") << source;
@@ -120,9 +114,7 @@ TEST(Topology, SurvivesAnyMutationOfAGoodFile) {
 }
 
 TEST(Topology, IsGoodBeforeItIsMutated) {
-    const Result<Topology> topology = parse_topology(good, "good.toml", fake_environment);
-    ASSERT_TRUE(topology);
-    EXPECT_TRUE(make_plan(*topology, find_fake_plugin));
+    EXPECT_TRUE(make_plan(parse_topology(good, "good.toml", fake_environment), find_fake_plugin));
 }
 
 }  // namespace

@@ -13,10 +13,10 @@ namespace {
 using namespace std::chrono_literals;
 
 Topology parsed(const std::string& source, const std::string& file = "configs/web.toml") {
-    Result<Topology> topology = parse_topology(source, file, fake_environment);
-    for (const Diagnostic& diagnostic : topology ? Diagnostics{} : topology.error())
+    Topology topology = parse_topology(source, file, fake_environment);
+    for (const Diagnostic& diagnostic : topology.errors)
         ADD_FAILURE() << render(diagnostic, source);
-    return topology ? std::move(*topology) : Topology{};
+    return topology;
 }
 
 TEST(ParseTopology, NeedsNothingButAVersion) {
@@ -72,8 +72,8 @@ config = { pattern = '^\S+$', limit = 5, ratio = 0.5, strict = true }
     EXPECT_EQ(worker.name.value, "parse");
     EXPECT_EQ(worker.name.span, (SourceSpan{2, 9, 5}));
     EXPECT_EQ(worker.span, (SourceSpan{2, 1, 14}));
-    EXPECT_EQ(worker.plugin.value, "regex");
-    EXPECT_EQ(worker.plugin.span, (SourceSpan{3, 10, 7}));
+    EXPECT_EQ(worker.plugin->value, "regex");
+    EXPECT_EQ(worker.plugin->span, (SourceSpan{3, 10, 7}));
     EXPECT_EQ(worker.type->value, "regex");
     EXPECT_EQ(worker.replicas->value, 4);
     EXPECT_EQ(worker.mailbox->value, 8);
@@ -119,7 +119,7 @@ message = ""
     EXPECT_FALSE(topology.routes[1].queue);
     ASSERT_EQ(topology.schedule.size(), 1u);
     EXPECT_EQ(topology.schedule[0].at.value, 5s);
-    EXPECT_EQ(topology.schedule[0].action.value, "send");
+    EXPECT_EQ(topology.schedule[0].action->value, "send");
     EXPECT_EQ(topology.schedule[0].worker->value, "a");
     EXPECT_EQ(topology.schedule[0].message->value, "");
 }
@@ -148,11 +148,46 @@ TEST(ParseTopology, InterpolatesStringsOnceAndRemembersIt) {
 
 TEST(ParseTopology, TakesWindowsLinesAndAByteOrderMark) {
     const Topology topology = parsed("\xef\xbb\xbfversion = 1\r\n[worker.a]\r\nplugin = \"x\"\r\n");
-    EXPECT_EQ(topology.workers.at(0).plugin.span, (SourceSpan{3, 10, 3}));
-    const Result<Topology> wrong =
+    EXPECT_EQ(topology.workers.at(0).plugin->span, (SourceSpan{3, 10, 3}));
+    const Topology wrong =
         parse_topology("\xef\xbb\xbfversion = 2\r\n", "a.toml", fake_environment);
-    ASSERT_FALSE(wrong);
-    EXPECT_EQ(wrong.error().at(0).span, (SourceSpan{1, 14, 1}));
+    EXPECT_EQ(wrong.errors.at(0).span, (SourceSpan{1, 14, 1}));
+}
+
+TEST(ParseTopology, KeepsWhatCouldBeReadBesideItsErrors) {
+    const Topology topology = parse_topology(R"(version = 1
+[host]
+plugin_path = 5
+[worker.A]
+plugin = "x"
+replicas = 0
+typ = 1
+config = { a = 1, b = [] }
+[[route]]
+from = "a"
+to = ["b", 5]
+queue = 0
+)",
+                                             "a.toml",
+                                             fake_environment);
+    EXPECT_EQ(topology.errors.size(), 7u);
+    EXPECT_EQ(topology.unread, (UnreadKeys{{"plugin_path", 3}}));
+    const TopologyWorker& worker = topology.workers.at(0);
+    EXPECT_EQ(worker.name.value, "A");
+    EXPECT_EQ(worker.plugin->value, "x");
+    EXPECT_FALSE(worker.replicas);
+    EXPECT_EQ(worker.unread, (UnreadKeys{{"replicas", 6}, {"typ", 7}, {"type", 7}}));
+    EXPECT_EQ(worker.config.at("a").value, ConfigLeaf(std::int64_t{1}));
+    EXPECT_FALSE(worker.config.at("b").value);
+    EXPECT_EQ(topology.routes.at(0).from.at(0).value, "a");
+    EXPECT_EQ(topology.routes.at(0).to.size(), 1u);
+    EXPECT_FALSE(topology.routes.at(0).queue);
+}
+
+TEST(ParseTopology, KeepsTheSourceOfWhatIsNotToml) {
+    const Topology topology = parse_topology("version = \n", "a.toml", fake_environment);
+    EXPECT_EQ(topology.errors.size(), 1u);
+    EXPECT_EQ(topology.source, "version = \n");
 }
 
 TEST(ParseTopology, TakesTheLongestName) {
@@ -165,21 +200,21 @@ TEST(ParseTopology, TakesTheLongestName) {
 TEST(ReadTopology, ReadsAFile) {
     const std::string file = testing::TempDir() + "skep_read_topology_test.toml";
     std::ofstream(file) << "version = 1\nname = \"" << std::string(10'000, 'n') << "\"\n";
-    const Result<Topology> topology = read_topology(file, fake_environment);
+    const Topology topology = read_topology(file, fake_environment);
     std::filesystem::remove(file);
-    ASSERT_TRUE(topology);
-    EXPECT_EQ(topology->name, std::string(10'000, 'n'));
-    EXPECT_EQ(topology->file, file);
+    EXPECT_EQ(topology.errors, Diagnostics{});
+    EXPECT_EQ(topology.name, std::string(10'000, 'n'));
+    EXPECT_EQ(topology.file, file);
 }
 
 TEST(ReadTopology, SaysWhyAFileCannotBeRead) {
-    const Result<Topology> missing = read_topology("/nowhere/a.toml", fake_environment);
-    ASSERT_FALSE(missing);
-    EXPECT_EQ(render(missing.error().at(0)),
+    const Topology missing = read_topology("/nowhere/a.toml", fake_environment);
+    ASSERT_EQ(missing.errors.size(), 1u);
+    EXPECT_EQ(render(missing.errors[0]),
               "/nowhere/a.toml: error: cannot be read: No such file or directory\n");
-    const Result<Topology> folder = read_topology(testing::TempDir(), fake_environment);
-    ASSERT_FALSE(folder);
-    EXPECT_EQ(folder.error().at(0).message, "cannot be read: Is a directory");
+    const Topology folder = read_topology(testing::TempDir(), fake_environment);
+    ASSERT_EQ(folder.errors.size(), 1u);
+    EXPECT_EQ(folder.errors[0].message, "cannot be read: Is a directory");
 }
 
 TEST(Configs, AllParse) {
@@ -192,8 +227,7 @@ TEST(Configs, AllParse) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
         if (entry.path().extension() != ".toml")
             continue;
-        const Result<Topology> topology = read_topology(entry.path().string(), everything);
-        for (const Diagnostic& diagnostic : topology ? Diagnostics{} : topology.error())
+        for (const Diagnostic& diagnostic : read_topology(entry.path().string(), everything).errors)
             ADD_FAILURE() << render(diagnostic);
     }
 }

@@ -172,6 +172,38 @@ plugin = "relay"
     EXPECT_EQ(asked, (std::vector<std::string>{"relay", "sink"}));
 }
 
+TEST(MakePlan, FindsAPluginOnceAndReportsItWhereverItIsNamed) {
+    int asked = 0;
+    const FindPlugin find = [&](const std::string& plugin, const std::vector<std::string>& search) {
+        ++asked;
+        return find_fake_plugin(plugin, search);
+    };
+    const Topology topology = parse_topology(R"(version = 1
+[worker.a]
+plugin = "lost"
+[worker.b]
+plugin = "lost"
+[worker.c]
+plugn = "lost"
+)",
+                                             "a.toml",
+                                             fake_environment);
+    const Result<Planned> result = make_plan(topology, find);
+    EXPECT_EQ(asked, 1);
+    ASSERT_FALSE(result);
+    ASSERT_EQ(result.error().size(), 3u);
+    EXPECT_EQ(result.error()[0].span.line, 3);
+    EXPECT_EQ(result.error()[1].span.line, 5);
+    EXPECT_EQ(result.error()[2].span.line, 7);
+}
+
+TEST(MakePlan, SaysNoMoreOfAFileThatCannotBeReadThanThat) {
+    const Topology topology = read_topology("/nowhere/a.toml", fake_environment);
+    const Result<Planned> result = make_plan(topology, find_fake_plugin);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), topology.errors);
+}
+
 TEST(MakePlan, SortsTheScheduleByTimeAndKeepsTheOrderOfTheFileWithin) {
     const Plan plan = planned(R"(
 [worker.a]

@@ -14,12 +14,7 @@ inline Planned planned(const std::string& text,
                        const FindPlugin& find_plugin = find_fake_plugin,
                        const std::string& file = "web.toml") {
     const std::string source = "version = 1\n" + text;
-    const Result<Topology> topology = parse_topology(source, file, fake_environment);
-    if (!topology) {
-        ADD_FAILURE() << render(topology.error().at(0), source);
-        return {};
-    }
-    Result<Planned> result = make_plan(*topology, find_plugin);
+    Result<Planned> result = make_plan(parse_topology(source, file, fake_environment), find_plugin);
     if (!result) {
         ADD_FAILURE() << render(result.error().at(0), source);
         return {};

@@ -55,6 +55,8 @@ extern "C" {
 #define SKEP_NOEXCEPT
 #endif
 
+/* NOLINTBEGIN(modernize-use-using): C has no using. */
+
 /* Flags at or above this bit refuse a reader who does not know them. */
 #define SKEP_MUST_UNDERSTAND 0x00010000u
 
@@ -410,6 +412,8 @@ typedef struct skep_plugin {
  * shared object is mapped. */
 typedef const skep_plugin* (*skep_plugin_entry)(void);
 #define SKEP_ENTRY_NAME "skep_plugin_v1"
+
+/* NOLINTEND(modernize-use-using) */
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -35,6 +35,7 @@ enum {
 
 enum { SKEP_SANITIZER_ADDRESS = 1u, SKEP_SANITIZER_THREAD = 2u };
 
+/* NOLINTBEGIN(modernize-use-using): C has no using. */
 /* The note's descriptor. 4-byte aligned, fixed size in format 1; a later format appends. Texts are
  * ended and padded by nulls. */
 typedef struct skep_note {
@@ -60,6 +61,8 @@ typedef struct skep_note_section {
     char name[8];
     skep_note desc;
 } skep_note_section;
+
+/* NOLINTEND(modernize-use-using) */
 
 #if defined(__clang__)
 #define SKEP_THIS_COMPILER SKEP_COMPILER_CLANG

@@ -1,0 +1,115 @@
+// Workers that do not come back in time, and those that come back after all.
+#include <future>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/scripted.hpp"
+
+namespace skep::test {
+namespace {
+
+using host::Ending;
+using host::Manager;
+using host::WorkerState;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// In real time, since on a manual clock a thread that does not park keeps the time from moving.
+class Lost : public testing::Test {
+protected:
+    // A worker that is stuck in its loop until `back` opens.
+    Script stuck() {
+        Script script;
+        script.run = [this](skep::context&) { back.wait_until_open(); };
+        script.destroy = [this] { gone.set_value(); };
+        return script;
+    }
+
+    // "a" is lost, and the host goes on.
+    void lose_a() {
+        world.add("a", stuck());
+        world.plan.stop_grace = milliseconds(1);
+        world.start();
+        back.wait_for_visitor();
+        EXPECT_FALSE(manager.stop("a"));
+        ASSERT_EQ(world.state("a"), WorkerState::lost);
+    }
+
+    // The lost thread must not outlive what it uses.
+    void let_it_come_back() {
+        back.open();
+        gone.get_future().wait();
+    }
+
+    Gate back;  // these two outlive the workers
+    std::promise<void> gone;
+    World<host::SteadyClock> world{Manager::When::asked};
+    Manager& manager = *world.manager;
+};
+
+TEST_F(Lost, BeforeTheEndAWorkerIsNamedInTheEndingToo) {
+    lose_a();
+    EXPECT_EQ(world.stop().lost, std::vector<std::string>{"a"});
+    let_it_come_back();
+}
+
+TEST_F(Lost, AWorkerDoesNotDisturbAStopWithoutGrace) {
+    lose_a();
+    EXPECT_EQ(world.stop(seconds(0)).lost, std::vector<std::string>{"a"});
+    let_it_come_back();
+}
+
+TEST_F(Lost, AWorkerThatCameBackIsNotNamedInTheEnding) {
+    lose_a();
+    let_it_come_back();
+    while (world.state("a") != WorkerState::stopped) {
+    }
+    EXPECT_TRUE(world.stop().lost.empty());
+}
+
+TEST_F(Lost, MessagesOfAWorkerAreDeadLetters) {
+    world.add("a", stuck());
+    world.plan.stop_grace = milliseconds(1);
+    world.start();
+    back.wait_for_visitor();
+    ASSERT_TRUE(manager.send("a", "never read"));
+    EXPECT_FALSE(manager.stop("a"));
+    EXPECT_EQ(world.metrics("a").in.dead_lettered.stop, 1U);
+    let_it_come_back();
+}
+
+TEST_F(Lost, AWorkerThatAPlanNoLongerHasGoes) {
+    world.add("a", stuck());
+    world.plan.stop_grace = milliseconds(1);
+    world.start();
+    back.wait_for_visitor();
+    ASSERT_TRUE(manager.apply(host::Plan{}));
+    while (manager.metrics("a")) {
+    }
+    EXPECT_EQ(manager.metrics().workers[0].state, WorkerState::lost);
+    let_it_come_back();
+}
+
+// Both are the first generation of a worker "a".
+TEST_F(Lost, AThreadThatComesBackLeavesANewWorkerOfItsNameAlone) {
+    world.add("a", stuck());
+    world.plan.stop_grace = milliseconds(1);
+    world.start();
+    back.wait_for_visitor();
+    ASSERT_TRUE(manager.apply(host::Plan{}));
+    while (manager.metrics("a")) {
+    }
+    Script idle;
+    idle.run = [](skep::context& context) { (void)context.sleep(seconds(1000)); };
+    world.scripts["a"] = idle;
+    world.plan.workers[0].type = "loop";
+    world.start();
+    let_it_come_back();
+    EXPECT_TRUE(manager.stop("a"));
+    EXPECT_EQ(world.state("a"), WorkerState::stopped);
+}
+
+}  // namespace
+}  // namespace skep::test

@@ -1,0 +1,106 @@
+// The timers of a handler.
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/scripted.hpp"
+
+namespace skep::test {
+namespace {
+
+using host::Ending;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+class Timer : public testing::Test {
+protected:
+    // Starts a handler "a" that sets its timers as `create` does, and one that keeps the host
+    // going.
+    void start(std::function<void(skep::context&)> create) {
+        Script script;
+        script.create = std::move(create);
+        script.on_timer = [this](skep::context& context, std::uint32_t id) {
+            ticks.push_back(std::to_string(id) + " at " +
+                            std::to_string(context.now() / milliseconds(1)));
+        };
+        world.add("a", script);
+        Script other;
+        other.run = [](skep::context& context) { (void)context.sleep(seconds(10)); };
+        world.add("other", other);
+        world.start();
+    }
+
+    World<> world;
+    std::vector<std::string> ticks;
+};
+
+using Ticks = std::vector<std::string>;
+
+TEST_F(Timer, KeepsItsGridAndDoesNotMakeUpForTicksThatItMissed) {
+    start([](skep::context& context) { context.set_timer(1, seconds(1), seconds(1)); });
+    world.clock.run_until(milliseconds(1500));
+    ASSERT_TRUE(world.manager->pause("a", true));
+    world.clock.run_until(milliseconds(4200));
+    ASSERT_TRUE(world.manager->resume("a"));
+    world.clock.run_until(milliseconds(6500));
+    EXPECT_EQ(ticks, (Ticks{"1 at 1000", "1 at 4200", "1 at 5000", "1 at 6000"}));
+}
+
+TEST_F(Timer, WithoutAPeriodRunsOnce) {
+    start([](skep::context& context) { context.set_timer(1, seconds(2)); });
+    world.clock.run_until(seconds(9));
+    EXPECT_EQ(ticks, Ticks{"1 at 2000"});
+}
+
+TEST_F(Timer, ThatIsSetAgainReplacesTheOneBefore) {
+    start([](skep::context& context) {
+        context.set_timer(1, seconds(1), seconds(1));
+        context.set_timer(1, seconds(3));
+    });
+    world.clock.run_until(seconds(9));
+    EXPECT_EQ(ticks, Ticks{"1 at 3000"});
+}
+
+TEST_F(Timer, ThatIsSetToANegativeTimeIsRemoved) {
+    start([](skep::context& context) {
+        context.set_timer(1, seconds(1), seconds(1));
+        context.set_timer(2, seconds(2));
+        context.set_timer(1, seconds(-1), seconds(1));
+    });
+    world.clock.run_until(seconds(9));
+    EXPECT_EQ(ticks, Ticks{"2 at 2000"});
+}
+
+TEST_F(Timer, ThatIsDueFirstRunsFirst) {
+    start([](skep::context& context) {
+        context.set_timer(1, seconds(3));
+        context.set_timer(2, seconds(2));
+    });
+    ASSERT_TRUE(world.manager->pause("a", true));
+    world.clock.run_until(seconds(5));
+    ASSERT_TRUE(world.manager->resume("a"));
+    world.clock.settle();
+    EXPECT_EQ(ticks, (Ticks{"2 at 5000", "1 at 5000"}));
+}
+
+TEST_F(Timer, OfTheLongestPeriodRunsOnceAndNeverAgain) {
+    static constexpr auto longest = nanoseconds::max();
+    start([](skep::context& context) {
+        context.set_timer(1, seconds(1), longest);
+        context.set_timer(2, longest, longest);
+    });
+    world.clock.run_until(seconds(9));
+    EXPECT_EQ(ticks, Ticks{"1 at 1000"});
+}
+
+TEST_F(Timer, ThatHasRunForTheLastTimeKeepsNoHostAlive) {
+    start([](skep::context& context) { context.set_timer(1, seconds(1)); });
+    world.clock.run_until(seconds(10));
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
+}
+
+}  // namespace
+}  // namespace skep::test
