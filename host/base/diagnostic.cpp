@@ -31,8 +31,9 @@ std::vector<Cell> cells_of(std::string_view text) {
 
 std::string printable(std::string_view text) {
     std::string shown;
-    for (const Cell& cell : cells_of(text))
+    for (const Cell& cell : cells_of(text)) {
         shown += cell.shown;
+    }
     return shown;
 }
 
@@ -40,13 +41,15 @@ std::string printable(std::string_view text) {
 std::string_view line_of(std::string_view source, int line) {
     for (int i = 1; i < line; ++i) {
         const std::size_t end = source.find('\n');
-        if (end == std::string_view::npos)
+        if (end == std::string_view::npos) {
             return {};
+        }
         source.remove_prefix(end + 1);
     }
     source = source.substr(0, source.find('\n'));
-    if (!source.empty() && source.back() == '\r')
+    if (!source.empty() && source.back() == '\r') {
         source.remove_suffix(1);
+    }
     return source;
 }
 
@@ -76,11 +79,13 @@ std::string excerpt(const SourceSpan& span, std::string_view line) {
     std::string carets(shown.size(), ' ');
     for (std::size_t i = first; i < last; ++i) {
         shown += cells[i].shown;
-        if (i < start)
+        if (i < start) {
             carets += cells[i].shown == "\t" ? '\t' : ' ';
+        }
     }
-    if (last < cells.size())
+    if (last < cells.size()) {
         shown += "...";
+    }
     const std::size_t underlined = std::max(std::min(end, last), start + 1) - start;
     carets += '^' + std::string(underlined - 1, '~');
 
@@ -99,8 +104,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last(b.size() + 1);
     std::vector<std::size_t> last(b.size() + 1);
     std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
+    for (std::size_t j = 0; j <= b.size(); ++j) {
         row[j] = j;
+    }
     for (std::size_t i = 1; i <= a.size(); ++i) {
         before_last.swap(last);
         last.swap(row);
@@ -109,8 +115,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
             const bool same = folded(a[i - 1]) == folded(b[j - 1]);
             row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0u : 1u)});
             if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
-                folded(a[i - 2]) == folded(b[j - 1]))
+                folded(a[i - 2]) == folded(b[j - 1])) {
                 row[j] = std::min(row[j], before_last[j - 2] + 1);
+            }
         }
     }
     return row[b.size()];
@@ -130,22 +137,27 @@ bool has_errors(const Diagnostics& diagnostics) {
 
 std::string render(const Diagnostic& diagnostic, std::string_view source) {
     std::string text;
-    if (!diagnostic.file.empty())
+    if (!diagnostic.file.empty()) {
         text += printable(diagnostic.file) + ":";
-    if (diagnostic.span.line > 0)
+    }
+    if (diagnostic.span.line > 0) {
         text += std::to_string(diagnostic.span.line) + ":" +
                 std::to_string(diagnostic.span.column) + ":";
-    if (!text.empty())
+    }
+    if (!text.empty()) {
         text += " ";
+    }
     text += diagnostic.severity == Severity::error ? "error: " : "warning: ";
     text += printable(diagnostic.message) + "\n";
     if (diagnostic.span.line > 0 && !diagnostic.conceals_line) {
         const std::string_view line = line_of(source, diagnostic.span.line);
-        if (!line.empty())
+        if (!line.empty()) {
             text += excerpt(diagnostic.span, line);
+        }
     }
-    if (!diagnostic.hint.empty())
+    if (!diagnostic.hint.empty()) {
         text += "      = " + printable(diagnostic.hint) + "\n";
+    }
     return text;
 }
 
@@ -157,8 +169,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
         // Each letter that one has more than the other is wrong.
         const std::size_t at_least =
             std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
-        if (at_least >= best_distance)
+        if (at_least >= best_distance) {
             continue;
+        }
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance) {
             best = candidate;

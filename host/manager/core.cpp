@@ -98,6 +98,7 @@ void Core::run_schedule() {
            *schedule_start_ + schedule_.front().at <= clock_.now()) {
         const SchedulePlan entry = std::move(schedule_.front());
         schedule_.pop_front();
+        needs_advance_ = true;  // what waited for the last of them may end
         const Reply log_refusal = [](const Answer<Done>& answer) {
             if (!answer) {
                 spdlog::warn("schedule: {}", answer.error().message);

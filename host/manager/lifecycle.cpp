@@ -58,6 +58,12 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
                                        "' differs, and a running worker cannot be exchanged yet"}));
         return;
     }
+    for (const std::string& name : changes.to_add) {
+        if (const Slot* const slot = find(name)) {  // of the plan before, and not gone yet
+            reply(Unexpected<Refusal>(cannot("add", *slot)));
+            return;
+        }
+    }
     // Everything that can fail without a thread comes first, on slots that nobody else has seen
     // yet.
     std::vector<Slot*> added;
@@ -76,11 +82,7 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     Plan before = std::exchange(plan_, std::move(next));
     flow_ = flow_groups(plan_);
     for (const std::string& name : changes.to_remove) {
-        Slot& slot = *find(name);
-        slot.is_removed = true;
-        if (can(slot, WorkerEvent::lost)) {  // there is a thread to wait for
-            slot.deadline = clock_.now() + before.stop_grace;
-        }
+        find(name)->is_removed = true;
     }
     rewire();
     needs_advance_ = true;
@@ -257,6 +259,9 @@ void Core::undo_launch(const Refusal& why) {
         }
     }
     plan_ = std::move(undone.before);
+    for (const WorkerPlan& worker : plan_.workers) {
+        find(worker.name)->is_removed = false;
+    }
     flow_ = flow_groups(plan_);
     rewire();
     needs_advance_ = true;

@@ -30,11 +30,13 @@ public:
         while (true) {
             const std::size_t end = source.find('\n');
             std::string_view line = source.substr(0, end);
-            if (!line.empty() && line.back() == '\r')
+            if (!line.empty() && line.back() == '\r') {
                 line.remove_suffix(1);
+            }
             lines_.push_back(line);
-            if (end == std::string_view::npos)
+            if (end == std::string_view::npos) {
                 return;
+            }
             source.remove_prefix(end + 1);
         }
     }
@@ -70,8 +72,9 @@ public:
     // The number of the first line before `before` with the same header, or 0.
     [[nodiscard]] std::size_t same_header(std::size_t before) const {
         for (std::size_t number = 1; number < before; ++number) {
-            if (header(number) == header(before))
+            if (header(number) == header(before)) {
                 return number;
+            }
         }
         return 0;
     }
@@ -84,8 +87,9 @@ private:
             position.line == 1 && text.substr(0, 3) == byte_order_mark ? byte_order_mark.size() : 0;
         for (std::size_t column = 1; column < position.column && offset < text.size(); ++column) {
             ++offset;
-            while (offset < text.size() && continues_character(text[offset]))
+            while (offset < text.size() && continues_character(text[offset])) {
                 ++offset;
+            }
         }
         return offset;
     }
@@ -101,9 +105,10 @@ TomlNode convert(const toml::node& node, const Lines& lines);
 
 TomlTable convert_table(const toml::table& table, const Lines& lines) {
     TomlTable result;
-    for (const auto& [key, value] : table)
+    for (const auto& [key, value] : table) {
         result.members.push_back(
             {std::string(key.str()), lines.span(key.source()), convert(value, lines)});
+    }
     // The library sorts them by name.
     std::stable_sort(
         result.members.begin(), result.members.end(), [](const auto& a, const auto& b) {
@@ -127,8 +132,9 @@ TomlNode convert(const toml::node& node, const Lines& lines) {
         result.value = boolean->get();
     } else if (const auto* array = node.as_array()) {
         TomlArray items;
-        for (const toml::node& item : *array)
+        for (const toml::node& item : *array) {
             items.items.push_back(convert(item, lines));
+        }
         result.value = std::move(items);
     } else if (const auto* table = node.as_table()) {
         result.value = convert_table(*table, lines);
@@ -175,13 +181,16 @@ Diagnostic redefinition(std::string_view description, std::size_t line_number, c
 
 // What the authors of a topology get wrong most often.
 std::string advice(std::string_view description) {
-    if (description.find("unknown escape sequence") != std::string_view::npos)
+    if (description.find("unknown escape sequence") != std::string_view::npos) {
         return "put regular expressions and paths between single quotes: '^\\d+$'";
+    }
     if (description.find("could not determine value type") != std::string_view::npos ||
-        description.find("parsing boolean") != std::string_view::npos)
+        description.find("parsing boolean") != std::string_view::npos) {
         return "text needs quotes: key = \"value\"";
-    if (description.find("unescaped control characters") != std::string_view::npos)
+    }
+    if (description.find("unescaped control characters") != std::string_view::npos) {
         return "the string may lack its closing quote; text of several lines stands between \"\"\"";
+    }
     return "";
 }
 
@@ -196,8 +205,9 @@ Diagnostic explain(const toml::parse_error& error, const std::string& file, cons
     } else {
         diagnostic.hint = advice(description);
         constexpr std::string_view prefix = "Error while parsing ";
-        if (description.starts_with(prefix))
+        if (description.starts_with(prefix)) {
             description.remove_prefix(prefix.size());
+        }
         diagnostic.message = "this is not valid TOML: " + std::string(description);
     }
     diagnostic.file = file;
@@ -208,12 +218,13 @@ Diagnostic explain(const toml::parse_error& error, const std::string& file, cons
 }  // namespace
 
 Result<TomlTable> parse_toml(std::string_view source, const std::string& file) {
-    if (const auto deep = find_deep_nesting(source))
+    if (const auto deep = find_deep_nesting(source)) {
         return failure({Severity::error,
                         file,
                         *deep,
                         "this is nested more than 200 levels deep",
                         "a topology needs less than ten"});
+    }
     const Lines lines(source);
     try {
         return convert_table(toml::parse(source), lines);

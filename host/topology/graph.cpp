@@ -24,8 +24,9 @@ std::string label_of(const RoutePlan& route) {
 std::string quoted_for_dot(const std::string& text) {
     std::string quoted = "\"";
     for (const char c : text) {
-        if (c == '"' || c == '\\')
+        if (c == '"' || c == '\\') {
             quoted += '\\';
+        }
         quoted += c == '\n' ? ' ' : c;
     }
     return quoted + "\"";
@@ -36,10 +37,11 @@ std::string quoted_for_mermaid(const std::string& text) {
     constexpr std::string_view special = "\"#<>&;\\`\n";
     std::string quoted = "\"";
     for (const char c : text) {
-        if (special.find(c) == std::string_view::npos)
+        if (special.find(c) == std::string_view::npos) {
             quoted += c;
-        else
+        } else {
             quoted += "#" + std::to_string(static_cast<int>(c)) + ";";
+        }
     }
     return quoted + "\"";
 }
@@ -49,11 +51,13 @@ std::string quoted_for_mermaid(const std::string& text) {
 std::string graph_dot(const Plan& plan) {
     std::string text =
         "digraph " + quoted_for_dot(plan.name) + " {\n    rankdir=LR;\n    node [shape=box];\n";
-    for (const WorkerPlan& worker : plan.workers)
+    for (const WorkerPlan& worker : plan.workers) {
         text += "    " + quoted_for_dot(worker.name) + ";\n";
-    for (const RoutePlan& route : plan.routes)
+    }
+    for (const RoutePlan& route : plan.routes) {
         text += "    " + quoted_for_dot(route.from) + " -> " + quoted_for_dot(route.to) +
                 " [label=" + quoted_for_dot(label_of(route)) + "];\n";
+    }
     return text + "}\n";
 }
 
@@ -66,9 +70,10 @@ std::string graph_mermaid(const Plan& plan) {
         ids.emplace(worker.name, id);
         text += "    " + id + "[" + quoted_for_mermaid(worker.name) + "]\n";
     }
-    for (const RoutePlan& route : plan.routes)
+    for (const RoutePlan& route : plan.routes) {
         text += "    " + ids[route.from] + " -- " + quoted_for_mermaid(label_of(route)) + " --> " +
                 ids[route.to] + "\n";
+    }
     return text;
 }
 

@@ -22,25 +22,30 @@ Result<std::string, InterpolationError> value_of(std::string_view reference,
     const std::string name(reference.substr(0, name_end));
     const std::string_view rest = reference.substr(name_end);
     const std::string_view form = rest.substr(0, 2);
-    if (name.empty() || letters.find(name.front()) == std::string_view::npos)
+    if (name.empty() || letters.find(name.front()) == std::string_view::npos) {
         return wrong("'${" + std::string(reference) + "}' does not name a variable",
                      "write ${NAME} for a variable, $${ for the text '${'");
-    if (!rest.empty() && form != ":-" && form != ":?")
+    }
+    if (!rest.empty() && form != ":-" && form != ":?") {
         return wrong("'${" + std::string(reference) + "}' is no known form of a reference",
                      "write ${" + name + "}, ${" + name + ":-default} or ${" + name + ":?message}");
+    }
 
     const std::optional<std::string> value = environment(name);
     if (rest.empty()) {
-        if (value)
+        if (value) {
             return *value;
+        }
         return wrong("the environment variable '" + name + "' is not set",
                      "set it, or give a default: ${" + name + ":-default}");
     }
-    if (value && !value->empty())
+    if (value && !value->empty()) {
         return *value;
+    }
     const std::string word(rest.substr(2));
-    if (form == ":-")
+    if (form == ":-") {
         return word;
+    }
     const std::string missing =
         "the environment variable '" + name + (value ? "' is empty" : "' is not set");
     return wrong(word.empty() ? missing : missing + ": " + word, "set it before starting skep");

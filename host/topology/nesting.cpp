@@ -79,8 +79,9 @@ std::optional<SourceSpan> find_deep_nesting(std::string_view source) {
             default:
                 break;
         }
-        if (level > most_levels)
+        if (level > most_levels) {
             return SourceSpan{static_cast<int>(line), static_cast<int>(at - line_start) + 1, 1};
+        }
     }
     return {};
 }

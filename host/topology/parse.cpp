@@ -58,16 +58,20 @@ private:
 void TopologyParser::parse(const TomlTable& root) {
     TableReader table = reader(root, {}, "the file");
     parse_version(table);
-    if (auto name = table.word("name"))
+    if (auto name = table.word("name")) {
         topology_.name = std::move(name->value);
-    if (const TomlTable* const host = table.table("host"))
+    }
+    if (const TomlTable* const host = table.table("host")) {
         parse_host(*host);
-    if (const TomlTable* const defaults = table.table("defaults"))
+    }
+    if (const TomlTable* const defaults = table.table("defaults")) {
         parse_defaults(*defaults);
+    }
     if (const TomlMember* const workers = table.find("worker")) {
         if (const auto* named = std::get_if<TomlTable>(&workers->node.value)) {
-            for (const TomlMember& member : named->members)
+            for (const TomlMember& member : named->members) {
                 parse_worker(member);
+            }
         } else {
             table.expected("worker",
                            workers->node,
@@ -85,31 +89,35 @@ void TopologyParser::parse(const TomlTable& root) {
 }
 
 void TopologyParser::parse_version(TableReader& root) {
-    if (root.require("version", "version = 1 at the top") == nullptr)
+    if (root.require("version", "version = 1 at the top") == nullptr) {
         return;
+    }
     constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
     const auto version = root.integer("version", -any, any);
-    if (version && version->value != 1)
+    if (version && version->value != 1) {
         problems_.error(
             version->span,
             "version " + std::to_string(version->value) + " of the file format is not known",
             "this skep reads version 1");
+    }
 }
 
 void TopologyParser::parse_host(const TomlTable& table) {
     TableReader host = reader(table, {}, "[host]");
     if (const TomlMember* const path = host.find("plugin_path")) {
         if (std::holds_alternative<TomlArray>(path->node.value)) {
-            for (Located<std::string>& folder : host.words("plugin_path"))
+            for (Located<std::string>& folder : host.words("plugin_path")) {
                 topology_.plugin_path.push_back(std::move(folder.value));
+            }
         } else {
             host.expected(
                 "plugin_path", path->node, "an array of strings", "write [\"./plugins\"]");
         }
     }
     if (const auto grace = host.duration("stop_grace")) {
-        if (grace->value.count() == 0)
+        if (grace->value.count() == 0) {
             problems_.error(grace->span, "'stop_grace' must be longer than zero");
+        }
         topology_.stop_grace = grace->value;
     }
     topology_.unread.merge(host.finish());
@@ -125,10 +133,11 @@ void TopologyParser::parse_defaults(const TomlTable& table) {
 }
 
 void TopologyParser::parse_worker(const TomlMember& member) {
-    if (!is_worker_name(member.key))
+    if (!is_worker_name(member.key)) {
         problems_.error(member.key_span,
                         "'" + member.key + "' cannot be the name of a worker",
                         "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
+    }
     TopologyWorker& worker = topology_.workers.emplace_back();
     worker.name = {member.key, member.key_span};
     worker.span = member.node.span;
@@ -142,14 +151,17 @@ void TopologyParser::parse_worker(const TomlMember& member) {
     }
     TableReader keys = reader(*table, member.node.span, "[worker." + member.key + "]");
     if (keys.require("plugin",
-                     "plugin = \"...\", the name of the plugin or the path of its file") != nullptr)
+                     "plugin = \"...\", the name of the plugin or the path of its file") !=
+        nullptr) {
         worker.plugin = keys.word("plugin");
+    }
     worker.type = keys.word("type");
     worker.replicas = keys.integer("replicas", 1, most_replicas);
     worker.mailbox = keys.integer("mailbox", 1, most_messages);
     worker.on_failure = keys.word("on_failure");
-    if (const TomlTable* const config = keys.table("config"))
+    if (const TomlTable* const config = keys.table("config")) {
         parse_config(*config, worker);
+    }
     worker.unread = keys.finish("; parameters go into 'config'");
 }
 
@@ -183,10 +195,12 @@ void TopologyParser::parse_route(const TomlTable& table, const SourceSpan& span)
     TableReader keys = reader(table, span, "[[route]]");
     TopologyRoute route;
     route.span = span;
-    if (keys.require("from", "from = \"worker.output\"") != nullptr)
+    if (keys.require("from", "from = \"worker.output\"") != nullptr) {
         route.from = keys.words("from");
-    if (keys.require("to", "to = \"worker\"") != nullptr)
+    }
+    if (keys.require("to", "to = \"worker\"") != nullptr) {
         route.to = keys.words("to");
+    }
     route.queue = keys.integer("queue", 1, most_messages);
     route.when_full = keys.word("when_full");
     route.spread = keys.word("spread");
@@ -198,12 +212,14 @@ void TopologyParser::parse_schedule(const TomlTable& table, const SourceSpan& sp
     TableReader keys = reader(table, span, "[[schedule]]");
     TopologySchedule entry;
     entry.span = span;
-    if (keys.require("at", "at = \"5s\", the time after the start") != nullptr)
+    if (keys.require("at", "at = \"5s\", the time after the start") != nullptr) {
         entry.at = keys.duration("at").value_or(entry.at);
+    }
     if (keys.require("action",
                      "action = \"pause\", \"resume\", \"send\", \"broadcast\" or \"stop\"") !=
-        nullptr)
+        nullptr) {
         entry.action = keys.word("action");
+    }
     entry.worker = keys.word("worker");
     entry.message = keys.text("message");
     entry.unread = keys.finish();
@@ -224,8 +240,9 @@ Topology unreadable(std::string source, std::string file, Diagnostics errors) {
 
 Topology parse_topology(std::string source, std::string file, const Environment& environment) {
     const Result<TomlTable> document = parse_toml(source, file);
-    if (!document)
+    if (!document) {
         return unreadable(std::move(source), std::move(file), document.error());
+    }
     Topology topology;
     topology.name = std::filesystem::path(file).stem().string();
     topology.file = std::move(file);
@@ -245,14 +262,17 @@ Topology read_topology(const std::string& file, const Environment& environment) 
     };
     const auto close = [](std::FILE* stream) { std::fclose(stream); };
     const std::unique_ptr<std::FILE, decltype(close)> stream(std::fopen(file.c_str(), "rb"), close);
-    if (stream == nullptr)
+    if (stream == nullptr) {
         return failed();
+    }
     std::string source;
     char buffer[4096];
-    while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stream.get()))
+    while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stream.get())) {
         source.append(buffer, count);
-    if (std::ferror(stream.get()) != 0)
+    }
+    if (std::ferror(stream.get()) != 0) {
         return failed();
+    }
     return parse_topology(std::move(source), file, environment);
 }
 

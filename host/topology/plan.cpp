@@ -54,20 +54,23 @@ private:
 Result<Planned> Planner::plan() {
     plan_.name = topology_.name;
     plan_.stop_grace = topology_.stop_grace;
-    if (topology_.workers.empty() && topology_.unread.count("worker") == 0)
+    if (topology_.workers.empty() && topology_.unread.count("worker") == 0) {
         problems_.error(
             {}, "there is no worker", "add a table [worker.NAME] with plugin = \"...\"");
+    }
     const auto folder = std::filesystem::path(topology_.file).parent_path();
-    for (const std::string& path : topology_.plugin_path)
+    for (const std::string& path : topology_.plugin_path) {
         search_.push_back((folder / path).lexically_normal().string());
+    }
 
     find_plugins();
     plan_workers();
     PlannedRoutes routes = plan_routes(topology_, workers_, problems_);
     plan_.routes = std::move(routes.edges);
     plan_schedule();
-    if (problems_.has_errors())
+    if (problems_.has_errors()) {
         return failure(problems_.errors());
+    }
     warn_about_routes(workers_, routes.links, problems_);
     return Planned{std::move(plan_), problems_.warnings()};
 }
@@ -77,29 +80,34 @@ void Planner::find_plugins() {
         NamedWorker worker;
         worker.written = &written;
         const FoundPlugin* const plugin = written.plugin ? find_plugin(*written.plugin) : nullptr;
-        if (plugin != nullptr)
+        if (plugin != nullptr) {
             worker.type = find_type(written, *plugin->info);
+        }
         const std::int64_t replicas = written.replicas ? written.replicas->value : 1;
-        for (std::int64_t i = 0; replicas > 1 && i < replicas; ++i)
+        for (std::int64_t i = 0; replicas > 1 && i < replicas; ++i) {
             worker.replicas.push_back(written.name.value + "#" + std::to_string(i));
-        if (replicas == 1)
+        }
+        if (replicas == 1) {
             worker.replicas.push_back(written.name.value);
+        }
         workers_.push_back(std::move(worker));
     }
 }
 
 const FoundPlugin* Planner::find_plugin(const Located<std::string>& plugin) {
     auto entry = found_.find(plugin.value);
-    if (entry == found_.end())
+    if (entry == found_.end()) {
         entry = found_.emplace(plugin.value, find_plugin_(plugin.value, search_)).first;
+    }
     const Result<FoundPlugin>& found = entry->second;
     if (found) {
         SKEP_ASSERT(found->info != nullptr);
         return &*found;
     }
     if (!may_be_elsewhere(plugin.value)) {
-        for (const Diagnostic& diagnostic : found.error())
+        for (const Diagnostic& diagnostic : found.error()) {
             problems_.error(plugin.span, diagnostic.message, diagnostic.hint);
+        }
     }
     return nullptr;
 }
@@ -114,20 +122,22 @@ const WorkerTypeInfo* Planner::find_type(const TopologyWorker& worker, const Plu
     std::vector<std::string> known;
     for (const WorkerTypeInfo& type : plugin.types) {
         known.push_back(type.name);
-        if (worker.type && worker.type->value == type.name)
+        if (worker.type && worker.type->value == type.name) {
             return &type;
+        }
     }
     const std::string subject = "plugin '" + worker.plugin->value + "' has ";
-    if (worker.type)
+    if (worker.type) {
         problems_.error(worker.type->span,
                         subject + "no worker type '" + worker.type->value + "'",
                         suggestion(worker.type->value, known, "type"));
-    else if (plugin.types.size() == 1)
+    } else if (plugin.types.size() == 1) {
         return &plugin.types.front();
-    else if (worker.unread.count("type") == 0)
+    } else if (worker.unread.count("type") == 0) {
         problems_.error(worker.plugin->span,
                         subject + "several worker types, and none is named",
                         "add type = \"...\"; the types are " + list_of(known));
+    }
     return nullptr;
 }
 
@@ -140,14 +150,16 @@ void Planner::plan_workers() {
     for (const NamedWorker& worker : workers_) {
         const TopologyWorker& written = *worker.written;
         WorkerPlan planned;
-        if (written.mailbox)
+        if (written.mailbox) {
             planned.mailbox = static_cast<std::size_t>(written.mailbox->value);
-        else if (topology_.default_mailbox)
+        } else if (topology_.default_mailbox) {
             planned.mailbox = static_cast<std::size_t>(topology_.default_mailbox->value);
+        }
         planned.on_failure = parse_word(
             written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
-        if (worker.type == nullptr)
+        if (worker.type == nullptr) {
             continue;
+        }
         planned.plugin_path = found_.at(written.plugin->value)->path;
         planned.type = worker.type->name;
         planned.config = plan_config(written, *worker.type, problems_);
@@ -161,8 +173,9 @@ void Planner::plan_workers() {
 void Planner::plan_schedule() {
     for (const TopologySchedule& written : topology_.schedule) {
         std::optional<ScheduleAction> action;
-        if (written.action)
+        if (written.action) {
             action = parse_word(*written.action, "action", action_words, problems_);
+        }
         plan_action(written, action);
     }
     std::stable_sort(plan_.schedule.begin(),
@@ -173,14 +186,17 @@ void Planner::plan_schedule() {
 // Without an action, which has been reported then, what else is wrong is found all the same.
 void Planner::plan_action(const TopologySchedule& written, std::optional<ScheduleAction> action) {
     std::optional<WorkerRef> ref;
-    if (written.worker && action != ScheduleAction::broadcast)
+    if (written.worker && action != ScheduleAction::broadcast) {
         ref = resolve_worker(
             written.worker->value, written.worker->span, topology_, workers_, problems_);
-    if (!action || !check_action(written, *action) || (written.worker && !ref))
+    }
+    if (!action || !check_action(written, *action) || (written.worker && !ref)) {
         return;
-    for (const std::string& receiver : ref ? ref->replicas : std::vector<std::string>{""})
+    }
+    for (const std::string& receiver : ref ? ref->replicas : std::vector<std::string>{""}) {
         plan_.schedule.push_back(
             {written.at.value, *action, receiver, written.message ? written.message->value : ""});
+    }
 }
 
 // Which of the keys `worker` and `message` each action takes.
@@ -196,16 +212,20 @@ bool Planner::check_action(const TopologySchedule& written, ScheduleAction actio
         problems_.error(span, subject + what, hint);
         good = false;
     };
-    if (needs_worker && !written.worker && written.unread.count("worker") == 0)
+    if (needs_worker && !written.worker && written.unread.count("worker") == 0) {
         wrong(written.action->span, "needs a worker", "add worker = \"NAME\"");
-    if (!takes_worker && written.worker)
+    }
+    if (!takes_worker && written.worker) {
         wrong(written.worker->span,
               "takes no worker",
               "it goes to every worker; to reach one, use 'send'");
-    if (needs_message && !written.message && written.unread.count("message") == 0)
+    }
+    if (needs_message && !written.message && written.unread.count("message") == 0) {
         wrong(written.action->span, "needs a message", "add message = \"...\"");
-    if (!needs_message && written.message)
+    }
+    if (!needs_message && written.message) {
         wrong(written.message->span, "takes no message", "remove it, or use 'send' or 'broadcast'");
+    }
     return good;
 }
 
@@ -228,11 +248,13 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
                 return candidate.name().starts_with(base + ".") ||
                        candidate.name().starts_with(base + "#");
             });
-        if (workers.empty() || may_be_cut || topology.unread.count("worker") > 0)
+        if (workers.empty() || may_be_cut || topology.unread.count("worker") > 0) {
             return {};
+        }
         std::vector<std::string> known;
-        for (const NamedWorker& candidate : workers)
+        for (const NamedWorker& candidate : workers) {
             known.push_back(candidate.name());
+        }
         problems.error(span,
                        "there is no worker '" + std::string(name) + "'",
                        suggestion(name, known, "worker"));
@@ -240,12 +262,14 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
     }
     const auto index = static_cast<std::size_t>(worker - workers.begin());
     const std::vector<std::string>& replicas = worker->replicas;
-    if (name == base)
+    if (name == base) {
         return WorkerRef{index, replicas};
+    }
     // How many there are may be what could not be read.
     if (worker->written->unread.count("replicas") > 0 ||
-        std::find(replicas.begin(), replicas.end(), name) != replicas.end())
+        std::find(replicas.begin(), replicas.end(), name) != replicas.end()) {
         return WorkerRef{index, {std::string(name)}};
+    }
     problems.error(span,
                    "worker '" + base + "' has no replica '" + std::string(name) + "'",
                    replicas.size() == 1 ? "it has no replicas: write '" + base + "'"

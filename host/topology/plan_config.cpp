@@ -29,16 +29,20 @@ std::optional<ParamValue> convert(const ConfigEntry& entry, ParamType type) {
     if (const auto* text = std::get_if<std::string>(&*entry.value)) {
         const bool written_as_text =
             type == ParamType::string || type == ParamType::duration || type == ParamType::size;
-        if (written_as_text || entry.interpolated)
+        if (written_as_text || entry.interpolated) {
             return parse_param(type, *text);
+        }
     } else if (const auto* integer = std::get_if<std::int64_t>(&*entry.value)) {
-        if (type == ParamType::integer)
+        if (type == ParamType::integer) {
             return *integer;
-        if (type == ParamType::number)
+        }
+        if (type == ParamType::number) {
             return static_cast<double>(*integer);
+        }
     } else if (const auto* number = std::get_if<double>(&*entry.value)) {
-        if (type == ParamType::number && std::isfinite(*number))
+        if (type == ParamType::number && std::isfinite(*number)) {
             return *number;
+        }
     } else if (type == ParamType::boolean) {
         return std::int64_t{std::get<bool>(*entry.value) ? 1 : 0};
     }
@@ -55,9 +59,10 @@ std::string advice(const ConfigEntry& entry, ParamType type) {
         case ParamType::duration:
         case ParamType::size: {
             const bool is_size = type == ParamType::size;
-            if (integer != nullptr)
+            if (integer != nullptr) {
                 return "write it with a unit: \"" + std::to_string(*integer) +
                        (is_size ? "B\"" : "s\"");
+            }
             return std::string(is_size ? size_advice : duration_advice);
         }
         case ParamType::integer:
@@ -71,10 +76,12 @@ std::string advice(const ConfigEntry& entry, ParamType type) {
 }
 
 std::string bounds(const ParamInfo& param) {
-    if (!param.max_text)
+    if (!param.max_text) {
         return "it must be at least " + param.min_text.value_or("");
-    if (!param.min_text)
+    }
+    if (!param.min_text) {
         return "it must be at most " + *param.max_text;
+    }
     return "it may be from " + *param.min_text + " to " + *param.max_text;
 }
 
@@ -87,7 +94,7 @@ public:
           problems_(problems) {}
 
     [[nodiscard]] std::optional<ParamValue> check(const ConfigEntry& entry) const {
-        const std::optional<ParamValue> value = convert(entry, param_.type);
+        std::optional<ParamValue> value = convert(entry, param_.type);
         // A secret stays out of messages, which end up in logs.
         const std::string found = param_.secret ? "a secret that is not" : describe(*entry.value);
         if (!value) {
@@ -129,16 +136,19 @@ void conceal_secrets(const TopologyWorker& worker,
                      const std::vector<std::string>& known,
                      Problems& problems) {
     for (const ParamInfo& param : type.params) {
-        if (!param.secret)
+        if (!param.secret) {
             continue;
+        }
         for (const auto& [name, entry] : worker.config) {
-            if (name == param.name || nearest(name, known) == param.name)
+            if (name == param.name || nearest(name, known) == param.name) {
                 problems.conceal(entry.value_span.line);
+            }
         }
         for (const auto& [key, line] : worker.unread) {
             const bool is_misspelt_config = key != "config" && !nearest(key, {"config"}).empty();
-            if (key == param.name || is_misspelt_config)
+            if (key == param.name || is_misspelt_config) {
                 problems.conceal(line);
+            }
         }
     }
 }
@@ -149,13 +159,15 @@ std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
                                               const WorkerTypeInfo& type,
                                               Problems& problems) {
     std::vector<std::string> known;
-    for (const ParamInfo& param : type.params)
+    for (const ParamInfo& param : type.params) {
         known.push_back(param.name);
+    }
     conceal_secrets(worker, type, known, problems);
     std::vector<std::string> misspelt;
     for (const auto& [name, entry] : worker.config) {
-        if (std::find(known.begin(), known.end(), name) != known.end())
+        if (std::find(known.begin(), known.end(), name) != known.end()) {
             continue;
+        }
         problems.error(entry.key_span,
                        "worker type '" + type.name + "' has no parameter '" + name + "'",
                        suggestion(name, known, "parameter"));
@@ -166,10 +178,12 @@ std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
     for (const ParamInfo& param : type.params) {
         const auto written = worker.config.find(param.name);
         if (written != worker.config.end()) {
-            if (!written->second.value)
+            if (!written->second.value) {
                 continue;
-            if (auto value = ValueCheck(worker, param, problems).check(written->second))
+            }
+            if (auto value = ValueCheck(worker, param, problems).check(written->second)) {
                 config.emplace(param.name, std::move(*value));
+            }
         } else if (param.default_value) {
             config.emplace(param.name, *param.default_value);
         } else if (param.required &&

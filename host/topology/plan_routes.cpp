@@ -36,8 +36,9 @@ struct End {
 
 std::string names_in_full(const std::string& worker, const std::vector<PortInfo>& ports) {
     std::vector<std::string> names;
-    for (const PortInfo& port : ports)
+    for (const PortInfo& port : ports) {
         names.push_back(worker + "." + port.name);
+    }
     return list_of(names);
 }
 
@@ -65,8 +66,9 @@ public:
         edge.queue = static_cast<std::size_t>(route.queue ? route.queue->value : default_queue_);
         edge.when_full = when_full;
         for (const End& from : sources) {
-            for (const End& to : targets)
+            for (const End& to : targets) {
                 join(from, to, edge, spread);
+            }
         }
     }
 
@@ -79,8 +81,9 @@ private:
                                              Direction direction) {
         std::vector<End> ends;
         for (const Located<std::string>& name : names) {
-            if (auto end = find_end(name, direction))
+            if (auto end = find_end(name, direction)) {
                 ends.push_back(std::move(*end));
+            }
         }
         return ends;
     }
@@ -92,8 +95,9 @@ private:
         const std::size_t dot = written.value.find('.');
         const std::string worker_name = written.value.substr(0, dot);
         auto ref = resolve_worker(worker_name, written.span, topology_, workers_, problems_);
-        if (!ref || workers_[ref->worker].type == nullptr)
+        if (!ref || workers_[ref->worker].type == nullptr) {
             return {};
+        }
         const WorkerTypeInfo& type = *workers_[ref->worker].type;
         const std::vector<PortInfo>& ports =
             direction == Direction::out ? type.outputs : type.inputs;
@@ -110,8 +114,9 @@ private:
         if (dot != std::string::npos) {
             const std::string port = written.value.substr(dot + 1);
             std::vector<std::string> known;
-            for (const PortInfo& candidate : ports)
+            for (const PortInfo& candidate : ports) {
                 known.push_back(candidate.name);
+            }
             index = static_cast<std::size_t>(std::find(known.begin(), known.end(), port) -
                                              known.begin());
             if (index == known.size()) {
@@ -159,8 +164,9 @@ private:
         for (const std::string& sender : from.ref.replicas) {
             edge.from = sender;
             edge.spread = 0;
-            if (spread == Spread::round_robin && to.ref.replicas.size() > 1)
+            if (spread == Spread::round_robin && to.ref.replicas.size() > 1) {
                 edge.spread = ++last_spread_;
+            }
             for (const std::string& receiver : to.ref.replicas) {
                 edge.to = receiver;
                 const auto [first, is_new] = lines_.try_emplace(
@@ -194,8 +200,9 @@ PlannedRoutes plan_routes(const Topology& topology,
                           const NamedWorkers& workers,
                           Problems& problems) {
     RoutePlanner planner(topology, workers, problems);
-    for (const TopologyRoute& route : topology.routes)
+    for (const TopologyRoute& route : topology.routes) {
         planner.add(route);
+    }
     return planner.take();
 }
 

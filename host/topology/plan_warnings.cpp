@@ -17,15 +17,17 @@ public:
           leaving_(workers.size()),
           seen_(workers.size()) {
         for (const Link& link : links) {
-            if (link.when_full == WhenFull::block)
+            if (link.when_full == WhenFull::block) {
                 leaving_[link.from].push_back(&link);
+            }
         }
     }
 
     void run() {
         for (std::size_t worker = 0; worker < workers_.size(); ++worker) {
-            if (!seen_[worker])
+            if (!seen_[worker]) {
                 visit(worker);
+            }
         }
     }
 
@@ -35,18 +37,20 @@ private:
         way_.push_back(worker);
         for (const Link* link : leaving_[worker]) {
             const auto start = std::find(way_.begin(), way_.end(), link->to);
-            if (start != way_.end())
+            if (start != way_.end()) {
                 report(start, *link);
-            else if (!seen_[link->to])
+            } else if (!seen_[link->to]) {
                 visit(link->to);
+            }
         }
         way_.pop_back();
     }
 
     void report(std::vector<std::size_t>::const_iterator start, const Link& last) {
         std::string circle;
-        for (auto at = start; at != way_.end(); ++at)
+        for (auto at = start; at != way_.end(); ++at) {
             circle += workers_[*at].name() + " -> ";
+        }
         problems_.warning(last.span,
                           "these routes block in a circle: " + circle + workers_[last.to].name(),
                           "should all their queues be full, none of them can go on; let one of the "
@@ -75,21 +79,23 @@ void warn_about_routes(const NamedWorkers& workers,
         const NamedWorker& worker = workers[i];
         for (std::uint32_t port = 0; port < worker.type->outputs.size(); ++port) {
             const PortInfo& output = worker.type->outputs[port];
-            if (!output.optional && sending.count({i, port}) == 0)
+            if (!output.optional && sending.count({i, port}) == 0) {
                 problems.warning(
                     worker.written->span,
                     "nothing receives what worker '" + worker.name() + "' sends to its output '" +
                         output.name + "'",
                     "add a [[route]] with from = \"" + worker.name() + "." + output.name + "\"");
+            }
         }
         for (std::uint32_t port = 0; port < worker.type->inputs.size(); ++port) {
             const PortInfo& input = worker.type->inputs[port];
-            if (!input.optional && receiving.count({i, port}) == 0)
+            if (!input.optional && receiving.count({i, port}) == 0) {
                 problems.warning(
                     worker.written->span,
                     "no route leads to the input '" + input.name + "' of worker '" + worker.name() +
                         "'",
                     "add a [[route]] with to = \"" + worker.name() + "." + input.name + "\"");
+            }
         }
     }
     CircleSearch(workers, links, problems).run();

@@ -79,8 +79,9 @@ template <typename Enum, std::size_t count>
                                              Problems& problems) {
     std::vector<std::string> known;
     for (const auto& [text, value] : words) {
-        if (word.value == text)
+        if (word.value == text) {
             return value;
+        }
         known.emplace_back(text);
     }
     problems.error(word.span,

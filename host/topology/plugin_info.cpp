@@ -31,8 +31,9 @@ std::optional<ParamValue> parse_param(ParamType type, std::string_view text) {
         case ParamType::number:
             return parse_number(text);
         case ParamType::boolean:
-            if (const auto value = parse_boolean(text))
+            if (const auto value = parse_boolean(text)) {
                 return std::int64_t{*value ? 1 : 0};
+            }
             return {};
         case ParamType::duration:
             return parse_duration(text);

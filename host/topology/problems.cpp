@@ -29,8 +29,9 @@ Diagnostics Problems::of(Severity severity) const {
                  diagnostics_.end(),
                  std::back_inserter(result),
                  [&](const Diagnostic& diagnostic) { return diagnostic.severity == severity; });
-    for (Diagnostic& diagnostic : result)
+    for (Diagnostic& diagnostic : result) {
         diagnostic.conceals_line = concealed_.count(diagnostic.span.line) > 0;
+    }
     std::stable_sort(result.begin(), result.end(), [](const Diagnostic& a, const Diagnostic& b) {
         return std::tie(a.span.line, a.span.column) < std::tie(b.span.line, b.span.column);
     });
@@ -42,12 +43,14 @@ std::string list_of(const std::vector<std::string>& names) {
     const std::size_t shown = std::min(names.size(), most);
     std::string list;
     for (std::size_t i = 0; i < shown; ++i) {
-        if (i > 0)
+        if (i > 0) {
             list += i + 1 == names.size() ? " and " : ", ";
+        }
         list += "'" + names[i] + "'";
     }
-    if (shown < names.size())
+    if (shown < names.size()) {
         list += " and " + std::to_string(names.size() - shown) + " more";
+    }
     return list;
 }
 
@@ -65,13 +68,16 @@ std::string suggestion(std::string_view word,
 
 std::string describe(const ConfigLeaf& leaf) {
     constexpr std::size_t most = 40;
-    if (const auto* text = std::get_if<std::string>(&leaf))
+    if (const auto* text = std::get_if<std::string>(&leaf)) {
         return "the string \"" + (text->size() <= most ? *text : text->substr(0, most) + "...") +
                "\"";
-    if (const auto* integer = std::get_if<std::int64_t>(&leaf))
+    }
+    if (const auto* integer = std::get_if<std::int64_t>(&leaf)) {
         return "the integer " + std::to_string(*integer);
-    if (const auto* number = std::get_if<double>(&leaf))
+    }
+    if (const auto* number = std::get_if<double>(&leaf)) {
         return "the float " + number_text(*number);
+    }
     return std::get<bool>(leaf) ? "the boolean true" : "the boolean false";
 }
 

@@ -20,22 +20,28 @@ std::optional<ReadString> read_string(const TomlString& string,
         }
         problems.error(place, std::move(error.message), std::move(error.hint));
     }
-    if (!result.errors.empty())
+    if (!result.errors.empty()) {
         return {};
+    }
     return ReadString{std::move(result.text), result.changed};
 }
 
 std::string describe(const TomlNode& node) {
-    if (const auto* string = std::get_if<TomlString>(&node.value))
+    if (const auto* string = std::get_if<TomlString>(&node.value)) {
         return describe(ConfigLeaf(string->text));
-    if (const auto* integer = std::get_if<std::int64_t>(&node.value))
+    }
+    if (const auto* integer = std::get_if<std::int64_t>(&node.value)) {
         return describe(ConfigLeaf(*integer));
-    if (const auto* number = std::get_if<double>(&node.value))
+    }
+    if (const auto* number = std::get_if<double>(&node.value)) {
         return describe(ConfigLeaf(*number));
-    if (const auto* boolean = std::get_if<bool>(&node.value))
+    }
+    if (const auto* boolean = std::get_if<bool>(&node.value)) {
         return describe(ConfigLeaf(*boolean));
-    if (std::holds_alternative<TomlArray>(node.value))
+    }
+    if (std::holds_alternative<TomlArray>(node.value)) {
         return "an array";
+    }
     return std::holds_alternative<TomlTable>(node.value) ? "a table" : "a date or time";
 }
 
@@ -51,8 +57,9 @@ TableReader::TableReader(const TomlTable& table,
       problems_(problems) {}
 
 const TomlMember* TableReader::find(std::string_view key) {
-    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+    if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
         known_.emplace_back(key);
+    }
     const auto found = std::find_if(table_.members.begin(),
                                     table_.members.end(),
                                     [&](const TomlMember& member) { return member.key == key; });
@@ -61,8 +68,9 @@ const TomlMember* TableReader::find(std::string_view key) {
 
 const TomlMember* TableReader::require(std::string_view key, std::string_view example) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         missing_.push_back({std::string(key), std::string(example)});
+    }
     return member;
 }
 
@@ -99,18 +107,21 @@ std::optional<ReadString> TableReader::string_of(std::string_view key, const Tom
         return {};
     }
     std::optional<ReadString> read = read_string(*string, node.span, environment_, problems_);
-    if (!read)
+    if (!read) {
         unread_.emplace(key, node.span.line);
+    }
     return read;
 }
 
 std::optional<Located<std::string>> TableReader::text(std::string_view key) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return {};
+    }
     std::optional<ReadString> string = string_of(key, member->node);
-    if (!string)
+    if (!string) {
         return {};
+    }
     return Located<std::string>{std::move(string->text), member->node.span};
 }
 
@@ -125,8 +136,9 @@ std::optional<Located<std::string>> TableReader::word(std::string_view key) {
 
 std::vector<Located<std::string>> TableReader::words(std::string_view key) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return {};
+    }
     const auto* const array = std::get_if<TomlArray>(&member->node.value);
     if (array == nullptr) {
         if (!std::holds_alternative<TomlString>(member->node.value)) {
@@ -136,17 +148,20 @@ std::vector<Located<std::string>> TableReader::words(std::string_view key) {
         const std::optional<Located<std::string>> one = word(key);
         return one ? std::vector{*one} : std::vector<Located<std::string>>{};
     }
-    if (array->items.empty())
+    if (array->items.empty()) {
         wrong(key, member->node.span, "'" + std::string(key) + "' is empty");
+    }
     std::vector<Located<std::string>> result;
     for (const TomlNode& item : array->items) {
         std::optional<ReadString> string = string_of(key, item);
-        if (!string)
+        if (!string) {
             continue;
-        if (string->text.empty())
+        }
+        if (string->text.empty()) {
             wrong(key, item.span, "'" + std::string(key) + "' contains an empty string");
-        else
+        } else {
             result.push_back({std::move(string->text), item.span});
+        }
     }
     return result;
 }
@@ -155,16 +170,18 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
                                                           std::int64_t min,
                                                           std::int64_t max) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return {};
+    }
     const TomlNode& node = member->node;
     std::optional<std::int64_t> value;
     if (const auto* literal = std::get_if<std::int64_t>(&node.value)) {
         value = *literal;
     } else if (std::holds_alternative<TomlString>(node.value)) {
         const auto string = string_of(key, node);
-        if (!string)
+        if (!string) {
             return {};
+        }
         value = parse_integer(string->text);
         // Only a reference has an excuse for standing between quotes.
         if (!value || !string->interpolated) {
@@ -191,8 +208,9 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
 
 std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::string_view key) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return {};
+    }
     constexpr std::string_view what = "a duration such as \"200ms\"";
     if (!std::holds_alternative<TomlString>(member->node.value)) {
         const auto* const integer = std::get_if<std::int64_t>(&member->node.value);
@@ -205,8 +223,9 @@ std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::stri
         return {};
     }
     const auto string = string_of(key, member->node);
-    if (!string)
+    if (!string) {
         return {};
+    }
     const std::optional<std::int64_t> value = parse_duration(string->text);
     if (!value) {
         mismatch(key,
@@ -222,8 +241,9 @@ std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::stri
 void TableReader::each_table(std::string_view key,
                              const std::function<void(const TomlTable&, const SourceSpan&)>& read) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return;
+    }
     const std::string hint = "write [[" + std::string(key) + "]] above each of them";
     const auto* const array = std::get_if<TomlArray>(&member->node.value);
     if (array == nullptr) {
@@ -231,28 +251,32 @@ void TableReader::each_table(std::string_view key,
         return;
     }
     for (const TomlNode& item : array->items) {
-        if (const auto* element = std::get_if<TomlTable>(&item.value))
+        if (const auto* element = std::get_if<TomlTable>(&item.value)) {
             read(*element, item.span);
-        else
+        } else {
             expected(key, item, "tables", hint);
+        }
     }
 }
 
 const TomlTable* TableReader::table(std::string_view key) {
     const TomlMember* const member = find(key);
-    if (member == nullptr)
+    if (member == nullptr) {
         return nullptr;
+    }
     const auto* const found = std::get_if<TomlTable>(&member->node.value);
-    if (found == nullptr)
+    if (found == nullptr) {
         expected(key, member->node, "a table");
+    }
     return found;
 }
 
 UnreadKeys TableReader::finish(std::string_view advice) {
     UnreadKeys misspelt;
     for (const TomlMember& member : table_.members) {
-        if (std::find(known_.begin(), known_.end(), member.key) != known_.end())
+        if (std::find(known_.begin(), known_.end(), member.key) != known_.end()) {
             continue;
+        }
         const bool is_table = std::holds_alternative<TomlTable>(member.node.value);
         const std::string meant = nearest(member.key, known_);
         problems_.error(member.key_span,
@@ -264,8 +288,9 @@ UnreadKeys TableReader::finish(std::string_view advice) {
         misspelt.emplace(meant, member.key_span.line);
     }
     for (const auto& [key, example] : missing_) {
-        if (misspelt.count(key) == 0)
+        if (misspelt.count(key) == 0) {
             problems_.error(span_, where_ + " has no key '" + key + "'", "add " + example);
+        }
     }
     unread_.merge(misspelt);
     return std::move(unread_);

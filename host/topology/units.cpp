@@ -42,36 +42,43 @@ std::optional<T> whole(std::string_view text, Format... format) {
     T value{};
     const char* const end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, value, format...);
-    if (error != std::errc{} || stopped != end)
+    if (error != std::errc{} || stopped != end) {
         return {};
+    }
     return value;
 }
 
 std::optional<std::int64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
     constexpr std::string_view digits = "0123456789";
     const std::size_t unit_at = text.find_first_not_of("0123456789.");
-    if (unit_at == 0 || unit_at == std::string_view::npos)
+    if (unit_at == 0 || unit_at == std::string_view::npos) {
         return {};
+    }
     const std::string_view count = text.substr(0, unit_at);
     if (digits.find(count.front()) == std::string_view::npos ||
-        digits.find(count.back()) == std::string_view::npos)
+        digits.find(count.back()) == std::string_view::npos) {
         return {};
+    }
     for (const Unit& unit : units) {
-        if (text.substr(unit_at) != unit.name)
+        if (text.substr(unit_at) != unit.name) {
             continue;
+        }
         // Whole numbers stay exact; a double would round them beyond 2^53.
         if (const auto exact = whole<std::int64_t>(count)) {
-            if (*exact > largest / unit.factor)
+            if (*exact > largest / unit.factor) {
                 return {};
+            }
             return *exact * unit.factor;
         }
         const auto decimal = whole<double>(count, std::chars_format::fixed);
-        if (!decimal)
+        if (!decimal) {
             return {};
+        }
         const double scaled = std::round(*decimal * static_cast<double>(unit.factor));
         // 2^63 is the first double that an int64 cannot hold.
-        if (!(scaled < 0x1p63))
+        if (!(scaled < 0x1p63)) {
             return {};
+        }
         return static_cast<std::int64_t>(scaled);
     }
     return {};
@@ -89,10 +96,12 @@ std::optional<double> parse_number(std::string_view text) {
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {
-    if (text == "true")
+    if (text == "true") {
         return true;
-    if (text == "false")
+    }
+    if (text == "false") {
         return false;
+    }
     return {};
 }
 
@@ -108,8 +117,9 @@ std::string number_text(double value) {
     std::array<char, 32> buffer;
     const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
     std::string text(buffer.data(), error == std::errc{} ? end : buffer.data());
-    if (text.find_first_not_of("-0123456789") == std::string::npos)
+    if (text.find_first_not_of("-0123456789") == std::string::npos) {
         text += ".0";
+    }
     return text;
 }
 

@@ -39,8 +39,9 @@ protected:
 
     using Texts = std::vector<std::string>;
 
-    World<> world;
     std::map<std::string, Texts> seen;
+    // Last, so that its workers have ended before what they use goes.
+    World<> world;
 };
 
 TEST_F(LifeOfAMessage, ItArrivesByteForByteWithSenderTypeAndSequence) {

@@ -96,6 +96,19 @@ TEST_F(Launch, AnUndonePlanLeavesThePlanBeforeInForce) {
     EXPECT_EQ(world.metrics("a").generation, 1U);
 }
 
+TEST_F(Launch, AnUndonePlanTakesNobodyAway) {
+    world.add("a", waiting());
+    world.add("b", waiting());
+    world.start();
+    Script failing;
+    failing.create = [](skep::context&) { throw std::runtime_error("not today"); };
+    host::Plan next = world.plan;
+    next.workers[1] = world.worker("bad", failing);
+    EXPECT_FALSE(manager.apply(next));
+    world.clock.run_for(seconds(100));
+    EXPECT_EQ(world.state("b"), WorkerState::running);
+}
+
 TEST_F(Launch, AWorkerThatIsStoppedBeforeItRanUndoesItsPlan) {
     world.add("quick", waiting());
     world.add("slow", slow());
@@ -206,6 +219,20 @@ TEST_F(Launch, AStartedWorkerIsFreeOfWhatWasWantedOfTheOneBefore) {
     EXPECT_EQ(world.metrics("a").error, "");
     EXPECT_FALSE(world.metrics("a").ended);
     world.clock.settle();
+}
+
+TEST(LaunchAgain, AfterAStopMakesAWorkerEndForGoodWhenItsWorkIsDone) {
+    World<> world;
+    Script source;
+    source.run = [](skep::context& context) { (void)context.sleep(seconds(1)); };
+    world.add("source", source);
+    world.add("sink", Script{});
+    world.route("source", "sink");
+    world.start();
+    ASSERT_TRUE(world.manager->stop("source"));
+    ASSERT_TRUE(world.manager->start("source"));
+    world.clock.run_for(seconds(1));
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
 }
 
 TEST_F(Launch, ASchedulesClockStartsWithTheFirstPlanAlone) {

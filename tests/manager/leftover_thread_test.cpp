@@ -34,7 +34,8 @@ TEST(ThreadCensus, FindsAThreadThatIsNamedAsAWorkers) {
         id.set_value(gettid());
         gate.wait_until_open();
     });
-    EXPECT_EQ(host::threads_named_as_workers().at(id.get_future().get()), "w:census#1");
+    const pid_t known = id.get_future().get();
+    EXPECT_EQ(host::threads_named_as_workers()[known], "w:census#1");
     gate.open();
     left.join();
 }

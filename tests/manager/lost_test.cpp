@@ -1,5 +1,6 @@
 // Workers that do not come back in time, and those that come back after all.
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,13 @@ protected:
         back.wait_for_visitor();
         EXPECT_FALSE(manager.stop("a"));
         ASSERT_EQ(world.state("a"), WorkerState::lost);
+    }
+
+    // From now on the plan has no worker.
+    void drop_all() {
+        host::Plan empty;
+        empty.stop_grace = milliseconds(1);
+        ASSERT_TRUE(manager.apply(empty));
     }
 
     // The lost thread must not outlive what it uses.
@@ -85,10 +93,49 @@ TEST_F(Lost, AWorkerThatAPlanNoLongerHasGoes) {
     world.plan.stop_grace = milliseconds(1);
     world.start();
     back.wait_for_visitor();
-    ASSERT_TRUE(manager.apply(host::Plan{}));
+    drop_all();
     while (manager.metrics("a")) {
     }
     EXPECT_EQ(manager.metrics().workers[0].state, WorkerState::lost);
+    let_it_come_back();
+}
+
+TEST_F(Lost, AWorkerThatIsStuckWhileItIsMadeGoesWithItsPlan) {
+    Script slow = stuck();
+    slow.create = [this](skep::context&) { back.wait_until_open(); };
+    Script failing;
+    failing.create = [](skep::context&) { throw std::runtime_error("not today"); };
+    world.add("a", slow);
+    world.add("b", failing);
+    EXPECT_FALSE(manager.apply(world.plan));
+    while (manager.metrics("a")) {
+    }
+    EXPECT_EQ(manager.metrics().workers[0].state, WorkerState::lost);
+    let_it_come_back();
+}
+
+TEST_F(Lost, AWorkerThatIsToldToStopNowTakesNothingMore) {
+    world.add("a", stuck());
+    world.start();
+    back.wait_for_visitor();
+    manager.request_stop(seconds(0));
+    while (world.state("a") != WorkerState::stopping) {
+    }
+    const auto sent = manager.send("a", "too late");
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().code, host::Refusal::Code::mailbox_closed);
+    let_it_come_back();
+    EXPECT_TRUE(world.end().lost.empty());
+}
+
+TEST_F(Lost, AWorkerThatIsNotGoneYetCannotBeAddedAgain) {
+    world.add("a", stuck());
+    world.start();
+    back.wait_for_visitor();
+    ASSERT_TRUE(manager.apply(host::Plan{}));
+    const auto again = manager.apply(world.plan);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().message, "cannot add worker 'a': it is draining");
     let_it_come_back();
 }
 
@@ -98,7 +145,7 @@ TEST_F(Lost, AThreadThatComesBackLeavesANewWorkerOfItsNameAlone) {
     world.plan.stop_grace = milliseconds(1);
     world.start();
     back.wait_for_visitor();
-    ASSERT_TRUE(manager.apply(host::Plan{}));
+    drop_all();
     while (manager.metrics("a")) {
     }
     Script idle;

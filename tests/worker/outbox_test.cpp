@@ -65,9 +65,10 @@ protected:
         return made;
     }
 
-    World<> world{Manager::When::asked};
     std::map<std::string, Texts> seen;
     std::vector<send_result> told;
+    // Last, so that its workers have ended before what they use goes.
+    World<> world{Manager::When::asked};
 };
 
 std::string type_of(skep::context& context, const skep::message& message) {
@@ -82,6 +83,17 @@ TEST_F(OutboxTest, APortThatTheTypeLacksIsUnknownAndNotCounted) {
     go();
     EXPECT_EQ(told, std::vector{send_result::unknown});
     EXPECT_EQ(world.metrics("a").in.offered, 1U);  // the test's own "go"
+}
+
+TEST_F(OutboxTest, AWorkerThatWasCreatedAndStartedHasItsPorts) {
+    Script script;
+    script.on_message = [this](skep::context& context, const skep::message&) {
+        told.push_back(context.emit("x"));
+    };
+    ASSERT_TRUE(world.manager->create(world.worker("a", script)));
+    ASSERT_TRUE(world.manager->start("a"));
+    go();
+    EXPECT_EQ(told, std::vector{send_result::no_route});
 }
 
 TEST_F(OutboxTest, AReplyToTheHostIsUnknown) {

@@ -33,8 +33,9 @@ protected:
         world.start();
     }
 
-    World<> world;
     std::vector<std::string> ticks;
+    // Last, so that its workers have ended before what they use goes.
+    World<> world;
 };
 
 using Ticks = std::vector<std::string>;
@@ -70,8 +71,9 @@ TEST_F(Timer, ThatIsSetToANegativeTimeIsRemoved) {
         context.set_timer(2, seconds(2));
         context.set_timer(1, seconds(-1), seconds(1));
     });
-    world.clock.run_until(seconds(9));
+    world.clock.run_until(seconds(10));
     EXPECT_EQ(ticks, Ticks{"2 at 2000"});
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished) << "it waits for no timer any more";
 }
 
 TEST_F(Timer, ThatIsDueFirstRunsFirst) {

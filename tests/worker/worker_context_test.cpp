@@ -48,8 +48,9 @@ protected:
         return stopped;
     }
 
-    World<> world{Manager::When::asked};
     std::vector<std::string> seen;
+    // Last, so that its workers have ended before what they use goes.
+    World<> world{Manager::When::asked};
 };
 
 TEST_F(WorkerContextTest, ADrainLetsReceiveGiveWhatIsQueuedBeforeItSaysStop) {
