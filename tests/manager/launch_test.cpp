@@ -123,24 +123,6 @@ TEST_F(Launch, AWorkerThatIsStoppedBeforeItRanUndoesItsPlan) {
     EXPECT_FALSE(manager.metrics("slow"));
 }
 
-TEST_F(Launch, AWorkerThatIsAboutToStopIsNotReleasedWithTheOthers) {
-    Gate stopping;
-    Script quick = waiting();
-    quick.destroy = [&stopping] { stopping.wait_until_open(); };
-    world.add("quick", quick);
-    world.add("slow", slow());
-    auto applied = apply();
-    auto stopped = std::async(std::launch::async, [this] { return manager.stop("quick"); });
-    stopping.wait_for_visitor();
-    made.open();
-    EXPECT_TRUE(applied.get());
-    EXPECT_EQ(world.state("quick"), WorkerState::stopping);
-    stopping.open();
-    EXPECT_TRUE(stopped.get());
-    EXPECT_EQ(world.state("slow"), WorkerState::running);
-}
-
-// In real time, since on a manual clock a worker that is being made keeps the time from moving.
 TEST(LaunchInRealTime, WhatAPlanNoLongerHasWaitsForALongLaunchWithoutHarm) {
     World<host::SteadyClock> world(Manager::When::asked);
     Manager& manager = *world.manager;
