@@ -36,6 +36,7 @@ struct End {
 
 std::string names_in_full(const std::string& worker, const std::vector<PortInfo>& ports) {
     std::vector<std::string> names;
+    names.reserve(ports.size());
     for (const PortInfo& port : ports) {
         names.push_back(worker + "." + port.name);
     }
@@ -114,6 +115,7 @@ private:
         if (dot != std::string::npos) {
             const std::string port = written.value.substr(dot + 1);
             std::vector<std::string> known;
+            known.reserve(ports.size());
             for (const PortInfo& candidate : ports) {
                 known.push_back(candidate.name);
             }

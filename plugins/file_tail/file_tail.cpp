@@ -140,7 +140,7 @@ public:
 private:
     // False at the end of the file.
     bool read_block() {
-        constexpr std::size_t block = 256 * 1024;
+        constexpr std::size_t block = std::size_t{256} * 1024;
         if (begin_ > 0) {
             std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
             end_ -= begin_;
