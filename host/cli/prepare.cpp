@@ -33,10 +33,12 @@ Prepared prepare(const std::string& file, FileLoader& loader) {
     prepared.file = file;
     Topology topology = read_topology(file, process_environment);
     PluginFinder finder = plugin_finder(loader, fs::path(file).parent_path().string());
-    Result<Planned> planned =
-        make_plan(topology, [&](const std::string& plugin, const std::vector<std::string>& search) {
+    Result<Planned> planned = make_plan(
+        topology,
+        [&](const std::string& plugin, const std::vector<std::string>& search) {
             return finder.find(plugin, search);
-        });
+        },
+        read_process_limits());
     prepared.source = std::move(topology.source);
     if (!planned) {
         prepared.diagnostics = std::move(planned.error());

@@ -12,7 +12,7 @@ namespace skep::host {
 struct Changes {
     std::vector<std::string> to_add;     // in the order of `next`
     std::vector<std::string> to_remove;  // in the order of `current`
-    std::vector<std::string> to_change;  // same name, anything else about it differs
+    std::vector<std::string> to_change;  // same name, anything else about it or its pool differs
     bool routes_changed = false;
 
     [[nodiscard]] bool empty() const {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "host/topology/document.hpp"
+#include "host/topology/parse_run.hpp"
 #include "host/topology/problems.hpp"
 #include "host/topology/table_reader.hpp"
 #include "host/topology/topology.hpp"
@@ -18,7 +19,7 @@ constexpr std::int64_t most_replicas = 10'000;
 constexpr std::int64_t most_messages = 1'048'576;
 constexpr std::size_t longest_name = 63;
 
-bool is_worker_name(std::string_view name) {
+bool is_name(std::string_view name) {
     constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
     constexpr std::string_view all = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     return !name.empty() && name.size() <= longest_name &&
@@ -39,6 +40,9 @@ private:
     void parse_version(TableReader& root);
     void parse_host(const TomlTable& table);
     void parse_defaults(const TomlTable& table);
+    void parse_named(TableReader& root,
+                     const std::string& kind,
+                     const std::function<void(const TomlMember&)>& parse);
     void parse_worker(const TomlMember& member);
     void parse_config(const TomlTable& table, TopologyWorker& worker);
     void parse_route(const TomlTable& table, const SourceSpan& span);
@@ -67,18 +71,10 @@ void TopologyParser::parse(const TomlTable& root) {
     if (const TomlTable* const defaults = table.table("defaults")) {
         parse_defaults(*defaults);
     }
-    if (const TomlMember* const workers = table.find("worker")) {
-        if (const auto* named = std::get_if<TomlTable>(&workers->node.value)) {
-            for (const TomlMember& member : named->members) {
-                parse_worker(member);
-            }
-        } else {
-            table.expected("worker",
-                           workers->node,
-                           "a table for each worker",
-                           "write [worker.NAME] above each of them");
-        }
-    }
+    parse_named(table, "pool", [this](const TomlMember& member) {
+        topology_.pools.push_back(parse_pool(member, environment_, problems_));
+    });
+    parse_named(table, "worker", [this](const TomlMember& member) { parse_worker(member); });
     table.each_table("route", [this](const TomlTable& route, const SourceSpan& span) {
         parse_route(route, span);
     });
@@ -86,6 +82,33 @@ void TopologyParser::parse(const TomlTable& root) {
         parse_schedule(schedule, span);
     });
     topology_.unread.merge(table.finish());
+}
+
+// The tables [kind.NAME].
+void TopologyParser::parse_named(TableReader& root,
+                                 const std::string& kind,
+                                 const std::function<void(const TomlMember&)>& parse) {
+    const TomlMember* const all = root.find(kind);
+    if (all == nullptr) {
+        return;
+    }
+    const auto* const named = std::get_if<TomlTable>(&all->node.value);
+    if (named == nullptr) {
+        root.expected(kind,
+                      all->node,
+                      "a table for each " + kind,
+                      "write [" + kind + ".NAME] above each of them");
+        return;
+    }
+    for (const TomlMember& member : named->members) {
+        if (!is_name(member.key)) {
+            problems_.error(
+                member.key_span,
+                "'" + member.key + "' cannot be the name of a " + kind,
+                "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
+        }
+        parse(member);
+    }
 }
 
 void TopologyParser::parse_version(TableReader& root) {
@@ -133,11 +156,6 @@ void TopologyParser::parse_defaults(const TomlTable& table) {
 }
 
 void TopologyParser::parse_worker(const TomlMember& member) {
-    if (!is_worker_name(member.key)) {
-        problems_.error(member.key_span,
-                        "'" + member.key + "' cannot be the name of a worker",
-                        "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
-    }
     TopologyWorker& worker = topology_.workers.emplace_back();
     worker.name = {member.key, member.key_span};
     worker.span = member.node.span;
@@ -159,6 +177,14 @@ void TopologyParser::parse_worker(const TomlMember& member) {
     worker.replicas = keys.integer("replicas", 1, most_replicas);
     worker.mailbox = keys.integer("mailbox", 1, most_messages);
     worker.on_failure = keys.word("on_failure");
+    if (const TomlTable* const run =
+            keys.table("run", "write run = { cpus = [0] } or run = { pool = \"NAME\" }")) {
+        worker.run = parse_run(*run,
+                               keys.find("run")->node.span,
+                               "[worker." + member.key + ".run]",
+                               environment_,
+                               problems_);
+    }
     if (const TomlTable* const config = keys.table("config")) {
         parse_config(*config, worker);
     }
@@ -204,6 +230,7 @@ void TopologyParser::parse_route(const TomlTable& table, const SourceSpan& span)
     route.queue = keys.integer("queue", 1, most_messages);
     route.when_full = keys.word("when_full");
     route.spread = keys.word("spread");
+    route.share_core = keys.boolean("share_core");
     keys.finish();
     topology_.routes.push_back(std::move(route));
 }

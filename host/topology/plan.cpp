@@ -24,9 +24,10 @@ constexpr Words<ScheduleAction, 5> action_words = {{
 
 class Planner {
 public:
-    Planner(const Topology& topology, const FindPlugin& find_plugin)
+    Planner(const Topology& topology, const FindPlugin& find_plugin, const ProcessLimits& limits)
         : topology_(topology),
           find_plugin_(find_plugin),
+          limits_(limits),
           problems_(topology.file, topology.errors) {}
 
     Result<Planned> plan();
@@ -44,6 +45,7 @@ private:
 
     const Topology& topology_;
     const FindPlugin& find_plugin_;
+    const ProcessLimits& limits_;
     Problems problems_;
     std::vector<std::string> search_;
     std::map<std::string, Result<FoundPlugin>> found_;  // by the name in the file
@@ -64,14 +66,17 @@ Result<Planned> Planner::plan() {
     }
 
     find_plugins();
+    plan_.pools = plan_pools(topology_);
     plan_workers();
     PlannedRoutes routes = plan_routes(topology_, workers_, problems_);
     plan_.routes = std::move(routes.edges);
+    plan_cores(routes.shared_cores, plan_.workers, problems_);
     plan_schedule();
     if (problems_.has_errors()) {
         return failure(problems_.errors());
     }
     warn_about_routes(workers_, routes.links, problems_);
+    warn_about_runs(topology_, plan_, limits_, problems_);
     return Planned{std::move(plan_), problems_.warnings()};
 }
 
@@ -157,6 +162,7 @@ void Planner::plan_workers() {
         }
         planned.on_failure = parse_word(
             written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
+        planned.run = plan_run(worker, topology_, problems_);
         if (worker.type == nullptr) {
             continue;
         }
@@ -285,8 +291,16 @@ const WorkerPlan* Plan::find(std::string_view worker) const {
     return found == workers.end() ? nullptr : &*found;
 }
 
-Result<Planned> make_plan(const Topology& topology, const FindPlugin& find_plugin) {
-    return Planner(topology, find_plugin).plan();
+const PoolPlan* Plan::find_pool(std::string_view pool) const {
+    const auto found = std::find_if(
+        pools.begin(), pools.end(), [&](const PoolPlan& plan) { return plan.name == pool; });
+    return found == pools.end() ? nullptr : &*found;
+}
+
+Result<Planned> make_plan(const Topology& topology,
+                          const FindPlugin& find_plugin,
+                          const ProcessLimits& limits) {
+    return Planner(topology, find_plugin, limits).plan();
 }
 
 }  // namespace skep::host

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "host/base/placement.hpp"
 #include "host/base/result.hpp"
 #include "host/topology/plugin_info.hpp"
 #include "host/topology/topology.hpp"
@@ -28,6 +29,17 @@ enum class OnFailure {
     isolate,    // its mailbox closes, and all else goes on
 };
 
+// What runs a worker.
+struct RunPlan {
+    std::string pool;     // one of Plan::pools; "": a thread of its own, and what follows is for it
+    Placement placement;  // of that thread
+    // Workers with the same number > 0 run on one cpu, whichever: their routes ask to share a core,
+    // and none of them names a cpu. 0: the worker's cpus stand in `placement`.
+    std::uint32_t core_group = 0;
+
+    bool operator==(const RunPlan&) const = default;
+};
+
 struct WorkerPlan {
     std::string name;                          // unique; replicas are "name#0", "name#1", ...
     std::string plugin_path;                   // the shared object
@@ -35,8 +47,18 @@ struct WorkerPlan {
     std::map<std::string, ParamValue> config;  // every parameter that is set or has a default
     std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
     OnFailure on_failure = OnFailure::stop_host;
+    RunPlan run;
 
     bool operator==(const WorkerPlan&) const = default;
+};
+
+// Threads that take turns at the workers whose run.pool names it; those are all handlers.
+struct PoolPlan {
+    std::string name;
+    std::size_t threads = 0;  // 0: one for each cpu that the process may use
+    Placement placement;      // of every one of the threads
+
+    bool operator==(const PoolPlan&) const = default;
 };
 
 // One directed edge between two workers. A route with several ends in the file becomes several
@@ -74,8 +96,10 @@ struct Plan {
     std::vector<WorkerPlan> workers;  // in the order of the file
     std::vector<RoutePlan> routes;
     std::vector<SchedulePlan> schedule;  // by time, then in the order of the file
+    std::vector<PoolPlan> pools;         // in the order of the file
 
     [[nodiscard]] const WorkerPlan* find(std::string_view worker) const;
+    [[nodiscard]] const PoolPlan* find_pool(std::string_view pool) const;
     bool operator==(const Plan&) const = default;
 };
 
@@ -99,7 +123,10 @@ struct Planned {
 // Checks everything there is to check without starting anything, and says all that is wrong at
 // once, topology.errors among it, in the order of the file; only of a good one, what is odd. What
 // is wrong only because of something else that is wrong is left out. `find_plugin` is called once
-// for each distinct name, in the order of the file.
-[[nodiscard]] Result<Planned> make_plan(const Topology& topology, const FindPlugin& find_plugin);
+// for each distinct name, in the order of the file. What is beyond `limits` is odd, not wrong: the
+// plan may be for another machine.
+[[nodiscard]] Result<Planned> make_plan(const Topology& topology,
+                                        const FindPlugin& find_plugin,
+                                        const ProcessLimits& limits = {});
 
 }  // namespace skep::host

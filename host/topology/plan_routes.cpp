@@ -69,6 +69,10 @@ public:
         for (const End& from : sources) {
             for (const End& to : targets) {
                 join(from, to, edge, spread);
+                if (route.share_core && route.share_core->value) {
+                    planned_.shared_cores.push_back(
+                        {from.ref.replicas, to.ref.replicas, route.share_core->span});
+                }
             }
         }
     }

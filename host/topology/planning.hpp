@@ -53,14 +53,39 @@ struct Link {
     SourceSpan span;
 };
 
+// The workers at both ends of a route that asks them to share a core.
+struct SharedCore {
+    std::vector<std::string> from, to;  // replicas; none is empty
+    SourceSpan span;                    // of the value of share_core
+};
+
 struct PlannedRoutes {
     std::vector<RoutePlan> edges;
     std::vector<Link> links;
+    std::vector<SharedCore> shared_cores;
 };
 
 [[nodiscard]] PlannedRoutes plan_routes(const Topology& topology,
                                         const NamedWorkers& workers,
                                         Problems& problems);
+
+[[nodiscard]] std::vector<PoolPlan> plan_pools(const Topology& topology);
+
+// Every replica of `worker` runs so; cores are not shared yet.
+[[nodiscard]] RunPlan plan_run(const NamedWorker& worker,
+                               const Topology& topology,
+                               Problems& problems);
+
+// Brings workers together that share a core, directly or through others.
+void plan_cores(const std::vector<SharedCore>& shared,
+                std::vector<WorkerPlan>& workers,
+                Problems& problems);
+
+// Warns of pools that nothing runs on, and of settings beyond `limits`. `plan` is without errors.
+void warn_about_runs(const Topology& topology,
+                     const Plan& plan,
+                     const ProcessLimits& limits,
+                     Problems& problems);
 
 // Warns of ports that nothing is connected to, and of circles in which every route blocks.
 void warn_about_routes(const NamedWorkers& workers,

@@ -170,10 +170,56 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
                                                           std::int64_t min,
                                                           std::int64_t max) {
     const TomlMember* const member = find(key);
+    return member == nullptr ? std::nullopt
+                             : integer_of(key, member->node, min, max, "an integer", "is");
+}
+
+std::vector<Located<std::int64_t>> TableReader::integers(std::string_view key,
+                                                         std::int64_t min,
+                                                         std::int64_t max) {
+    const TomlMember* const member = find(key);
     if (member == nullptr) {
         return {};
     }
-    const TomlNode& node = member->node;
+    const auto* const array = std::get_if<TomlArray>(&member->node.value);
+    if (array == nullptr) {
+        const auto* const one = std::get_if<std::int64_t>(&member->node.value);
+        expected(key,
+                 member->node,
+                 "an array of integers",
+                 one == nullptr ? "" : "write [" + std::to_string(*one) + "]");
+        return {};
+    }
+    if (array->items.empty()) {
+        wrong(key, member->node.span, "'" + std::string(key) + "' is empty");
+    }
+    std::vector<Located<std::int64_t>> result;
+    for (const TomlNode& item : array->items) {
+        const auto integer = integer_of(key, item, min, max, "integers", "contains");
+        if (!integer) {
+            continue;
+        }
+        const bool is_new = std::none_of(result.begin(), result.end(), [&](const auto& before) {
+            return before.value == integer->value;
+        });
+        if (is_new) {
+            result.push_back(*integer);
+        } else {
+            wrong(
+                key,
+                item.span,
+                "'" + std::string(key) + "' contains " + std::to_string(integer->value) + " twice");
+        }
+    }
+    return result;
+}
+
+std::optional<Located<std::int64_t>> TableReader::integer_of(std::string_view key,
+                                                             const TomlNode& node,
+                                                             std::int64_t min,
+                                                             std::int64_t max,
+                                                             std::string_view what,
+                                                             std::string_view is) {
     std::optional<std::int64_t> value;
     if (const auto* literal = std::get_if<std::int64_t>(&node.value)) {
         value = *literal;
@@ -187,23 +233,53 @@ std::optional<Located<std::int64_t>> TableReader::integer(std::string_view key,
         if (!value || !string->interpolated) {
             mismatch(key,
                      node.span,
-                     "an integer",
+                     what,
                      describe(ConfigLeaf(string->text)),
                      value ? "write it without quotes" : "");
             return {};
         }
     } else {
-        expected(key, node, "an integer");
+        expected(key, node, what);
         return {};
     }
     if (*value < min || *value > max) {
         wrong(key,
               node.span,
-              "'" + std::string(key) + "' is " + std::to_string(*value) + ", which is out of range",
+              "'" + std::string(key) + "' " + std::string(is) + " " + std::to_string(*value) +
+                  ", which is out of range",
               "it may be from " + std::to_string(min) + " to " + std::to_string(max));
         return {};
     }
-    return Located<std::int64_t>{*value, member->node.span};
+    return Located<std::int64_t>{*value, node.span};
+}
+
+std::optional<Located<bool>> TableReader::boolean(std::string_view key) {
+    const TomlMember* const member = find(key);
+    if (member == nullptr) {
+        return {};
+    }
+    const TomlNode& node = member->node;
+    if (const auto* literal = std::get_if<bool>(&node.value)) {
+        return Located<bool>{*literal, node.span};
+    }
+    if (!std::holds_alternative<TomlString>(node.value)) {
+        expected(key, node, "true or false");
+        return {};
+    }
+    const auto string = string_of(key, node);
+    if (!string) {
+        return {};
+    }
+    const std::optional<bool> value = parse_boolean(string->text);
+    if (!value || !string->interpolated) {
+        mismatch(key,
+                 node.span,
+                 "true or false",
+                 describe(ConfigLeaf(string->text)),
+                 value ? "write it without quotes" : "");
+        return {};
+    }
+    return Located<bool>{*value, node.span};
 }
 
 std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::string_view key) {
@@ -259,14 +335,14 @@ void TableReader::each_table(std::string_view key,
     }
 }
 
-const TomlTable* TableReader::table(std::string_view key) {
+const TomlTable* TableReader::table(std::string_view key, std::string hint) {
     const TomlMember* const member = find(key);
     if (member == nullptr) {
         return nullptr;
     }
     const auto* const found = std::get_if<TomlTable>(&member->node.value);
     if (found == nullptr) {
-        expected(key, member->node, "a table");
+        expected(key, member->node, "a table", std::move(hint));
     }
     return found;
 }

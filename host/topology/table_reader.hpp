@@ -56,12 +56,17 @@ public:
     [[nodiscard]] std::optional<Located<std::int64_t>> integer(std::string_view key,
                                                                std::int64_t min,
                                                                std::int64_t max);
+    // An array of integers, each of them once; an empty one is an error.
+    [[nodiscard]] std::vector<Located<std::int64_t>> integers(std::string_view key,
+                                                              std::int64_t min,
+                                                              std::int64_t max);
+    [[nodiscard]] std::optional<Located<bool>> boolean(std::string_view key);
     [[nodiscard]] std::optional<Located<std::chrono::nanoseconds>> duration(std::string_view key);
     // The tables of [[key]], or of an array of inline tables.
     void each_table(std::string_view key,
                     const std::function<void(const TomlTable&, const SourceSpan&)>& read);
-    // The table [key], if there is one.
-    [[nodiscard]] const TomlTable* table(std::string_view key);
+    // The table [key], if there is one; `hint` says how to write it.
+    [[nodiscard]] const TomlTable* table(std::string_view key, std::string hint = {});
 
     // Reports the keys that were never asked for, and the required ones that are missing, unless
     // one of the former is a misspelling of it. `advice`: what else to say of an unknown key. Call
@@ -85,6 +90,13 @@ private:
                   const std::string& found,
                   std::string hint);
     [[nodiscard]] std::optional<ReadString> string_of(std::string_view key, const TomlNode& node);
+    // `what`: what the key expects, of which this is one; `is`: how the key relates to it.
+    [[nodiscard]] std::optional<Located<std::int64_t>> integer_of(std::string_view key,
+                                                                  const TomlNode& node,
+                                                                  std::int64_t min,
+                                                                  std::int64_t max,
+                                                                  std::string_view what,
+                                                                  std::string_view is);
 
     struct Missing {
         std::string key, example;

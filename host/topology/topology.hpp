@@ -7,8 +7,10 @@
 //   [host]                            type       = "regex"             to        = ["b", "c.in"]
 //   plugin_path = ["./plugins"]       replicas   = 2                   queue     = 4096
 //   stop_grace  = "20s"               mailbox    = 1024                when_full = "drop_oldest"
-//   [defaults]                        on_failure = "isolate"           [[schedule]]
-//   mailbox = 1024 ...                config     = { pattern = "x" }   at = "5s" action = "pause"
+//   [defaults]                        on_failure = "isolate"           share_core = true
+//   mailbox = 1024 ...                run        = { cpus = [2] }
+//   [pool.NAME]                       config     = { pattern = "x" }   [[schedule]]
+//   threads = 2 ...                                                    at = "5s" action = "pause"
 #pragma once
 
 #include <chrono>
@@ -46,6 +48,16 @@ struct ConfigEntry {
 // What is absent because of them is no mistake of its own.
 using UnreadKeys = std::map<std::string, int>;
 
+// How a worker runs: `run` of a worker.
+struct TopologyRun {
+    std::optional<Located<std::string>> pool;  // then there is nothing of the rest
+    std::vector<Located<std::int64_t>> cpus;   // each once; empty: not given, or wrong
+    std::optional<Located<std::int64_t>> nice;
+    std::optional<Located<std::string>> policy;
+    std::optional<Located<std::int64_t>> priority;
+    UnreadKeys unread;
+};
+
 struct TopologyWorker {
     Located<std::string> name;                   // also one that is no good
     std::optional<Located<std::string>> plugin;  // nothing: missing or wrong
@@ -53,9 +65,19 @@ struct TopologyWorker {
     std::optional<Located<std::int64_t>> replicas;
     std::optional<Located<std::int64_t>> mailbox;
     std::optional<Located<std::string>> on_failure;
+    std::optional<TopologyRun> run;
     std::map<std::string, ConfigEntry> config;
     UnreadKeys unread;
     SourceSpan span;  // of [worker.NAME]
+};
+
+// Threads that take turns at the workers that run on the pool.
+struct TopologyPool {
+    Located<std::string> name;  // also one that is no good
+    std::optional<Located<std::int64_t>> threads;
+    std::vector<Located<std::int64_t>> cpus;  // as of a worker's run
+    std::optional<Located<std::int64_t>> nice;
+    SourceSpan span;  // of [pool.NAME]
 };
 
 struct TopologyRoute {
@@ -64,6 +86,7 @@ struct TopologyRoute {
     std::optional<Located<std::int64_t>> queue;
     std::optional<Located<std::string>> when_full;
     std::optional<Located<std::string>> spread;  // "round_robin" (default) or "all", among replicas
+    std::optional<Located<bool>> share_core;     // both ends are to run on one cpu
     SourceSpan span;
 };
 
@@ -85,6 +108,7 @@ struct Topology {
     std::optional<Located<std::int64_t>> default_mailbox, default_queue;
     std::optional<Located<std::string>> default_when_full, default_on_failure;
     std::vector<TopologyWorker> workers;  // in the order of the file
+    std::vector<TopologyPool> pools;
     std::vector<TopologyRoute> routes;
     std::vector<TopologySchedule> schedule;
     UnreadKeys unread;   // of the file itself and of [host]

@@ -42,6 +42,7 @@ inline PortInfo fake_port(std::string name, std::string content_type, bool optio
 inline WorkerTypeInfo fake_ticker() {
     WorkerTypeInfo type;
     type.name = "ticker";
+    type.is_loop = true;
     type.params = {fake_param("every", ParamType::duration, "1s", "1ms", "1h"),
                    fake_param("count", ParamType::integer, {}, "1")};
     type.outputs = {fake_port("ticks", "text/plain")};

@@ -1,0 +1,222 @@
+#include "host/base/placement.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace skep::host {
+namespace {
+
+constexpr int highest_nice = 19;
+
+// A cpu_set_t for as many cpus as it takes; the one of fixed size ends at 1024.
+class CpuSet {
+public:
+    explicit CpuSet(int count)
+        : count_(count),
+          size_(CPU_ALLOC_SIZE(count)),
+          set_(CPU_ALLOC(count), [](cpu_set_t* set) { CPU_FREE(set); }) {
+        CPU_ZERO_S(size_, set_.get());
+    }
+
+    void add(int cpu) { CPU_SET_S(static_cast<std::size_t>(cpu), size_, set_.get()); }
+
+    [[nodiscard]] std::vector<int> cpus() const {
+        std::vector<int> cpus;
+        for (int cpu = 0; cpu < count_; ++cpu) {
+            if (CPU_ISSET_S(static_cast<std::size_t>(cpu), size_, set_.get())) {
+                cpus.push_back(cpu);
+            }
+        }
+        return cpus;
+    }
+
+    [[nodiscard]] bool read() { return sched_getaffinity(0, size_, set_.get()) == 0; }
+
+    [[nodiscard]] bool apply() const { return sched_setaffinity(0, size_, set_.get()) == 0; }
+
+private:
+    int count_;
+    std::size_t size_;
+    std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set_;
+};
+
+// Of the calling thread; empty when the system does not tell.
+std::vector<int> cpus_of_thread() {
+    constexpr int most = 1 << 20;
+    for (int count = 1024; count <= most; count *= 2) {
+        CpuSet set(count);
+        if (set.read()) {
+            return set.cpus();
+        }
+        // The kernel refuses a set that is smaller than its own.
+        if (errno != EINVAL) {
+            break;
+        }
+    }
+    return {};
+}
+
+bool set_nice(int nice) {
+    return setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice) == 0;
+}
+
+int number_of(SchedulingPolicy policy) {
+    switch (policy) {
+        case SchedulingPolicy::other:
+            return SCHED_OTHER;
+        case SchedulingPolicy::batch:
+            return SCHED_BATCH;
+        case SchedulingPolicy::idle:
+            return SCHED_IDLE;
+        case SchedulingPolicy::fifo:
+            return SCHED_FIFO;
+        case SchedulingPolicy::rr:
+            return SCHED_RR;
+    }
+    return SCHED_OTHER;
+}
+
+bool set_policy(SchedulingPolicy policy, int priority) {
+    sched_param param{};
+    param.sched_priority = priority;
+    return sched_setscheduler(0, number_of(policy), &param) == 0;
+}
+
+bool contains(const std::vector<int>& numbers, int number) {
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+// "0-3, 6"
+std::string ranges_of(const std::vector<int>& numbers) {
+    std::string text;
+    for (std::size_t first = 0; first < numbers.size();) {
+        std::size_t last = first;
+        while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) {
+            ++last;
+        }
+        text += (text.empty() ? "" : ", ") + std::to_string(numbers[first]);
+        if (last > first) {
+            text += (last == first + 1 ? ", " : "-") + std::to_string(numbers[last]);
+        }
+        first = last + 1;
+    }
+    return text;
+}
+
+std::string cpus_text(const std::vector<int>& cpus) {
+    return (cpus.size() == 1 ? "cpu " : "the cpus ") + ranges_of(cpus);
+}
+
+std::string cpu_refused(int cpu, const std::vector<int>& allowed) {
+    return "cpu " + std::to_string(cpu) + " is not open to this process, which may use " +
+           cpus_text(allowed);
+}
+
+// `what` was refused by the call before.
+Unexpected<std::string> failed(const std::string& what, int error) {
+    return Unexpected<std::string>("the thread cannot " + what + ": " +
+                                   std::generic_category().message(error));
+}
+
+}  // namespace
+
+const char* name_of(SchedulingPolicy policy) {
+    switch (policy) {
+        case SchedulingPolicy::other:
+            return "other";
+        case SchedulingPolicy::batch:
+            return "batch";
+        case SchedulingPolicy::idle:
+            return "idle";
+        case SchedulingPolicy::fifo:
+            return "fifo";
+        case SchedulingPolicy::rr:
+            return "rr";
+    }
+    return "";
+}
+
+ProcessLimits read_process_limits() {
+    ProcessLimits limits;
+    limits.cpus = cpus_of_thread();
+    std::thread([&limits] {
+        while (limits.lowest_nice < highest_nice && !set_nice(limits.lowest_nice)) {
+            ++limits.lowest_nice;
+        }
+        while (limits.highest_priority > 0 &&
+               !set_policy(SchedulingPolicy::fifo, limits.highest_priority)) {
+            --limits.highest_priority;
+        }
+    }).join();
+    return limits;
+}
+
+std::vector<std::string> refused_settings(const Placement& placement, const ProcessLimits& limits) {
+    std::vector<std::string> refused;
+    for (const int cpu : placement.cpus) {
+        if (!limits.cpus.empty() && !contains(limits.cpus, cpu)) {
+            refused.push_back(cpu_refused(cpu, limits.cpus));
+        }
+    }
+    if (placement.nice != 0 && placement.nice < limits.lowest_nice) {
+        refused.push_back("nice " + std::to_string(placement.nice) +
+                          " is not open to this process, which may use " +
+                          std::to_string(limits.lowest_nice) + " to " +
+                          std::to_string(highest_nice));
+    }
+    if (placement.priority > limits.highest_priority) {
+        const std::string policy = "policy '" + std::string(name_of(placement.policy)) + "'";
+        refused.push_back(limits.highest_priority == 0
+                              ? policy + " is not open to this process"
+                              : "priority " + std::to_string(placement.priority) + " of " + policy +
+                                    " is not open to this process, which may use 1 to " +
+                                    std::to_string(limits.highest_priority));
+    }
+    return refused;
+}
+
+Result<Done, std::string> apply_placement(const Placement& placement) {
+    if (!placement.cpus.empty()) {
+        CpuSet set(*std::max_element(placement.cpus.begin(), placement.cpus.end()) + 1);
+        for (const int cpu : placement.cpus) {
+            set.add(cpu);
+        }
+        const std::vector<int> before = cpus_of_thread();
+        if (!set.apply()) {
+            const int error = errno;
+            // So the system says that it has none of them.
+            return error == EINVAL && !before.empty()
+                       ? Unexpected<std::string>(cpu_refused(placement.cpus.front(), before))
+                       : failed("run on " + cpus_text(set.cpus()), error);
+        }
+        const std::vector<int> granted = cpus_of_thread();
+        for (const int cpu : placement.cpus) {
+            if (!contains(granted, cpu)) {
+                return Unexpected<std::string>(cpu_refused(cpu, before));
+            }
+        }
+    }
+    if (placement.policy != SchedulingPolicy::other &&
+        !set_policy(placement.policy, placement.priority)) {
+        const int error = errno;
+        const std::string policy = std::string("have policy '") + name_of(placement.policy) + "'";
+        return failed(placement.priority == 0
+                          ? policy
+                          : policy + " with priority " + std::to_string(placement.priority),
+                      error);
+    }
+    if (placement.nice != 0 && !set_nice(placement.nice)) {
+        const int error = errno;
+        return failed("have nice " + std::to_string(placement.nice), error);
+    }
+    return Done{};
+}
+
+}  // namespace skep::host

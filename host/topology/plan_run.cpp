@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <array>
+
+#include "host/topology/planning.hpp"
+
+namespace skep::host {
+namespace {
+
+constexpr Words<SchedulingPolicy, 5> policy_words = {{
+    {"other", SchedulingPolicy::other},
+    {"batch", SchedulingPolicy::batch},
+    {"idle", SchedulingPolicy::idle},
+    {"fifo", SchedulingPolicy::fifo},
+    {"rr", SchedulingPolicy::rr},
+}};
+
+bool has_priority(SchedulingPolicy policy) {
+    return policy == SchedulingPolicy::fifo || policy == SchedulingPolicy::rr;
+}
+
+bool has_nice(SchedulingPolicy policy) {
+    return policy == SchedulingPolicy::other || policy == SchedulingPolicy::batch;
+}
+
+std::vector<int> numbers_of(const std::vector<Located<std::int64_t>>& written) {
+    std::vector<int> numbers;
+    numbers.reserve(written.size());
+    for (const Located<std::int64_t>& number : written) {
+        numbers.push_back(static_cast<int>(number.value));
+    }
+    return numbers;
+}
+
+int number_of(const std::optional<Located<std::int64_t>>& written) {
+    return written ? static_cast<int>(written->value) : 0;
+}
+
+void check_pool(const NamedWorker& worker,
+                const Located<std::string>& pool,
+                const Topology& topology,
+                Problems& problems) {
+    std::vector<std::string> known;
+    for (const TopologyPool& candidate : topology.pools) {
+        known.push_back(candidate.name.value);
+    }
+    const bool is_known = std::find(known.begin(), known.end(), pool.value) != known.end();
+    if (!is_known && topology.unread.count("pool") == 0) {
+        problems.error(pool.span,
+                       "there is no pool '" + pool.value + "'",
+                       known.empty() ? "add a table [pool." + pool.value + "]"
+                                     : suggestion(pool.value, known, "pool"));
+    }
+    if (worker.type != nullptr && worker.type->is_loop) {
+        problems.error(pool.span,
+                       "worker '" + worker.name() + "' cannot run on a pool: its type '" +
+                           worker.type->name + "' is a loop",
+                       "a loop keeps its thread until it ends, so it needs one of its own: remove "
+                       "'pool'");
+    }
+}
+
+Placement plan_placement(const TopologyRun& run, Problems& problems) {
+    Placement placement;
+    placement.cpus = numbers_of(run.cpus);
+    placement.nice = number_of(run.nice);
+    placement.priority = number_of(run.priority);
+    std::optional<SchedulingPolicy> policy = SchedulingPolicy::other;
+    if (run.policy) {
+        policy = parse_word(*run.policy, "policy", policy_words, problems);
+    }
+    if (!policy || (!run.policy && run.unread.count("policy") > 0)) {
+        return placement;
+    }
+    placement.policy = *policy;
+    const std::string named = std::string("policy '") + name_of(*policy) + "'";
+    if (has_priority(*policy) && !run.priority && run.unread.count("priority") == 0) {
+        problems.error(run.policy->span,
+                       named + " needs a priority",
+                       "add priority = 1, or up to 99: of the threads that can run, the one with "
+                       "the highest does");
+    }
+    if (!has_priority(*policy) && run.priority) {
+        problems.error(run.priority->span,
+                       named + " takes no priority",
+                       has_nice(*policy)
+                           ? "remove it for 'nice', or have policy = \"fifo\" or \"rr\""
+                           : "remove it, or have policy = \"fifo\" or \"rr\"");
+    }
+    if (!has_nice(*policy) && run.nice) {
+        problems.error(run.nice->span,
+                       "'nice' means nothing under " + named,
+                       has_priority(*policy)
+                           ? "remove it: 'priority' decides"
+                           : "remove it: such a thread runs when no other wants to");
+    }
+    return placement;
+}
+
+// Warns of what is beyond the limits, each setting in its place.
+class LimitCheck {
+public:
+    LimitCheck(const ProcessLimits& limits, Problems& problems)
+        : limits_(limits),
+          problems_(problems) {}
+
+    void check(const std::vector<Located<std::int64_t>>& cpus,
+               const std::optional<Located<std::int64_t>>& nice) {
+        for (const Located<std::int64_t>& cpu : cpus) {
+            Placement one;
+            one.cpus = {static_cast<int>(cpu.value)};
+            warn(one,
+                 cpu.span,
+                 "a start here will be refused; name others, or widen what skep is started with "
+                 "(taskset, CPUAffinity= of a unit, cpuset of a container)");
+        }
+        if (nice) {
+            Placement one;
+            one.nice = static_cast<int>(nice->value);
+            warn(one,
+                 nice->span,
+                 "a start here will be refused; a lower one takes the capability CAP_SYS_NICE or a "
+                 "higher RLIMIT_NICE (LimitNICE= of a unit)");
+        }
+    }
+
+    void check_policy(const Placement& placement, const SourceSpan& span) {
+        Placement one;
+        one.policy = placement.policy;
+        one.priority = placement.priority;
+        warn(one,
+             span,
+             "a start here will be refused; it takes the capability CAP_SYS_NICE or a higher "
+             "RLIMIT_RTPRIO (LimitRTPRIO= of a unit)");
+    }
+
+private:
+    void warn(const Placement& placement, const SourceSpan& span, const std::string& hint) {
+        for (std::string& refused : refused_settings(placement, limits_)) {
+            problems_.warning(span, std::move(refused), hint);
+        }
+    }
+
+    const ProcessLimits& limits_;
+    Problems& problems_;
+};
+
+}  // namespace
+
+std::vector<PoolPlan> plan_pools(const Topology& topology) {
+    std::vector<PoolPlan> pools;
+    for (const TopologyPool& written : topology.pools) {
+        PoolPlan pool;
+        pool.name = written.name.value;
+        pool.threads = written.threads ? static_cast<std::size_t>(written.threads->value)
+                                       : written.cpus.size();
+        pool.placement.cpus = numbers_of(written.cpus);
+        pool.placement.nice = number_of(written.nice);
+        pools.push_back(std::move(pool));
+    }
+    return pools;
+}
+
+RunPlan plan_run(const NamedWorker& worker, const Topology& topology, Problems& problems) {
+    RunPlan plan;
+    if (!worker.written->run) {
+        return plan;
+    }
+    const TopologyRun& run = *worker.written->run;
+    if (run.pool) {
+        check_pool(worker, *run.pool, topology, problems);
+        plan.pool = run.pool->value;
+    } else if (run.unread.count("pool") == 0) {
+        plan.placement = plan_placement(run, problems);
+    }
+    return plan;
+}
+
+void warn_about_runs(const Topology& topology,
+                     const Plan& plan,
+                     const ProcessLimits& limits,
+                     Problems& problems) {
+    LimitCheck check(limits, problems);
+    for (const TopologyPool& pool : topology.pools) {
+        const bool is_used =
+            std::any_of(plan.workers.begin(), plan.workers.end(), [&](const WorkerPlan& worker) {
+                return worker.run.pool == pool.name.value;
+            });
+        if (!is_used) {
+            problems.warning(
+                pool.span,
+                "no worker runs on pool '" + pool.name.value + "'",
+                "add run = { pool = \"" + pool.name.value + "\" } to a worker, or remove the pool");
+        }
+        check.check(pool.cpus, pool.nice);
+    }
+    for (const TopologyWorker& worker : topology.workers) {
+        if (!worker.run) {
+            continue;
+        }
+        check.check(worker.run->cpus, worker.run->nice);
+        if (worker.run->priority) {
+            const std::string first = worker.replicas && worker.replicas->value > 1
+                                          ? worker.name.value + "#0"
+                                          : worker.name.value;
+            check.check_policy(plan.find(first)->run.placement, worker.run->priority->span);
+        }
+    }
+}
+
+}  // namespace skep::host
