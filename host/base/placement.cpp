@@ -103,7 +103,7 @@ std::string ranges_of(const std::vector<int>& numbers) {
         }
         text += (text.empty() ? "" : ", ") + std::to_string(numbers[first]);
         if (last > first) {
-            text += (last == first + 1 ? ", " : "-") + std::to_string(numbers[last]);
+            text += "-" + std::to_string(numbers[last]);
         }
         first = last + 1;
     }

@@ -52,7 +52,19 @@ std::string graph_dot(const Plan& plan) {
     std::string text =
         "digraph " + quoted_for_dot(plan.name) + " {\n    rankdir=LR;\n    node [shape=box];\n";
     for (const WorkerPlan& worker : plan.workers) {
-        text += "    " + quoted_for_dot(worker.name) + ";\n";
+        if (worker.run.pool.empty()) {
+            text += "    " + quoted_for_dot(worker.name) + ";\n";
+        }
+    }
+    for (const PoolPlan& pool : plan.pools) {
+        text += "    subgraph " + quoted_for_dot("cluster_" + pool.name) +
+                " {\n        label=" + quoted_for_dot("pool " + pool.name) + ";\n";
+        for (const WorkerPlan& worker : plan.workers) {
+            if (worker.run.pool == pool.name) {
+                text += "        " + quoted_for_dot(worker.name) + ";\n";
+            }
+        }
+        text += "    }\n";
     }
     for (const RoutePlan& route : plan.routes) {
         text += "    " + quoted_for_dot(route.from) + " -> " + quoted_for_dot(route.to) +
@@ -69,6 +81,17 @@ std::string graph_mermaid(const Plan& plan) {
         const std::string id = "w" + std::to_string(ids.size());
         ids.emplace(worker.name, id);
         text += "    " + id + "[" + quoted_for_mermaid(worker.name) + "]\n";
+    }
+    for (std::size_t i = 0; i < plan.pools.size(); ++i) {
+        const std::string& pool = plan.pools[i].name;
+        text +=
+            "    subgraph p" + std::to_string(i) + "[" + quoted_for_mermaid("pool " + pool) + "]\n";
+        for (const WorkerPlan& worker : plan.workers) {
+            if (worker.run.pool == pool) {
+                text += "        " + ids[worker.name] + "\n";
+            }
+        }
+        text += "    end\n";
     }
     for (const RoutePlan& route : plan.routes) {
         text += "    " + ids[route.from] + " -- " + quoted_for_mermaid(label_of(route)) + " --> " +

@@ -76,7 +76,7 @@ Result<Planned> Planner::plan() {
         return failure(problems_.errors());
     }
     warn_about_routes(workers_, routes.links, problems_);
-    warn_about_runs(topology_, plan_, limits_, problems_);
+    warn_about_runs(topology_, limits_, problems_);
     return Planned{std::move(plan_), problems_.warnings()};
 }
 

@@ -82,9 +82,8 @@ Placement plan_placement(const TopologyRun& run, Problems& problems) {
     if (!has_priority(*policy) && run.priority) {
         problems.error(run.priority->span,
                        named + " takes no priority",
-                       has_nice(*policy)
-                           ? "remove it for 'nice', or have policy = \"fifo\" or \"rr\""
-                           : "remove it, or have policy = \"fifo\" or \"rr\"");
+                       has_nice(*policy) ? "use 'nice' instead, or have policy = \"fifo\" or \"rr\""
+                                         : "remove it, or have policy = \"fifo\" or \"rr\"");
     }
     if (!has_nice(*policy) && run.nice) {
         problems.error(run.nice->span,
@@ -123,12 +122,14 @@ public:
         }
     }
 
-    void check_policy(const Placement& placement, const SourceSpan& span) {
+    void check(const Located<std::string>& policy, const Located<std::int64_t>& priority) {
         Placement one;
-        one.policy = placement.policy;
-        one.priority = placement.priority;
+        for (const auto& [text, value] : policy_words) {
+            one.policy = policy.value == text ? value : one.policy;
+        }
+        one.priority = static_cast<int>(priority.value);
         warn(one,
-             span,
+             priority.span,
              "a start here will be refused; it takes the capability CAP_SYS_NICE or a higher "
              "RLIMIT_RTPRIO (LimitRTPRIO= of a unit)");
     }
@@ -175,15 +176,13 @@ RunPlan plan_run(const NamedWorker& worker, const Topology& topology, Problems& 
     return plan;
 }
 
-void warn_about_runs(const Topology& topology,
-                     const Plan& plan,
-                     const ProcessLimits& limits,
-                     Problems& problems) {
+void warn_about_runs(const Topology& topology, const ProcessLimits& limits, Problems& problems) {
     LimitCheck check(limits, problems);
     for (const TopologyPool& pool : topology.pools) {
+        const auto& workers = topology.workers;
         const bool is_used =
-            std::any_of(plan.workers.begin(), plan.workers.end(), [&](const WorkerPlan& worker) {
-                return worker.run.pool == pool.name.value;
+            std::any_of(workers.begin(), workers.end(), [&](const TopologyWorker& worker) {
+                return worker.run && worker.run->pool && worker.run->pool->value == pool.name.value;
             });
         if (!is_used) {
             problems.warning(
@@ -198,11 +197,8 @@ void warn_about_runs(const Topology& topology,
             continue;
         }
         check.check(worker.run->cpus, worker.run->nice);
-        if (worker.run->priority) {
-            const std::string first = worker.replicas && worker.replicas->value > 1
-                                          ? worker.name.value + "#0"
-                                          : worker.name.value;
-            check.check_policy(plan.find(first)->run.placement, worker.run->priority->span);
+        if (worker.run->policy && worker.run->priority) {
+            check.check(*worker.run->policy, *worker.run->priority);
         }
     }
 }

@@ -81,11 +81,8 @@ void plan_cores(const std::vector<SharedCore>& shared,
                 std::vector<WorkerPlan>& workers,
                 Problems& problems);
 
-// Warns of pools that nothing runs on, and of settings beyond `limits`. `plan` is without errors.
-void warn_about_runs(const Topology& topology,
-                     const Plan& plan,
-                     const ProcessLimits& limits,
-                     Problems& problems);
+// Warns of pools that nothing runs on, and of settings beyond `limits`. For a good file.
+void warn_about_runs(const Topology& topology, const ProcessLimits& limits, Problems& problems);
 
 // Warns of ports that nothing is connected to, and of circles in which every route blocks.
 void warn_about_routes(const NamedWorkers& workers,

@@ -61,6 +61,32 @@ TEST(Diff, ChangesAWorkerWhoseOtherFieldsDiffer) {
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), Names{"b"});
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), Names{"b"});
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), Names{"b"});
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), Names{"b"});
+}
+
+TEST(Diff, ChangesTheWorkersOfAPoolThatDiffers) {
+    Plan plan = two_workers();
+    plan.pools = {{"light", 1, {}}, {"heavy", 2, {}}};
+    plan.workers[0].run.pool = "light";
+    plan.workers[1].run.pool = "heavy";
+    Plan next = plan;
+    EXPECT_TRUE(diff(plan, next).empty());
+    next.pools[0].threads = 3;
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b"}, false}));
+    next.pools[1].placement.nice = 1;
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b", "a"}, false}));
+}
+
+TEST(Diff, IgnoresTheOrderOfPools) {
+    Plan plan = two_workers();
+    plan.pools = {{"light", 1, {}}, {"heavy", 2, {}}};
+    plan.workers[0].run.pool = "light";
+    Plan next = plan;
+    std::swap(next.pools[0], next.pools[1]);
+    EXPECT_TRUE(diff(plan, next).empty());
 }
 
 TEST(Diff, RewiringTouchesNoWorker) {

@@ -42,8 +42,9 @@ std::vector<std::string> names_of_golden_files() {
 }
 
 Diagnostics diagnose(const std::string& source, const std::string& file) {
+    const ProcessLimits limits{{0, 1, 2, 3, 6}, -5, 10};
     const Result<Planned> planned =
-        make_plan(parse_topology(source, file, fake_environment), find_fake_plugin);
+        make_plan(parse_topology(source, file, fake_environment), find_fake_plugin, limits);
     return planned ? planned->warnings : planned.error();
 }
 

@@ -53,6 +53,38 @@ TEST(Graph, IsWrittenForMermaid) {
 )");
 }
 
+TEST(Graph, ShowsTheWorkersOfAPoolTogether) {
+    Plan plan;
+    plan.name = "shop";
+    plan.pools = {{"light", 2, {}}};
+    for (const char* name : {"a", "tick", "b"}) {
+        WorkerPlan worker;
+        worker.name = name;
+        worker.run.pool = worker.name == "tick" ? "" : "light";
+        plan.workers.push_back(worker);
+    }
+    EXPECT_EQ(graph_dot(plan), R"(digraph "shop" {
+    rankdir=LR;
+    node [shape=box];
+    "tick";
+    subgraph "cluster_light" {
+        label="pool light";
+        "a";
+        "b";
+    }
+}
+)");
+    EXPECT_EQ(graph_mermaid(plan), R"(flowchart LR
+    w0["a"]
+    w1["tick"]
+    w2["b"]
+    subgraph p0["pool light"]
+        w0
+        w2
+    end
+)");
+}
+
 TEST(Graph, OfTheEmptyPlanIsEmpty) {
     EXPECT_EQ(graph_dot(Plan{}), "digraph \"\" {\n    rankdir=LR;\n    node [shape=box];\n}\n");
     EXPECT_EQ(graph_mermaid(Plan{}), "flowchart LR\n");

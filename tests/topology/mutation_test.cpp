@@ -34,6 +34,14 @@ config.strict = true
 plugin = "store"
 type = "rows"
 mailbox = 5
+run = { cpus = [2, 3], policy = "rr", priority = 5 }
+[worker.log]
+plugin = "relay"
+run = { pool = "light" }
+[pool.light]
+threads = 2
+cpus = [0]
+nice = -4
 [[route]]
 from = "tick.ticks"
 to = "parse"
@@ -42,6 +50,7 @@ spread = "all"
 [[route]]
 from = "parse.matched"
 to = "rows"
+share_core = true
 [[schedule]]
 at = "1m"
 action = "send"
@@ -62,7 +71,7 @@ std::string mutated(std::mt19937& random) {
         "inf",    "\\",      "\\u0000",     std::string(1, '\0'),
         "\xff",   "\xc3",    "é",           "tick",
         "worker", "version", "route = 1\n", "[worker.tick]\n",
-        "\"\"\"", "'''"};
+        "\"\"\"", "'''",     "run = 1\n",   "[pool.light]\n"};
     const auto below = [&](std::size_t end) { return random() % end; };
     std::string text = good;
     for (std::size_t left = 1 + below(4); left > 0; --left) {
