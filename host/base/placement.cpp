@@ -184,23 +184,19 @@ std::vector<std::string> refused_settings(const Placement& placement, const Proc
 
 Result<Done, std::string> apply_placement(const Placement& placement) {
     if (!placement.cpus.empty()) {
+        // Linux would settle for those that there are, and knows nothing of the cpus to which skep
+        // was confined by taskset.
+        const std::vector<int> allowed = cpus_of_thread();
         CpuSet set(*std::max_element(placement.cpus.begin(), placement.cpus.end()) + 1);
         for (const int cpu : placement.cpus) {
+            if (!allowed.empty() && !contains(allowed, cpu)) {
+                return Unexpected<std::string>(cpu_refused(cpu, allowed));
+            }
             set.add(cpu);
         }
-        const std::vector<int> before = cpus_of_thread();
         if (!set.apply()) {
             const int error = errno;
-            // So the system says that it has none of them.
-            return error == EINVAL && !before.empty()
-                       ? Unexpected<std::string>(cpu_refused(placement.cpus.front(), before))
-                       : failed("run on " + cpus_text(set.cpus()), error);
-        }
-        const std::vector<int> granted = cpus_of_thread();
-        for (const int cpu : placement.cpus) {
-            if (!contains(granted, cpu)) {
-                return Unexpected<std::string>(cpu_refused(cpu, before));
-            }
+            return failed("run on " + cpus_text(set.cpus()), error);
         }
     }
     if (placement.policy != SchedulingPolicy::other &&

@@ -43,8 +43,9 @@ struct ProcessLimits {
 [[nodiscard]] std::vector<std::string> refused_settings(const Placement& placement,
                                                         const ProcessLimits& limits);
 
-// Places the calling thread, or says why the system does not let it. A thread of which only some
-// cpus were granted is refused too. After an error some of the settings may be in force.
+// Places the calling thread, or says why it cannot be. It is to be a new thread, started by one
+// that has not been placed: its cpus must all be among those that it has already, which are those
+// that skep was started with. After an error some of the settings may be in force.
 [[nodiscard]] Result<Done, std::string> apply_placement(const Placement& placement);
 
 }  // namespace skep::host

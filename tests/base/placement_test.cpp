@@ -133,6 +133,24 @@ TEST(ApplyPlacement, RefusesACpuThatIsNotThere) {
     });
 }
 
+// As under taskset, of which the system itself would let the thread out again.
+TEST(ApplyPlacement, StaysWithinTheCpusThatTheProcessWasStartedWith) {
+    const std::vector<int> cpus = found().cpus;
+    if (cpus.size() < 2)
+        GTEST_SKIP() << "the tests have one cpu only";
+    on_a_thread([&] {
+        ASSERT_EQ(error_of({{cpus[0]}}), "");
+        EXPECT_THAT(read_process_limits().cpus, ElementsAre(cpus[0]));
+        on_a_thread([&] {
+            EXPECT_EQ(error_of({{cpus[1]}}),
+                      "cpu " + std::to_string(cpus[1]) +
+                          " is not open to this process, which may use cpu " +
+                          std::to_string(cpus[0]));
+            EXPECT_EQ(error_of({{cpus[0]}}), "");
+        });
+    });
+}
+
 TEST(ProcessLimits, AreWhatTheProcessMayDo) {
     const Found before = found();
     const ProcessLimits limits = read_process_limits();

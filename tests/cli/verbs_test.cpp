@@ -109,6 +109,16 @@ TEST(Check, ShowsThePlaceOfAMistake) {
               EndsWith("]}\n")));
 }
 
+TEST(Check, WarnsOfACpuThatThisMachineDoesNotHave) {
+    const TempFolder folder;
+    const std::string file =
+        folder.write("a.toml", good_topology + "[worker.sink.run]\ncpus = [8191]\n");
+    const Finished check = skep({"check", file});
+    EXPECT_EQ(check.exit_code, 0);
+    EXPECT_THAT(check.err,
+                HasSubstr(file + ":11:9: warning: cpu 8191 is not open to this process"));
+}
+
 TEST(Check, ShowsThePlaceOfASyntaxError) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", "version = 1\nname = [\n");
