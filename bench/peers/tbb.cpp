@@ -1,0 +1,3 @@
+#include "bench/peers/peers.hpp"
+
+void bench::add_tbb(Contenders& /*all*/) {}
