@@ -39,15 +39,31 @@ public:
           count_(options.is_quick && !cell.is_scaled ? std::max(cell.count / 5, std::uint64_t{1})
                                                      : cell.count) {}
 
-    void add(const Contenders& from, const std::string& label) {
+    void add_skep(const Contenders& from, const std::string& label) {
         for (const Contender& it : from) {
             if (it.cell == cell_.name) {
-                entries_.push_back({&it, label.empty() ? it.name : label, 0, {}});
+                entries_.push_back({&it, label, 0, {}});
+            }
+        }
+    }
+
+    // Those that some skep is held against.
+    void add_peers(const Contenders& from) {
+        const bool has_threads = has(threads_name);
+        const bool has_pool = has(pool_name);
+        for (const Contender& it : from) {
+            const bool is_wanted =
+                (has_threads && it.is_beside_threads) || (has_pool && it.is_beside_pool);
+            if (it.cell == cell_.name && is_wanted) {
+                entries_.push_back({&it, it.name, 0, {}});
             }
         }
     }
 
     void run() {
+        if (entries_.empty()) {
+            return;
+        }
         for (Entry& entry : entries_) {
             say("calibrates " + entry.label);
             calibrate(entry);
@@ -65,6 +81,11 @@ public:
     }
 
 private:
+    [[nodiscard]] bool has(const char* label) const {
+        return std::any_of(
+            entries_.begin(), entries_.end(), [&](const Entry& it) { return it.label == label; });
+    }
+
     void say(const std::string& what) const {
         std::fprintf(stderr, "bench: %s: %s\n", cell_.name, what.c_str());
     }
@@ -170,9 +191,9 @@ Results measure(const Options& options) {
             continue;
         }
         CellRun run(cell, options, results);
-        run.add(on_threads, threads_name);
-        run.add(on_pool, pool_name);
-        run.add(peers, "");
+        run.add_skep(on_threads, threads_name);
+        run.add_skep(on_pool, pool_name);
+        run.add_peers(peers);
         run.run();
     }
     return results;
