@@ -90,6 +90,14 @@ private:
         std::fprintf(stderr, "bench: %s: %s\n", cell_.name, what.c_str());
     }
 
+    static Sample run_once(const Entry& entry, std::uint64_t count) {
+        try {
+            return entry.contender->run(count);
+        } catch (const std::exception& error) {
+            return failure(error.what());
+        }
+    }
+
     // Also the warm-up. A contender that fails here is not asked again.
     void calibrate(Entry& entry) {
         if (!cell_.is_scaled) {
@@ -98,7 +106,7 @@ private:
         }
         const double target = options_.is_quick ? 0.15 : 0.5;
         for (std::uint64_t count = cell_.least;;) {
-            const Sample sample = entry.contender->run(count);
+            const Sample sample = run_once(entry, count);
             if (!sample.error.empty()) {
                 complain(entry, sample.error);
                 return;
@@ -116,7 +124,7 @@ private:
     }
 
     void take(Entry& entry) {
-        const Sample sample = entry.contender->run(entry.count);
+        const Sample sample = run_once(entry, entry.count);
         if (sample.error.empty()) {
             entry.values.push_back(sample.value);
         } else {

@@ -75,6 +75,9 @@ Sample graph_stream(const std::string& cell,
     flow::limiter_node<Message> limit(graph, bound);
     flow::function_node<Message, Message> filter(
         graph, flow::serial, [](const Message& message) { return message; });
+    // A serial node may still hand two results on in the wrong order.
+    flow::sequencer_node<Message> order(
+        graph, [](const Message& message) { return static_cast<std::size_t>(message.sequence); });
     flow::function_node<Message, flow::continue_msg> sink(
         graph, flow::serial, [&](const Message& message) {
             wrong += next[message.sender]++ == message.sequence ? 0U : 1U;
@@ -88,7 +91,8 @@ Sample graph_stream(const std::string& cell,
     }
     if (has_filter) {
         flow::make_edge(limit, filter);
-        flow::make_edge(filter, sink);
+        flow::make_edge(filter, order);
+        flow::make_edge(order, sink);
     } else {
         flow::make_edge(limit, sink);
     }

@@ -73,7 +73,7 @@ class ZmqQueue {
 public:
     explicit ZmqQueue(std::size_t bound)
         : half_(static_cast<int>(bound / 2)),
-          address_("inproc://" + std::to_string(reinterpret_cast<std::uintptr_t>(this))),
+          address_("inproc://" + std::to_string(sizeof(T)) + "/" + std::to_string(made++)),
           in_(zmq_socket(zmq(), ZMQ_PULL)) {
         must(zmq_setsockopt(in_, ZMQ_RCVHWM, &half_, sizeof(half_)));
         must(zmq_bind(in_, address_.c_str()));
@@ -117,6 +117,8 @@ public:
     };
 
 private:
+    static inline std::atomic<std::uint64_t> made{0};  // an address is free only some time after
+
     const int half_;
     const std::string address_;
     void* const in_;
