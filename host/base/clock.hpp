@@ -66,6 +66,8 @@ public:
     virtual ~Clock() = default;
     // [any-thread]
     [[nodiscard]] virtual Nanos now() const = 0;
+    // Whether time passes by itself, so that asking again and again may see something new.
+    [[nodiscard]] virtual bool is_real() const = 0;
     // A Parker for one thread at a time. It must not outlive the clock. Shared, because a waker may
     // hold it a moment longer than its owner lives.
     [[nodiscard]] virtual std::shared_ptr<Parker> make_parker() = 0;
@@ -75,6 +77,9 @@ public:
 class SteadyClock : public Clock {
 public:
     [[nodiscard]] Nanos now() const override;
+
+    [[nodiscard]] bool is_real() const override { return true; }
+
     [[nodiscard]] std::shared_ptr<Parker> make_parker() override;
 };
 
@@ -86,6 +91,9 @@ public:
     ~ManualClock() override;
 
     [[nodiscard]] Nanos now() const override;
+
+    [[nodiscard]] bool is_real() const override { return false; }
+
     [[nodiscard]] std::shared_ptr<Parker> make_parker() override;
 
     // [the test's thread] Runs the world until `until`: waits until every Parker sleeps, moves the

@@ -156,6 +156,7 @@ void Core::start(const std::string& worker, const Reply& reply) {
         reply(opened);
     } else {
         slot->waiting_for_run.push_back(reply);
+        slot->home.mailbox->open();  // before the routes to it are made
         rewire();
         launch(*slot);
     }

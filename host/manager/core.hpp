@@ -22,6 +22,7 @@
 #include "host/manager/flow.hpp"
 #include "host/manager/manager.hpp"
 #include "host/manager/slot.hpp"
+#include "host/manager/wiring.hpp"
 
 namespace skep::host {
 
@@ -122,6 +123,7 @@ private:
     // The manager's thread alone.
     Plan plan_;
     std::vector<FlowGroup> flow_;
+    Rings rings_;
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
     std::deque<Retired> retired_;

@@ -84,6 +84,11 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     for (const std::string& name : changes.to_remove) {
         find(name)->is_removed = true;
     }
+    for (Slot* const slot : added) {
+        if (starts) {
+            slot->home.mailbox->open();  // before the routes to it are made
+        }
+    }
     rewire();
     needs_advance_ = true;
     if (!starts || added.empty()) {
@@ -135,9 +140,9 @@ Answer<Done> Core::open_library(Slot& slot) {
 }
 
 void Core::rewire() {
-    world_.router->publish(wire(plan_, *world_.names, [this](const std::string& worker) {
+    world_.router->publish(wire(plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
-        return WiredWorker{slot.home.mailbox, type_info(slot)};
+        return WiredWorker{slot.home.mailbox, slot.order, type_info(slot)};
     }));
 }
 
@@ -152,7 +157,6 @@ void Core::launch(Slot& slot) {
     slot.started_wall = std::chrono::system_clock::now();
     slot.ended.reset();
     slot.ended_wall.reset();
-    slot.home.mailbox->open();
     slot.worker = std::make_shared<Worker>(
         world_,
         slot.home,

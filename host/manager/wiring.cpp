@@ -1,6 +1,7 @@
 #include "host/manager/wiring.hpp"
 
-#include <map>
+#include <algorithm>
+#include <tuple>
 
 #include "host/base/assert.hpp"
 
@@ -19,52 +20,149 @@ FullPolicy policy_of(WhenFull when_full) {
     }
 }
 
-Target target_of(const RoutePlan& route, const WiredWorker& receiver) {
-    const std::string key =
-        route.from + "." + std::to_string(route.output) + ">" + std::to_string(route.input);
-    return {receiver.mailbox,
-            receiver.mailbox->lane(key, route.queue, policy_of(route.when_full)),
-            route.input};
-}
+class Wiring {
+public:
+    Wiring(const Plan& plan,
+           NamePool& names,
+           Rings& rings,
+           const std::function<WiredWorker(const std::string& worker)>& find)
+        : plan_(plan),
+          names_(names),
+          rings_(rings) {
+        for (const WorkerPlan& worker : plan.workers) {
+            const WiredWorker& wired = workers_[worker.name] = find(worker.name);
+            table_->members[worker.name] = wired.mailbox;
+            if (wired.type != nullptr) {
+                std::vector<Output>& outputs = table_->outputs[worker.name];
+                for (const PortInfo& port : wired.type->outputs) {
+                    outputs.push_back({names.intern(port.content_type), {}, {}});
+                }
+            }
+        }
+        for (const RoutePlan& route : plan.routes) {
+            ++between_[{route.from, route.to}];
+        }
+    }
+
+    std::shared_ptr<const RouteTable> run() {
+        for (const RoutePlan& route : plan_.routes) {
+            std::vector<Output>& outputs = table_->outputs[route.from];
+            if (route.output >= outputs.size()) {
+                continue;  // its plugin has not been opened yet
+            }
+            Output& output = outputs[route.output];
+            if (route.spread == 0) {
+                place(route, output);
+                continue;
+            }
+            const auto [at, is_new] = spread_index_.try_emplace(
+                {route.from, route.output, route.spread}, output.spreads.size());
+            if (is_new) {
+                output.spreads.emplace_back();
+            }
+            output.spreads[at->second].push_back(can_be_ring(route) ? ring_path({&route})
+                                                                    : queue_path(route));
+        }
+        for (const auto& [key, routes] : shared_) {
+            table_->outputs[routes.front()->from][routes.front()->output].paths.push_back(
+                ring_path(routes));
+        }
+        for (auto& [name, outputs] : table_->outputs) {
+            for (Output& it : outputs) {
+                it.only_ring = it.paths.size() == 1 && it.spreads.empty()
+                                   ? it.paths.front().ring.get()
+                                   : nullptr;
+            }
+        }
+        std::erase_if(rings_, [](const auto& it) { return it.second.expired(); });
+        return table_;
+    }
+
+private:
+    // A ring keeps the order between two workers only if all that one sends to the other by routes
+    // comes by it, and its sender cannot take back what the receiver may already be reading. A
+    // mailbox that is closed has no reader.
+    bool can_be_ring(const RoutePlan& route) {
+        return route.when_full != WhenFull::drop_oldest && between_[{route.from, route.to}] == 1 &&
+               workers_[route.to].mailbox->opening() != 0;
+    }
+
+    void place(const RoutePlan& route, Output& output) {
+        if (!can_be_ring(route)) {
+            output.paths.push_back(queue_path(route));
+        } else if (route.when_full == WhenFull::drop_newest) {
+            output.paths.push_back(ring_path({&route}));  // what one drops, others may take
+        } else {
+            shared_[{route.from, route.output, route.queue}].push_back(&route);
+        }
+    }
+
+    Path queue_path(const RoutePlan& route) {
+        const std::string key =
+            route.from + "." + std::to_string(route.output) + ">" + std::to_string(route.input);
+        Path path;
+        path.mailbox = workers_[route.to].mailbox;
+        path.lane = path.mailbox->lane(key, route.queue, policy_of(route.when_full));
+        path.port = route.input;
+        return path;
+    }
+
+    Path ring_path(const std::vector<const RoutePlan*>& routes) {
+        const RoutePlan& first = *routes.front();
+        const WiredWorker& sender = workers_[first.from];
+        const std::string& declared = *table_->outputs[first.from][first.output].content_type;
+        const bool drops = first.when_full == WhenFull::drop_newest;
+        std::string key = std::to_string(sender.order) + "." + std::to_string(first.output) +
+                          (drops ? "d" : "b") + std::to_string(first.queue);
+        Path path;
+        std::vector<Ring::ReaderSpec> readers;
+        for (const RoutePlan* const route : routes) {
+            const WiredWorker& reader = workers_[route->to];
+            key += ">" + std::to_string(reader.order) + "." + std::to_string(route->input) + "@" +
+                   std::to_string(reader.mailbox->opening());
+            path.readers.push_back(reader.mailbox);
+            readers.push_back({reader.mailbox.get(), route->input});
+        }
+        std::weak_ptr<Ring>& known = rings_[key];
+        path.ring = known.lock();
+        if (path.ring == nullptr || path.ring->is_sealed()) {
+            path.ring = std::make_shared<Ring>(
+                Ring::Spec{names_.intern(first.from),
+                           names_.intern(declared == "*" ? "application/octet-stream" : declared),
+                           first.queue,
+                           drops,
+                           Fence(Fence::Cost::asymmetric),
+                           sender.mailbox->parker()},
+                readers);
+            known = path.ring;
+            for (std::uint32_t i = 0; i < path.readers.size(); ++i) {
+                path.readers[i]->add_ring(path.ring, i);
+            }
+        }
+        return path;
+    }
+
+    const Plan& plan_;
+    NamePool& names_;
+    Rings& rings_;
+    std::shared_ptr<RouteTable> table_ = std::make_shared<RouteTable>();
+    std::map<std::string, WiredWorker, std::less<>> workers_;
+    std::map<std::pair<std::string_view, std::string_view>, std::size_t> between_;  // routes
+    // Routes of one output that can share a ring: the same bound, and the sender waits.
+    std::map<std::tuple<std::string, std::uint32_t, std::size_t>, std::vector<const RoutePlan*>>
+        shared_;
+    // Where in its output's spreads the group of (sender, output, spread number) is.
+    std::map<std::tuple<std::string, std::uint32_t, std::uint32_t>, std::size_t> spread_index_;
+};
 
 }  // namespace
 
 std::shared_ptr<const RouteTable> wire(
     const Plan& plan,
     NamePool& names,
+    Rings& rings,
     const std::function<WiredWorker(const std::string& worker)>& find) {
-    auto table = std::make_shared<RouteTable>();
-    for (const WorkerPlan& worker : plan.workers) {
-        const WiredWorker wired = find(worker.name);
-        table->members[worker.name] = wired.mailbox;
-        if (wired.type != nullptr) {
-            std::vector<Output>& outputs = table->outputs[worker.name];
-            for (const PortInfo& port : wired.type->outputs) {
-                outputs.push_back({names.intern(port.content_type), {}, {}});
-            }
-        }
-    }
-    // Where in its output's spreads the group of (sender, output, spread number) is.
-    std::map<std::tuple<std::string, std::uint32_t, std::uint32_t>, std::size_t> spread_index;
-    for (const RoutePlan& route : plan.routes) {
-        std::vector<Output>& outputs = table->outputs[route.from];
-        if (route.output >= outputs.size()) {
-            continue;  // its plugin has not been opened yet
-        }
-        Output& output = outputs[route.output];
-        const Target target = target_of(route, find(route.to));
-        if (route.spread == 0) {
-            output.targets.push_back(target);
-            continue;
-        }
-        const auto [at, is_new] = spread_index.try_emplace({route.from, route.output, route.spread},
-                                                           output.spreads.size());
-        if (is_new) {
-            output.spreads.emplace_back();
-        }
-        output.spreads[at->second].push_back(target);
-    }
-    return table;
+    return Wiring(plan, names, rings, find).run();
 }
 
 }  // namespace skep::host

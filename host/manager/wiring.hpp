@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "host/messaging/name_pool.hpp"
@@ -11,16 +12,23 @@
 
 namespace skep::host {
 
+// The rings that there are, by what they join. One whose ends and settings are the same in the next
+// plan goes on; it is held by the route table alone, and goes with it.
+using Rings = std::map<std::string, std::weak_ptr<Ring>>;
+
 struct WiredWorker {
     std::shared_ptr<Mailbox> mailbox;
+    std::size_t order = 0;  // of its slot: tells it from an earlier worker of its name
     const WorkerTypeInfo* type =
         nullptr;  // null while its plugin has not been opened: no outputs yet
 };
 
-// `find` knows every worker of the plan. Makes or changes the lanes that the routes need.
+// `find` knows every worker of the plan. Makes the rings and lanes that the routes need, and lets
+// go of those that they no longer do.
 [[nodiscard]] std::shared_ptr<const RouteTable> wire(
     const Plan& plan,
     NamePool& names,
+    Rings& rings,
     const std::function<WiredWorker(const std::string& worker)>& find);
 
 }  // namespace skep::host

@@ -1,20 +1,11 @@
 #include "host/messaging/mailbox.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "host/base/assert.hpp"
 
 namespace skep::host {
-
-namespace {
-
-void unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers) {
-    for (const auto& parker : parkers) {
-        parker->unpark();
-    }
-}
-
-}  // namespace
 
 Mailbox::Mailbox(Clock& clock, std::size_t direct_bound)
     : parker_(clock.make_parker()) {
@@ -36,37 +27,127 @@ std::uint32_t Mailbox::lane(const std::string& key, std::size_t bound, FullPolic
     return static_cast<std::uint32_t>(known - lanes_.begin());
 }
 
-void Mailbox::open() {
+void Mailbox::add_ring(std::shared_ptr<Ring> ring, std::uint32_t reader) {
     MutexLock lock(mutex_);
-    is_open_ = true;
+    SKEP_ASSERT(is_open_);
+    if (rings_.size() >= sweep_at_) {
+        forget_rings_that_are_over();
+        sweep_at_ = 2 * rings_.size() + 16;
+    }
+    rings_.push_back({std::move(ring), reader});
+}
+
+void Mailbox::forget_rings_that_are_over() {
+    std::erase_if(rings_, [this](const Announced& it) REQUIRES(mutex_) {
+        if (!it.ring->is_over(it.reader)) {
+            return false;
+        }
+        counts_ += it.ring->counts(it.reader);
+        queue_high_ = std::max(queue_high_, it.ring->queue_high(it.reader));
+        return true;
+    });
+}
+
+std::uint64_t Mailbox::open() {
+    MutexLock lock(mutex_);
+    if (!is_open_) {
+        is_open_ = true;
+        ++openings_;
+    }
+    return openings_;
+}
+
+std::uint64_t Mailbox::opening() const {
+    MutexLock lock(mutex_);
+    return is_open_ ? openings_ : 0;
 }
 
 void Mailbox::close() {
     std::vector<std::shared_ptr<Parker>> woken;
+    std::vector<Announced> rings;
     {
         MutexLock lock(mutex_);
         is_open_ = false;
         woken = take_waiting();
+        rings = rings_;
+    }
+    for (const Announced& it : rings) {
+        it.ring->close(it.reader);
     }
     unpark_all(woken);
 }
 
 std::uint64_t Mailbox::dead_letter_rest() {
     std::deque<Envelope> rest;  // freed without the lock
-    MutexLock lock(mutex_);
-    const std::uint64_t count = counts_.queued;
-    counts_.dead_lettered.stop += count;
-    counts_.queued = 0;
-    for (Lane& lane : lanes_) {
-        lane.queued = 0;
+    std::vector<Announced> rings;
+    std::uint64_t count = 0;
+    {
+        MutexLock lock(mutex_);
+        count = counts_.queued;
+        counts_.dead_lettered.stop += count;
+        counts_.queued = 0;
+        left_ += count;
+        for (Lane& lane : lanes_) {
+            lane.queued = 0;
+        }
+        rest.swap(queue_);
+        announced_.clear();
+        note_news();
+        rings = rings_;
     }
-    rest.swap(queue_);
+    for (const Announced& it : rings) {
+        count += it.ring->dead_letter_rest(it.reader);
+    }
     return count;
+}
+
+void Mailbox::announce(Ring& ring, std::uint32_t reader) {
+    bool wakes = false;
+    {
+        MutexLock lock(mutex_);
+        announced_.push_back({ring.shared_from_this(), reader});
+        note_news();
+        wakes = std::exchange(is_owner_asleep_, false);
+    }
+    if (wakes) {
+        parker_->unpark();
+    }
+}
+
+std::vector<Mailbox::Announced> Mailbox::take_announced() {
+    MutexLock lock(mutex_);
+    std::vector<Announced> taken;
+    taken.swap(announced_);
+    note_news();
+    return taken;
+}
+
+bool Mailbox::fall_asleep() {
+    MutexLock lock(mutex_);
+    is_owner_asleep_ = queue_.empty() && announced_.empty();
+    return is_owner_asleep_;
+}
+
+void Mailbox::wake_up() {
+    MutexLock lock(mutex_);
+    is_owner_asleep_ = false;
+}
+
+Mailbox::Passed Mailbox::passed() const {
+    MutexLock lock(mutex_);
+    return {left_ + queue_.size(), left_};
+}
+
+void Mailbox::unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers) {
+    for (const auto& parker : parkers) {
+        parker->unpark();
+    }
 }
 
 PushResult Mailbox::push(Envelope& envelope,
                          std::uint32_t lane_index,
                          const std::shared_ptr<Parker>& sender) {
+    bool wakes = false;
     {
         MutexLock lock(mutex_);
         Lane& lane = lanes_[lane_index];
@@ -101,8 +182,12 @@ PushResult Mailbox::push(Envelope& envelope,
         queue_high_ = std::max<std::size_t>(queue_high_, counts_.queued);
         envelope.lane = lane_index;
         queue_.push_back(std::move(envelope));
+        note_news();
+        wakes = std::exchange(is_owner_asleep_, false);
     }
-    parker_->unpark();
+    if (wakes) {
+        parker_->unpark();
+    }
     return PushResult::accepted;
 }
 
@@ -113,6 +198,7 @@ void Mailbox::drop_oldest_of(std::uint32_t lane) {
     queue_.erase(oldest);  // moves what stands before it, which has just been walked over
     --lanes_[lane].queued;
     --counts_.queued;
+    ++left_;
     ++counts_.dropped.oldest;
 }
 
@@ -120,26 +206,6 @@ void Mailbox::reject_stopping() {
     MutexLock lock(mutex_);
     ++counts_.offered;
     ++counts_.rejected.stopping;
-}
-
-void Mailbox::take(std::vector<Envelope>& out, std::size_t max) {
-    std::vector<std::shared_ptr<Parker>> woken;
-    {
-        MutexLock lock(mutex_);
-        const std::size_t taken = std::min(max, queue_.size());
-        if (taken == 0) {
-            return;
-        }
-        for (std::size_t i = 0; i < taken; ++i) {
-            --lanes_[queue_.front().lane].queued;
-            out.push_back(std::move(queue_.front()));
-            queue_.pop_front();
-        }
-        counts_.queued -= taken;
-        counts_.in_flight += taken;
-        woken = take_waiting();
-    }
-    unpark_all(woken);
 }
 
 void Mailbox::settle(std::uint64_t delivered, std::uint64_t failed) {
@@ -157,26 +223,31 @@ void Mailbox::return_untouched(std::vector<Envelope>::iterator first,
     SKEP_ASSERT(count <= counts_.in_flight);
     counts_.in_flight -= count;
     counts_.queued += count;
+    left_ -= count;
     while (last != first) {
         --last;
         ++lanes_[last->lane].queued;
         queue_.push_front(std::move(*last));
     }
-}
-
-bool Mailbox::is_empty() const {
-    MutexLock lock(mutex_);
-    return counts_.queued == 0;
+    note_news();
 }
 
 FlowCounts Mailbox::counts() const {
     MutexLock lock(mutex_);
-    return counts_;
+    FlowCounts all = counts_;
+    for (const Announced& it : rings_) {
+        all += it.ring->counts(it.reader);
+    }
+    return all;
 }
 
 std::size_t Mailbox::queue_high() const {
     MutexLock lock(mutex_);
-    return queue_high_;
+    std::size_t all = queue_high_;
+    for (const Announced& it : rings_) {
+        all += it.ring->queue_high(it.reader);
+    }
+    return all;
 }
 
 std::vector<std::shared_ptr<Parker>> Mailbox::take_waiting() {

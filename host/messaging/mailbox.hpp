@@ -1,21 +1,25 @@
-// A mailbox: the bounded queue of one worker name, and the books over everything that passes it.
+// A mailbox: all that waits for one worker name, and the books over everything that passes it.
 //
 // It belongs to the name, not to a thread: it outlives every generation of its worker, keeps
 // filling while the worker is paused, and its counts go on. It never blocks: a sender that has to
 // wait is told so, is remembered, and is woken when there is room.
 //
-// A mailbox is divided into lanes, one for each route that ends here and lane 0 for everything that
-// comes by send, broadcast or reply. A lane has a bound and a policy of its own; the order of
-// arrival is kept over all of them together, which is what makes messages of one sender arrive in
-// order however they were sent.
+// Messages come in two ways. Most come by rings (ring.hpp): a ring belongs to its sender, and the
+// mailbox only knows that it is read here. All others come into the queue that is in this file:
+// whatever is sent directly, and what travels on routes that a ring cannot serve (drop_oldest, or
+// several routes between the same two workers). The queue is divided into lanes, lane 0 for what is
+// sent directly and one for each such route. A lane has a bound and a policy of its own; the order
+// of arrival is kept over all of them together. What keeps queue and rings in order is the Inbox,
+// the owner's side.
 //
-//   push, reject_*     [any-thread]
-//   take .. return_    [the owner's thread]
-//   open, close, lanes [manager-thread]
+//   push, reject_stopping, announce   [any-thread]
+//   take_queued .. wake_up            [the owner's thread]
+//   open, close, lane, add_ring       [manager-thread]
 //
 // It knows no routes and no workers, keeps no message that was taken, and has no priorities.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -26,6 +30,7 @@
 #include "host/base/mutex.hpp"
 #include "host/messaging/counts.hpp"
 #include "host/messaging/envelope.hpp"
+#include "host/messaging/ring.hpp"
 
 namespace skep::host {
 
@@ -45,7 +50,7 @@ enum class PushResult {
 
 inline constexpr std::uint32_t direct_lane = 0;
 
-class Mailbox {
+class Mailbox final : public RingReaderHome {
 public:
     // Closed until open(). `direct_bound`: of lane 0, at least 1.
     Mailbox(Clock& clock, std::size_t direct_bound);
@@ -58,10 +63,16 @@ public:
     // The lane of the route `key`, made or changed to this bound (at least 1) and policy.
     std::uint32_t lane(const std::string& key, std::size_t bound, FullPolicy policy);
 
-    void open();
+    // A ring whose reader `reader` is this mailbox. Only while it is open, and once.
+    void add_ring(std::shared_ptr<Ring> ring, std::uint32_t reader);
+
+    // Returns the number of this opening: 1, 2, 3, ... Rings serve one opening only.
+    std::uint64_t open();
     // Refuses everything from now on; what is queued can still be taken. Senders that wait are
     // woken.
     void close();
+    // Of the present opening; 0 while it is closed.
+    [[nodiscard]] std::uint64_t opening() const;
     // Counts what is still queued as dead letters and drops it. How many there were.
     std::uint64_t dead_letter_rest();
 
@@ -75,22 +86,74 @@ public:
     // The sender gave up waiting for room, because it has to stop.
     void reject_stopping();
 
-    // -- The owner. --
+    // [a ring's sender] Something can be read from this ring, which was parked.
+    void announce(Ring& ring, std::uint32_t reader) override;
 
-    // Moves up to `max` messages, oldest first, to the end of `out`. They are in flight until they
-    // are settled or returned.
-    void take(std::vector<Envelope>& out, std::size_t max);
-    // Of the messages in flight, `delivered` are finished, and on `failed` of them the worker
-    // failed.
+    // -- The owner; see Inbox. --
+
+    // Whether there is anything in the queue, or any ring to be looked at again.
+    [[nodiscard]] bool has_news() const { return news_.load(std::memory_order_acquire) != 0; }
+
+    struct Announced {
+        std::shared_ptr<Ring> ring;
+        std::uint32_t reader = 0;
+    };
+
+    // The rings that have been announced since.
+    [[nodiscard]] std::vector<Announced> take_announced();
+
+    // Moves up to `max` messages from the queue, oldest first, to the end of `out`, as long as
+    // `may_go(sender, sequence)` is true of the next, and none while rings wait to be looked at:
+    // one of them may hold what the sender of the next message sent before it. They are in flight
+    // until they are settled or returned. `may_go` takes no lock.
+    template <typename MayGo>
+    void take_queued(std::vector<Envelope>& out, std::size_t max, MayGo&& may_go) {
+        std::vector<std::shared_ptr<Parker>> woken;
+        {
+            MutexLock lock(mutex_);
+            std::size_t taken = 0;
+            while (taken < max && announced_.empty() && !queue_.empty() &&
+                   may_go(queue_.front().sender, queue_.front().sequence)) {
+                --lanes_[queue_.front().lane].queued;
+                out.push_back(std::move(queue_.front()));
+                queue_.pop_front();
+                ++taken;
+            }
+            if (taken == 0) {
+                return;
+            }
+            counts_.queued -= taken;
+            counts_.in_flight += taken;
+            left_ += taken;
+            note_news();
+            woken = take_waiting();
+        }
+        unpark_all(woken);
+    }
+
+    // How many messages have ever come into the queue, and how many have left it.
+    struct Passed {
+        std::uint64_t came = 0;
+        std::uint64_t left = 0;
+    };
+
+    [[nodiscard]] Passed passed() const;
+    // Of the messages in flight from the queue, `delivered` are finished, and on `failed` of them
+    // the worker failed.
     void settle(std::uint64_t delivered, std::uint64_t failed);
     // Puts messages in flight back to the front, in their order; they were not touched.
     void return_untouched(std::vector<Envelope>::iterator first,
                           std::vector<Envelope>::iterator last);
+    // The owner is about to sleep and shall be unparked for the next message; its rings are parked.
+    // False when there is something for it.
+    [[nodiscard]] bool fall_asleep();
+    void wake_up();
 
     // -- Anyone. --
 
-    [[nodiscard]] bool is_empty() const;
+    // The queue and all rings that were ever read here.
     [[nodiscard]] FlowCounts counts() const;
+    // The most that ever waited: of the queue and each ring at its own worst time, together.
     [[nodiscard]] std::size_t queue_high() const;
 
 private:
@@ -103,6 +166,15 @@ private:
 
     void drop_oldest_of(std::uint32_t lane) REQUIRES(mutex_);
     [[nodiscard]] std::vector<std::shared_ptr<Parker>> take_waiting() REQUIRES(mutex_);
+    static void unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers);
+
+    void note_news() REQUIRES(mutex_) {
+        // Release pairs with the acquire in has_news().
+        news_.store(queue_.size() + announced_.size(), std::memory_order_release);
+    }
+
+    // Those that will never change any more are counted for good and let go.
+    void forget_rings_that_are_over() REQUIRES(mutex_);
 
     // Constant after construction.
     const std::shared_ptr<Parker> parker_;
@@ -113,7 +185,14 @@ private:
     std::vector<std::shared_ptr<Parker>> waiting_ GUARDED_BY(mutex_);  // senders, for room
     FlowCounts counts_ GUARDED_BY(mutex_);
     std::size_t queue_high_ GUARDED_BY(mutex_) = 0;
+    std::vector<Announced> rings_ GUARDED_BY(mutex_);      // all that are read here
+    std::size_t sweep_at_ GUARDED_BY(mutex_) = 16;         // this many: look for some that are over
+    std::vector<Announced> announced_ GUARDED_BY(mutex_);  // and those to be looked at again
+    std::uint64_t left_ GUARDED_BY(mutex_) = 0;            // the queue: taken or dropped
+    std::uint64_t openings_ GUARDED_BY(mutex_) = 0;
     bool is_open_ GUARDED_BY(mutex_) = false;
+    bool is_owner_asleep_ GUARDED_BY(mutex_) = false;
+    std::atomic<std::size_t> news_{0};  // written under mutex_
 };
 
 }  // namespace skep::host

@@ -17,9 +17,13 @@
 
 namespace skep::host {
 
-// One end of a route.
-struct Target {
-    std::shared_ptr<Mailbox> mailbox;
+// One way that messages of an output take: a ring, or a lane of one mailbox's queue.
+struct Path {
+    std::shared_ptr<Ring> ring;  // null: the queue
+    // Whoever the ring announces messages to must not go before the table does.
+    std::vector<std::shared_ptr<Mailbox>> readers;
+
+    std::shared_ptr<Mailbox> mailbox;  // of the queue
     std::uint32_t lane = 0;
     std::uint32_t port = 0;  // the receiver's input
 };
@@ -27,8 +31,9 @@ struct Target {
 // One output port of one worker.
 struct Output {
     const std::string* content_type = nullptr;  // what it declares
-    std::vector<Target> targets;                // each gets every message
-    std::vector<std::vector<Target>> spreads;   // of each, one gets a message, in turn
+    std::vector<Path> paths;                    // each gets every message
+    Ring* only_ring = nullptr;                  // when there is one way alone, and that is a ring
+    std::vector<std::vector<Path>> spreads;     // of each, one gets a message, in turn
 };
 
 struct RouteTable {

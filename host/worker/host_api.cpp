@@ -42,10 +42,6 @@ skep_text text_of(std::string_view text) {
     return {text.data(), text.size()};
 }
 
-const Envelope& envelope_of(const skep_message* message) {
-    return *static_cast<const Envelope*>(message->host);
-}
-
 std::int32_t checkpoint(const skep_context* context) noexcept {
     WorkerContext& it = of(context);
     if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
@@ -124,7 +120,7 @@ std::int64_t emit(const skep_context* context,
                   std::uint32_t count) noexcept {
     return send_each(
         context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
-            return it.outbox().emit(port, payload, [&it] { return it.must_stop_now(); });
+            return it.outbox().emit(port, payload);
         });
 }
 
@@ -154,14 +150,14 @@ std::int64_t reply(const skep_context* context,
                    const skep_payload* first,
                    std::uint32_t stride,
                    std::uint32_t count) noexcept {
-    return send(context, text_of(*envelope_of(to).sender), first, stride, count);
+    return send(context, text_of(*of(context).inbox().facts_of(*to).sender), first, stride, count);
 }
 
 // A view that owns its envelope: what message_release takes.
 std::int32_t give(WorkerContext& it, Envelope envelope, skep_message* view) {
     auto* const owned = new Envelope(std::move(envelope));
     it.kept().fetch_add(1, std::memory_order_relaxed);
-    *view = {owned->payload.data(), owned->payload.size(), owned->port, 0, owned};
+    *view = Inbox::view_of(*owned);
     return SKEP_OK;
 }
 
@@ -184,7 +180,19 @@ std::int32_t buffer_new(const skep_context* context,
 std::int32_t message_keep(const skep_context* context,
                           const skep_message* message,
                           skep_message* kept) noexcept {
-    return contained([&] { return give(of(context), envelope_of(message), kept); });
+    return contained([&] {
+        const Inbox& inbox = of(context).inbox();
+        const Inbox::Facts facts = inbox.facts_of(*message);
+        return give(of(context),
+                    {inbox.payload_of(*message),
+                     facts.sender,
+                     facts.content_type,
+                     facts.sequence,
+                     facts.time,
+                     facts.trace_id,
+                     message->port},
+                    kept);
+    });
 }
 
 void message_release(const skep_context* context, const skep_message* kept) noexcept {
@@ -192,17 +200,17 @@ void message_release(const skep_context* context, const skep_message* kept) noex
     of(context).kept().fetch_sub(1, std::memory_order_relaxed);
 }
 
-std::int32_t message_info(const skep_context* /*context*/,
+std::int32_t message_info(const skep_context* context,
                           const skep_message* message,
                           skep_message_info* info) noexcept {
-    const Envelope& envelope = envelope_of(message);
+    const Inbox::Facts facts = of(context).inbox().facts_of(*message);
     skep_message_info full{};
     full.size = info->size;
-    full.sender = text_of(*envelope.sender);
-    full.content_type = text_of(*envelope.content_type);
-    full.sequence = envelope.sequence;
-    full.time_ns = envelope.time.count();
-    full.trace_id = envelope.trace_id;
+    full.sender = text_of(*facts.sender);
+    full.content_type = text_of(*facts.content_type);
+    full.sequence = facts.sequence;
+    full.time_ns = facts.time.count();
+    full.trace_id = facts.trace_id;
     std::memcpy(info, &full, std::min<std::size_t>(info->size, sizeof(full)));
     return SKEP_OK;
 }

@@ -1,116 +1,311 @@
 #include "host/worker/outbox.hpp"
 
 #include <cstring>
+#include <set>
 
 namespace skep::host {
 
-const RouteTable& Outbox::table() {
-    if (const std::uint64_t version = router_->version(); version != table_version_) {
-        table_ = router_->table();
-        table_version_ = version;
+namespace {
+
+// A payload from here on is looked for among those that have come back.
+constexpr std::uint64_t large_payload = 4096;
+
+// A sender that sleeps for half of the room asks for any room at all after so long.
+constexpr Nanos patience = std::chrono::milliseconds(1);
+
+// memcpy for a few bytes, without the call.
+void copy_small(char* to, const char* from, std::size_t size) {
+    if (size >= 16) {
+        std::memcpy(to, from, 16);
+        if (size > 32) {
+            std::memcpy(to + 16, from + 16, 16);
+        }
+        std::memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        std::memcpy(to, from, 8);
+        std::memcpy(to + size - 8, from + size - 8, 8);
+    } else {
+        for (std::size_t i = 0; i < size; ++i) {
+            to[i] = from[i];
+        }
     }
-    return *table_;
 }
 
-Envelope Outbox::envelope_of(const skep_payload& payload, const std::string* content_type) {
-    Envelope made;
-    made.content_type = content_type;
+static_assert(inline_bytes <= 48);
+
+template <typename Do>
+void for_each_ring(const std::vector<Output>* outputs, Do&& act) {
+    if (outputs == nullptr) {
+        return;
+    }
+    for (const Output& output : *outputs) {
+        for (const Path& path : output.paths) {
+            if (path.ring != nullptr) {
+                act(path.ring);
+            }
+        }
+        for (const std::vector<Path>& spread : output.spreads) {
+            for (const Path& path : spread) {
+                if (path.ring != nullptr) {
+                    act(path.ring);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+Outbox::Outbox(Clock& clock,
+               std::shared_ptr<Router> router,
+               std::shared_ptr<NamePool> names,
+               Sender sender,
+               const Inbox& inbox,
+               Checkpoint checkpoint)
+    : clock_(clock),
+      router_(std::move(router)),
+      names_(std::move(names)),
+      sender_(std::move(sender)),
+      inbox_(inbox),
+      checkpoint_(std::move(checkpoint)),
+      any_content_(names_->intern("*")),
+      plain_content_(names_->intern("application/octet-stream")),
+      sequence_(sender_.counters->sequence.load(std::memory_order_relaxed)) {}
+
+Outbox::~Outbox() {
+    sender_.counters->sequence.store(sequence_, std::memory_order_relaxed);
+    for_each_ring(outputs_, [](const std::shared_ptr<Ring>& ring) { ring->seal(); });
+}
+
+void Outbox::take_new_table() {
+    table_version_ = router_->version();
+    const std::shared_ptr<const RouteTable> before = std::exchange(table_, router_->table());
+    const std::vector<Output>* const old_outputs =
+        std::exchange(outputs_, table_->outputs_of(*sender_.name));
+    std::set<const Ring*> kept;
+    for_each_ring(outputs_, [&](const std::shared_ptr<Ring>& ring) { kept.insert(ring.get()); });
+    for_each_ring(old_outputs, [&](const std::shared_ptr<Ring>& ring) {
+        if (!kept.contains(ring.get())) {
+            ring->seal();
+        }
+    });
+}
+
+bool Outbox::is_too_big(const skep_payload& payload) {
+    if (payload.share != nullptr || payload.size <= max_payload_bytes) {
+        return false;
+    }
+    count(sender_.counters->too_big, 1);
+    return true;
+}
+
+void Outbox::begin(Draft& draft, const skep_payload& payload, const std::string* content_type) {
+    draft.content_type = content_type;
     if (payload.share != nullptr) {
-        const auto& shared = *static_cast<const Envelope*>(payload.share->host);
-        made.payload = shared.payload;
-        made.trace_id = shared.trace_id;
+        const Inbox::Facts facts = inbox_.facts_of(*payload.share);
+        draft.bytes = payload.share->data;
+        draft.size = payload.share->size;
+        if (draft.size > inline_bytes) {
+            draft.payload = inbox_.payload_of(*payload.share);
+        }
+        draft.trace_id = facts.trace_id;
         if (content_type == any_content_) {
-            made.content_type = shared.content_type;
+            draft.content_type = facts.content_type;
         }
     } else {
-        made.payload = PayloadRef::allocate(payload.size);
-        if (payload.size > 0) {
-            std::memcpy(made.payload.data(), payload.data, payload.size);
-        }
+        draft.bytes = payload.data;
+        draft.size = payload.size;
         if (content_type == any_content_) {
-            made.content_type = names_->intern("application/octet-stream");
+            draft.content_type = plain_content_;
         }
     }
-    made.sender = sender_.name;
     if (payload.content_type != nullptr) {
-        made.content_type = names_->intern(payload.content_type);
+        draft.content_type = names_->intern(payload.content_type);
     }
-    made.sequence = sender_.counters->sequence.fetch_add(1, std::memory_order_relaxed) + 1;
-    made.time = clock_.now();
     if (payload.trace_id != 0) {
-        made.trace_id = payload.trace_id;
+        draft.trace_id = payload.trace_id;
     }
+    draft.sequence = next_sequence();
+}
+
+void Outbox::give_payload(Draft& draft) {
+    if (draft.payload.size() == 0 && draft.size > 0) {
+        draft.payload = cache_.allocate(draft.size);
+        std::memcpy(draft.payload.data(), draft.bytes, draft.size);
+    }
+}
+
+void Outbox::fill(RingSlot& slot, Draft& draft, Ring& ring) {
+    slot.sequence = draft.sequence;
+    slot.time_ns = time_.count();
+    slot.size = static_cast<std::uint32_t>(draft.size) & 0x7fffffffU;
+    slot.is_shared = 0;
+    if (draft.size <= inline_bytes && draft.content_type == ring.content_type() &&
+        draft.trace_id == 0) {
+        copy_small(slot.bytes, static_cast<const char*>(draft.bytes), draft.size);
+        return;
+    }
+    give_payload(draft);
+    ring.hold(slot, {draft.payload, draft.content_type, draft.trace_id});
+}
+
+Envelope Outbox::envelope_of(Draft& draft, std::uint32_t port) {
+    give_payload(draft);
+    Envelope made;
+    made.payload = draft.payload;
+    made.sender = sender_.name;
+    made.content_type = draft.content_type;
+    made.sequence = draft.sequence;
+    made.time = time_;
+    made.trace_id = draft.trace_id;
+    made.port = port;
     return made;
 }
 
-std::int32_t Outbox::emit(std::uint32_t port,
-                          const skep_payload& payload,
-                          const Checkpoint& checkpoint) {
-    // The table is held here for the whole emission: while this sender waits for room, the manager
-    // may publish another, and table() would let this one go.
+std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     table();
-    const std::shared_ptr<const RouteTable> held = table_;
-    const std::vector<Output>* outputs = held->outputs_of(*sender_.name);
-    if (outputs == nullptr || port >= outputs->size()) {
+    if (outputs_ == nullptr || port >= outputs_->size()) {
         return SKEP_E_UNKNOWN;
     }
-    if (payload.share == nullptr && payload.size > max_payload_bytes) {
-        add(sender_.counters->too_big, 1);
+    if (is_too_big(payload)) {
         return SKEP_E_TOO_BIG;
     }
-    const Output& output = (*outputs)[port];
-    if (output.targets.empty() && output.spreads.empty()) {
-        add(sender_.counters->no_route, 1);
+    const Output& output = (*outputs_)[port];
+    // Most messages are short, plain, and go one way: for them nothing but the slot is written.
+    if (output.only_ring != nullptr && payload.size <= inline_bytes && payload.share == nullptr &&
+        payload.content_type == nullptr && payload.trace_id == 0) {
+        Ring& ring = *output.only_ring;
+        if (RingSlot* const slot = ring.has_sleepers() ? nullptr : ring.claim(cache_)) {
+            slot->size = static_cast<std::uint32_t>(payload.size);
+            slot->is_shared = 0;
+            slot->sequence = next_sequence();
+            slot->time_ns = time_.count();
+            copy_small(slot->bytes, static_cast<const char*>(payload.data), payload.size);
+            ring.publish(*slot);
+            ring.attend();
+            count(sender_.counters->out, ring.open_readers());
+            return SKEP_OK;
+        }
+    }
+    return emit_draft(output, payload);
+}
+
+std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payload) {
+    if (output.paths.empty() && output.spreads.empty()) {
+        count(sender_.counters->no_route, 1);
         return SKEP_E_NO_ROUTE;
     }
-    const Envelope envelope = envelope_of(payload, output.content_type);
+    Draft draft;
+    begin(draft, payload, output.content_type);
+    if (output.paths.size() == 1 && output.spreads.empty()) {
+        return deliver(output.paths.front(), draft);
+    }
     std::int32_t best = SKEP_E_STOPPING;
-    const auto offer = [&](const Target& target) {
-        const std::int32_t status = deliver(target, envelope, checkpoint);
+    const auto offer = [&](const Path& path) {
+        const std::int32_t status = deliver(path, draft);
         best = status == SKEP_OK || best != SKEP_OK ? status : best;
     };
-    for (const Target& target : output.targets) {
-        offer(target);
+    for (const Path& path : output.paths) {
+        offer(path);
     }
     for (std::size_t i = 0; i < output.spreads.size(); ++i) {
-        const std::vector<Target>& spread = output.spreads[i];
-        offer(spread[turns_[{port, i}]++ % spread.size()]);
+        const std::vector<Path>& spread = output.spreads[i];
+        offer(spread[turns_[{&output - outputs_->data(), i}]++ % spread.size()]);
     }
     return best;
 }
 
-std::int32_t Outbox::deliver(const Target& target,
-                             const Envelope& envelope,
-                             const Checkpoint& checkpoint) {
-    Envelope copy = envelope;
-    copy.port = target.port;
+std::int32_t Outbox::deliver(const Path& path, Draft& draft) {
+    return path.ring != nullptr ? deliver_to_ring(path, draft) : deliver_to_queue(path, draft);
+}
+
+std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
+    Ring& ring = *path.ring;
+    if (draft.size >= large_payload) {
+        ring.reclaim(cache_);
+    }
+    for (;;) {
+        if (RingSlot* const slot = ring.claim(cache_)) {
+            if (ring.has_sleepers()) {
+                time_ = clock_.now();  // this is about to cost more than a look at the clock
+            }
+            fill(*slot, draft, ring);
+            ring.publish(*slot);
+            ring.attend();
+            count(sender_.counters->out, ring.open_readers());
+            return SKEP_OK;
+        }
+        if (ring.is_closed()) {
+            ring.count_rejected_closed();
+            return SKEP_E_CLOSED;
+        }
+        if (ring.drops_newest()) {
+            ring.count_dropped();
+            count(sender_.counters->out, 1);
+            return SKEP_OK;
+        }
+        if (!wait_for_room(ring)) {
+            ring.count_rejected_stopping();
+            return SKEP_E_STOPPING;
+        }
+    }
+}
+
+// False: the sender has to stop. True: look again.
+bool Outbox::wait_for_room(Ring& ring) {
+    Parker& parker = *sender_.mailbox->parker();
+    const bool is_real = clock_.is_real();
+    Ring::Wake wanted = is_real ? Ring::Wake::at_half : Ring::Wake::at_once;
+    for (;;) {
+        const std::uint32_t ticket = parker.prepare();
+        if (checkpoint_()) {
+            return false;
+        }
+        if (is_real && spin_.wait([&] { return ring.has_room() || parker.prepare() != ticket; })) {
+            return true;
+        }
+        if (!ring.wait_for_room(wanted)) {
+            return true;
+        }
+        spin_.begin_sleep();
+        parker.park(ticket, wanted == Ring::Wake::at_half ? clock_.now() + patience : forever);
+        spin_.end_sleep();
+        ring.stop_waiting();
+        if (ring.has_room()) {
+            return true;
+        }
+        wanted = Ring::Wake::at_once;
+    }
+}
+
+std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
+    time_ = clock_.now();
+    Envelope envelope = envelope_of(draft, path.port);
     const std::shared_ptr<Parker>& parker = sender_.mailbox->parker();
     for (;;) {
         const std::uint32_t ticket = parker->prepare();
-        switch (target.mailbox->push(copy, target.lane, parker)) {
+        switch (path.mailbox->push(envelope, path.lane, parker)) {
             case PushResult::accepted:
-                add(sender_.counters->out, 1);
+                count(sender_.counters->out, 1);
                 return SKEP_OK;
             case PushResult::closed:
                 return SKEP_E_CLOSED;
             case PushResult::full:
                 break;
         }
-        if (checkpoint()) {
-            target.mailbox->reject_stopping();
+        if (checkpoint_()) {
+            path.mailbox->reject_stopping();
             return SKEP_E_STOPPING;
         }
         parker->park(ticket, forever);
     }
 }
 
-std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox,
-                                 const Envelope& envelope) {
-    Envelope copy = envelope;
-    copy.port = SKEP_PORT_DIRECT;
-    switch (mailbox->push(copy, direct_lane, nullptr)) {
+std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft) {
+    Envelope envelope = envelope_of(draft, SKEP_PORT_DIRECT);
+    switch (mailbox->push(envelope, direct_lane, nullptr)) {
         case PushResult::accepted:
-            add(sender_.counters->out, 1);
+            count(sender_.counters->out, 1);
             return SKEP_OK;
         case PushResult::full:
             return SKEP_E_FULL;
@@ -124,25 +319,28 @@ std::int32_t Outbox::send(std::string_view worker, const skep_payload& payload) 
     if (mailbox == nullptr) {
         return SKEP_E_UNKNOWN;
     }
-    if (payload.share == nullptr && payload.size > max_payload_bytes) {
-        add(sender_.counters->too_big, 1);
+    if (is_too_big(payload)) {
         return SKEP_E_TOO_BIG;
     }
-    return push_direct(*mailbox, envelope_of(payload, any_content_));
+    time_ = clock_.now();
+    Draft draft;
+    begin(draft, payload, any_content_);
+    return push_direct(*mailbox, draft);
 }
 
 std::int32_t Outbox::broadcast(const skep_payload& payload) {
-    if (payload.share == nullptr && payload.size > max_payload_bytes) {
-        add(sender_.counters->too_big, 1);
+    if (is_too_big(payload)) {
         return SKEP_E_TOO_BIG;
     }
-    const Envelope envelope = envelope_of(payload, any_content_);
+    time_ = clock_.now();
+    Draft draft;
+    begin(draft, payload, any_content_);
     std::int32_t best = SKEP_E_UNKNOWN;  // nobody else is there
     for (const auto& [name, mailbox] : table().members) {
         if (name == *sender_.name) {
             continue;
         }
-        const std::int32_t status = push_direct(mailbox, envelope);
+        const std::int32_t status = push_direct(mailbox, draft);
         best = status == SKEP_OK || best != SKEP_OK ? status : best;
     }
     return best;

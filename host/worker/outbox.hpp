@@ -1,7 +1,8 @@
 // The sending side of one worker: emit, send, broadcast and reply, one code path from payload to
-// mailbox. All [worker-thread].
+// ring or queue. All [worker-thread].
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +14,8 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
+#include "host/base/spin.hpp"
+#include "host/messaging/inbox.hpp"
 #include "host/messaging/name_pool.hpp"
 #include "host/messaging/router.hpp"
 #include "host/worker/counters.hpp"
@@ -27,48 +30,94 @@ public:
         std::shared_ptr<WorkerCounters> counters;
     };
 
-    Outbox(Clock& clock,
-           std::shared_ptr<Router> router,
-           std::shared_ptr<NamePool> names,
-           Sender sender)
-        : clock_(clock),
-          router_(std::move(router)),
-          names_(std::move(names)),
-          sender_(std::move(sender)),
-          any_content_(names_->intern("*")) {}
-
     // What a sender that waits for room does each time it is woken: a checkpoint. True: it has to
     // stop.
     using Checkpoint = std::function<bool()>;
 
-    // These four follow skep_host_api: one payload, a status. Throw std::bad_alloc only.
-    std::int32_t emit(std::uint32_t port,
-                      const skep_payload& payload,
-                      const Checkpoint& checkpoint);
+    // `inbox`: of the same worker; payloads to share may come from it.
+    Outbox(Clock& clock,
+           std::shared_ptr<Router> router,
+           std::shared_ptr<NamePool> names,
+           Sender sender,
+           const Inbox& inbox,
+           Checkpoint checkpoint);
+    ~Outbox();
+    Outbox(const Outbox&) = delete;
+    Outbox& operator=(const Outbox&) = delete;
+
+    // These follow skep_host_api: one payload, a status. Throw std::bad_alloc only.
+    std::int32_t emit(std::uint32_t port, const skep_payload& payload);
     std::int32_t send(std::string_view worker, const skep_payload& payload);
     std::int32_t broadcast(const skep_payload& payload);
 
+    // The time that messages carry from now on. It is read when a worker is given messages and at
+    // its checkpoints, and every few emissions: a clock costs more than a message does.
+    void set_time(Nanos now) { time_ = now; }
+
 private:
-    const RouteTable& table();
+    // So many emissions may carry the same time: see set_time().
+    static constexpr std::uint64_t emissions_per_look_at_the_clock = 32;
+
+    // A message in the making.
+    struct Draft {
+        const void* bytes = nullptr;
+        std::uint64_t size = 0;
+        PayloadRef payload;  // if it has one already, or needs one
+        const std::string* content_type = nullptr;
+        std::uint64_t sequence = 0;
+        std::uint64_t trace_id = 0;
+    };
+
+    void take_new_table();
+
+    const RouteTable& table() {
+        if (router_->version() != table_version_) {
+            take_new_table();
+        }
+        return *table_;
+    }
+
     // `content_type`: what the payload carries if it does not say; any_content_: what the message
     // that it shares carries, or unknown bytes.
-    [[nodiscard]] Envelope envelope_of(const skep_payload& payload,
-                                       const std::string* content_type);
-    std::int32_t deliver(const Target& target,
-                         const Envelope& envelope,
-                         const Checkpoint& checkpoint);
-    std::int32_t push_direct(const std::shared_ptr<Mailbox>& mailbox, const Envelope& envelope);
+    void begin(Draft& draft, const skep_payload& payload, const std::string* content_type);
+
+    std::uint64_t next_sequence() {
+        if (++sequence_ % emissions_per_look_at_the_clock == 0) {
+            time_ = clock_.now();
+        }
+        return sequence_;
+    }
+
+    void give_payload(Draft& draft);
+    void fill(RingSlot& slot, Draft& draft, Ring& ring);
+    [[nodiscard]] Envelope envelope_of(Draft& draft, std::uint32_t port);
+    [[nodiscard]] bool is_too_big(const skep_payload& payload);
+
+    std::int32_t emit_draft(const Output& output, const skep_payload& payload);
+    std::int32_t deliver(const Path& path, Draft& draft);
+    std::int32_t deliver_to_ring(const Path& path, Draft& draft);
+    std::int32_t deliver_to_queue(const Path& path, Draft& draft);
+    bool wait_for_room(Ring& ring);
+    std::int32_t push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft);
 
     Clock& clock_;
     const std::shared_ptr<Router> router_;
     const std::shared_ptr<NamePool> names_;
     const Sender sender_;
-    const std::string* const any_content_;  // "*"
+    const Inbox& inbox_;
+    const Checkpoint checkpoint_;
+    const std::string* const any_content_;    // "*"
+    const std::string* const plain_content_;  // "application/octet-stream"
 
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;
+    const std::vector<Output>* outputs_ = nullptr;  // of the table
+    std::uint64_t sequence_;
+    Nanos time_{0};
+    PayloadCache cache_;
+    AdaptiveSpin spin_;
     // Whose turn it is, by port and spread.
-    std::map<std::pair<std::uint32_t, std::size_t>, std::uint64_t> turns_;
+    std::map<std::pair<std::ptrdiff_t, std::size_t>, std::uint64_t> turns_;
 };
 
 }  // namespace skep::host

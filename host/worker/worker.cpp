@@ -14,7 +14,7 @@ namespace skep::host {
 namespace {
 
 // How many messages a handler gets at once. It returns early when something is wanted of it.
-constexpr std::uint32_t handler_batch = 64;
+constexpr std::uint32_t handler_batch = batch_max;
 
 Nanos read_clock(clockid_t clock) {
     timespec time{};
@@ -129,7 +129,7 @@ bool Worker::run_handler(void* instance) {
         skep_batch batch{};
         batch.size = sizeof(batch);
         if (!context_.take(handler_batch, batch)) {
-            parker.park(ticket, context_.next_timer());
+            context_.wait_for_message(ticket, context_.next_timer());
             continue;
         }
         std::uint32_t done = 0;

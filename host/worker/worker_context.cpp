@@ -32,10 +32,13 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
       report_held_(std::move(report_held)),
       log_(spdlog::default_logger()->clone(home.name + "@" + std::to_string(generation))),
       last_checkpoint_ns_(world.clock->now().count()),
+      inbox_(home.mailbox),
       outbox_(*world.clock,
               world.router,
               world.names,
-              {world.names->intern(home.name), home.mailbox, home.counters}),
+              {world.names->intern(home.name), home.mailbox, home.counters},
+              inbox_,
+              [this] { return must_stop_now(); }),
       // The first hold is the manager's own and is not reported: it has no pause to acknowledge.
       reported_epoch_(control_.command().epoch),
       raw_{sizeof(skep_context), 0, &host_api(), control_.word(), this} {}
@@ -51,7 +54,9 @@ bool WorkerContext::is_entered() const {
 }
 
 void WorkerContext::note_checkpoint() {
-    last_checkpoint_ns_.store(clock().now().count(), std::memory_order_relaxed);
+    const Nanos now = clock().now();
+    last_checkpoint_ns_.store(now.count(), std::memory_order_relaxed);
+    outbox_.set_time(now);
 }
 
 Wanted WorkerContext::stand_still_if_wanted() {
@@ -75,7 +80,7 @@ bool WorkerContext::must_end() {
         case Wanted::stop:
             return true;
         case Wanted::drain:
-            return !has_inputs_ || home_.mailbox->is_empty();
+            return !has_inputs_ || !inbox_.has_news();
         default:
             return false;
     }
@@ -99,7 +104,7 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
         if (clock().now() >= deadline) {
             return SKEP_E_TIMEOUT;
         }
-        home_.mailbox->parker()->park(ticket, deadline);
+        wait_for_message(ticket, deadline);
     }
 }
 
@@ -118,15 +123,12 @@ std::int32_t WorkerContext::sleep(Nanos duration) {
 }
 
 bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
-    SKEP_ASSERT(in_flight_.empty());
-    home_.mailbox->take(in_flight_, max);
-    if (in_flight_.empty()) {
+    const std::uint32_t wanted =
+        spin_.before_look(max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
+    const bool has_found = inbox_.take(views_, wanted);
+    spin_.after_look(inbox_.in_flight());
+    if (!has_found) {
         return false;
-    }
-    views_.clear();
-    for (const Envelope& envelope : in_flight_) {
-        views_.push_back(
-            {envelope.payload.data(), envelope.payload.size(), envelope.port, 0, &envelope});
     }
     batch.stride = sizeof(skep_message);
     batch.count = static_cast<std::uint32_t>(views_.size());
@@ -134,23 +136,29 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
     return true;
 }
 
+void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
+    Parker& parker = *home_.mailbox->parker();
+    if (clock().is_real() &&
+        spin_.wait([&] { return inbox_.has_news() || parker.prepare() != ticket; })) {
+        return;
+    }
+    if (inbox_.fall_asleep()) {
+        spin_.begin_sleep();
+        parker.park(ticket, deadline);
+        spin_.end_sleep();
+        inbox_.wake_up();
+    }
+}
+
 void WorkerContext::settle(std::uint32_t done, bool failed) {
-    const std::size_t count = in_flight_.size();
-    const std::size_t finished = std::min<std::size_t>(done, count);
-    const std::size_t lost = failed && finished < count ? 1 : 0;
-    home_.mailbox->settle(finished, lost);
-    home_.mailbox->return_untouched(
-        in_flight_.begin() + static_cast<std::ptrdiff_t>(finished + lost), in_flight_.end());
-    in_flight_.clear();
+    const std::uint32_t finished = std::min(done, inbox_.in_flight());
+    inbox_.settle(finished, failed && finished < inbox_.in_flight() ? 1 : 0);
     add(home_.counters->items, finished);
 }
 
 void WorkerContext::settle_all(bool failed) {
-    if (!in_flight_.empty()) {
-        const std::size_t count = in_flight_.size();
-        in_flight_.clear();
-        home_.mailbox->settle(failed ? 0 : count, failed ? count : 0);
-    }
+    const std::uint32_t count = inbox_.in_flight();
+    inbox_.settle(failed ? 0 : count, failed ? count : 0);
 }
 
 void WorkerContext::set_timer(std::uint32_t id, Nanos first, Nanos period) {

@@ -68,6 +68,8 @@ public:
 
     [[nodiscard]] Outbox& outbox() { return outbox_; }
 
+    [[nodiscard]] const Inbox& inbox() const { return inbox_; }
+
     [[nodiscard]] NamePool& names() { return *world_.names; }
 
     // [any-thread] From now on every call of the plugin is refused.
@@ -103,6 +105,9 @@ public:
 
     // Takes up to `max` messages in flight. False when there is none.
     bool take(std::uint32_t max, skep_batch& batch);
+    // Sleeps, after asking for a while, until there is a message, an unpark() since `ticket` was
+    // prepared, or the deadline.
+    void wait_for_message(std::uint32_t ticket, Nanos deadline);
     // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`;
     // the rest goes back.
     void settle(std::uint32_t done, bool failed);
@@ -138,7 +143,6 @@ private:
     };
 
     void note_checkpoint();
-    void show(skep_batch& batch);
 
     const WorkerWorld world_;
     const WorkerHome home_;
@@ -154,9 +158,10 @@ private:
     std::atomic<bool> has_timer_{false};
 
     // The worker's thread alone.
+    Inbox inbox_;
     Outbox outbox_;
+    AdaptiveSpin spin_;
     std::uint64_t reported_epoch_;
-    std::vector<Envelope> in_flight_;
     std::vector<skep_message> views_;
     std::vector<Timer> timers_;
     std::string error_;

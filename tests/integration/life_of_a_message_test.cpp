@@ -95,10 +95,14 @@ TEST_F(LifeOfAMessage, EveryRouteOfAPortGetsEachMessageAndThePayloadIsShared) {
     EXPECT_EQ(in_b, in_c);
 }
 
+// Short payloads lie in the slots of their rings and are copied from one to the next; all others
+// are shared.
+const std::string long_text(1000, 'x');
+
 TEST_F(LifeOfAMessage, AForwardedMessageIsNotCopied) {
     const void* first = nullptr;
     const void* second = nullptr;
-    source("a", [](skep::context& context) { context.emit("payload"); });
+    source("a", [](skep::context& context) { context.emit(long_text); });
     Script filter;
     filter.on_message = [&first](skep::context& context, const skep::message& message) {
         first = message.data();
@@ -123,15 +127,15 @@ TEST_F(LifeOfAMessage, ABufferIsFilledInPlaceAndSentWithoutACopy) {
     const void* made = nullptr;
     const void* received = nullptr;
     source("a", [&made](skep::context& context) {
-        skep::buffer buffer = context.new_buffer(5);
-        std::memcpy(buffer.data(), "hello", 5);
+        skep::buffer buffer = context.new_buffer(long_text.size());
+        std::memcpy(buffer.data(), long_text.data(), long_text.size());
         made = buffer.data();
         context.forward(0, buffer.raw());
     });
     Script script;
     script.on_message = [&received](skep::context&, const skep::message& message) {
         received = message.data();
-        EXPECT_EQ(message.text(), "hello");
+        EXPECT_EQ(message.text(), long_text);
     };
     world.add("b", script);
     world.route("a", "b");

@@ -27,13 +27,14 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
             plan.routes.push_back(route);
         }
     }
-    const auto table = wire(plan, names, [&](const std::string&) {
-        return WiredWorker{mailbox, &type};
+    Rings rings;
+    const auto table = wire(plan, names, rings, [&](const std::string&) {
+        return WiredWorker{mailbox, 0, &type};
     });
     std::set<std::uint32_t> lanes = {direct_lane};
     for (const Output& output : table->outputs.at("a")) {
-        for (const Target& target : output.targets) {
-            EXPECT_TRUE(lanes.insert(target.lane).second);
+        for (const Path& path : output.paths) {
+            EXPECT_TRUE(lanes.insert(path.lane).second);
         }
     }
     EXPECT_EQ(lanes.size(), 5U);

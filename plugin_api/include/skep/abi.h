@@ -108,8 +108,8 @@ typedef struct skep_message {
     const void* data;  /* the payload; aligned to 8 bytes; null only when size is 0 */
     uint64_t size;     /* bytes in it */
     uint32_t port;     /* index among this type's inputs, or SKEP_PORT_DIRECT */
-    uint32_t reserved; /* 0 */
-    const void* host;  /* the host's own mark; copy it, never follow it */
+    uint32_t origin;   /* these two are the host's own marks: copy them with the rest, never */
+    const void* host;  /* follow them */
 } skep_message;
 
 /* A run of messages: element i lies at (const char *)first + i * stride. */
@@ -143,7 +143,8 @@ typedef struct skep_payload {
     uint64_t trace_id;        /* 0 for none */
     const skep_message*
         share; /* when not null: send the bytes of this message (received, kept or from buffer_new)
-                  without copying them; data and size are ignored; the view stays the caller's */
+                  without copying them, or at most a few dozen of them; data and size are ignored;
+                  the view stays the caller's */
 } skep_payload;
 
 /* ---- The context: what a worker may ask of its host ---- */

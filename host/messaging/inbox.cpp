@@ -1,0 +1,258 @@
+#include "host/messaging/inbox.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "host/base/assert.hpp"
+
+namespace skep::host {
+
+namespace {
+
+constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+
+// What skep_message::origin says: where `host` points.
+enum Origin : std::uint32_t { of_envelope, of_slot };
+
+}  // namespace
+
+bool Inbox::take(std::vector<skep_message>& views, std::uint32_t max) {
+    SKEP_ASSERT(in_flight_ == 0 && max > 0);
+    views.clear();
+    max = std::min(max, batch_max);
+    if (grant_.cursor != nullptr) {
+        return take_granted(views, max);
+    }
+    for (;;) {
+        (void)(mailbox_->has_news() && adopt_announced());
+        RingCursor* const cursor = next_with_something();
+        if (cursor == nullptr) {
+            if (!mailbox_->has_news()) {
+                return false;
+            }
+            if (take_queued(views, max)) {
+                return true;
+            }
+            continue;
+        }
+        // The look at the ring came before this look at the queue.
+        if (!mailbox_->has_news()) {
+            return take_of(*cursor, views, max, any, any);
+        }
+        const std::uint32_t count = cursor->scan(batch_max, [](const RingSlot&) { return true; });
+        if (adopt_announced()) {
+            continue;  // one of them may hold what the same sender sent before
+        }
+        grant_ = {cursor, cursor->position() + count, mailbox_->passed().came};
+        return take_granted(views, max);
+    }
+}
+
+RingCursor* Inbox::next_with_something() {
+    for (std::size_t tried = 0; tried < active_.size(); ++tried) {
+        turn_ = turn_ + 1 < active_.size() ? turn_ + 1 : 0;
+        RingCursor* const cursor = active_[turn_];
+        if (cursor->front() != nullptr) {
+            RingCursor* const elder = has_elders_ ? elder_of(*cursor) : nullptr;
+            return elder != nullptr ? elder : cursor;
+        }
+    }
+    return nullptr;
+}
+
+bool Inbox::take_granted(std::vector<skep_message>& views, std::uint32_t max) {
+    if (grant_.cursor->position() < grant_.limit && mailbox_->passed().left < grant_.queue_until &&
+        take_queued(views, max)) {
+        return true;
+    }
+    const Grant grant = std::exchange(grant_, {});
+    if (take_of(*grant.cursor, views, max, grant.limit, any)) {
+        return true;
+    }
+    return take(views, max);  // its messages went ahead of the queue already
+}
+
+// From the queue, or from the ring of the sender of its first message, if that has a lower number.
+bool Inbox::take_queued(std::vector<skep_message>& views, std::uint32_t max) {
+    RingCursor* first = nullptr;
+    std::uint64_t below = 0;
+    // A ring that has been announced before the queue's next message was sent may be its sender's.
+    (void)adopt_announced();
+    mailbox_->take_queued(envelopes_, max, [&](const std::string* sender, std::uint64_t sequence) {
+        for (RingCursor* const cursor : active_) {
+            if (cursor->sender() == sender) {
+                const RingSlot* const slot = cursor->front();
+                if (slot != nullptr && slot->sequence < sequence) {
+                    first = cursor;
+                    below = sequence;
+                    return false;
+                }
+            }
+        }
+        return true;
+    });
+    if (!envelopes_.empty()) {
+        source_ = nullptr;
+        in_flight_ = static_cast<std::uint32_t>(envelopes_.size());
+        for (const Envelope& it : envelopes_) {
+            views.push_back(view_of(it));
+        }
+        return true;
+    }
+    return first != nullptr && take_of(*first, views, max, any, below);
+}
+
+bool Inbox::take_of(RingCursor& cursor,
+                    std::vector<skep_message>& views,
+                    std::uint32_t max,
+                    std::uint64_t limit,
+                    std::uint64_t below_sequence) {
+    const std::uint64_t left = limit - cursor.position();
+    max = left < max ? static_cast<std::uint32_t>(left) : max;
+    if (max == 0) {
+        return false;
+    }
+    const std::uint32_t port = cursor.ring().port(cursor.reader());
+    const std::uint32_t count = cursor.scan(max, [&](const RingSlot& slot) {
+        if (slot.sequence >= below_sequence) {
+            return false;
+        }
+        views.push_back({slot.data(), slot.size, port, of_slot, &slot});
+        return true;
+    });
+    if (count == 0) {
+        return false;
+    }
+    cursor.take(count);
+    source_ = &cursor;
+    in_flight_ = count;
+    return true;
+}
+
+void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
+    const std::uint32_t count = std::exchange(in_flight_, 0);
+    SKEP_ASSERT(finished + failed <= count);
+    if (count == 0) {
+        return;
+    }
+    if (source_ != nullptr) {
+        source_->settle(count, finished, failed);
+        return;
+    }
+    mailbox_->settle(finished, failed);
+    if (finished + failed < count) {
+        mailbox_->return_untouched(envelopes_.begin() + finished + failed, envelopes_.end());
+    }
+    envelopes_.clear();
+}
+
+Inbox::Facts Inbox::facts_of(const skep_message& view) const {
+    if (view.origin == of_envelope) {
+        const Envelope& it = *static_cast<const Envelope*>(view.host);
+        return {it.sender, it.content_type, it.sequence, it.time, it.trace_id};
+    }
+    const RingSlot& slot = *static_cast<const RingSlot*>(view.host);
+    const bool is_shared = slot.is_shared != 0;
+    return {source_->sender(),
+            is_shared ? slot.shared.content_type : source_->ring().content_type(),
+            slot.sequence,
+            Nanos(slot.time_ns),
+            is_shared ? slot.shared.trace_id : 0};
+}
+
+PayloadRef Inbox::payload_of(const skep_message& view) const {
+    if (view.origin == of_envelope) {
+        return static_cast<const Envelope*>(view.host)->payload;
+    }
+    const RingSlot& slot = *static_cast<const RingSlot*>(view.host);
+    if (slot.is_shared != 0) {
+        return slot.shared.payload;
+    }
+    PayloadRef copy = PayloadRef::allocate(slot.size);
+    if (slot.size > 0) {
+        std::memcpy(copy.data(), slot.bytes, slot.size);
+    }
+    return copy;
+}
+
+skep_message Inbox::view_of(const Envelope& envelope) {
+    return {
+        envelope.payload.data(), envelope.payload.size(), envelope.port, of_envelope, &envelope};
+}
+
+bool Inbox::adopt_announced() {
+    std::vector<Mailbox::Announced> announced = mailbox_->take_announced();
+    for (Mailbox::Announced& it : announced) {
+        RingCursor*& cursor = it.ring->cursor(it.reader);
+        if (cursor == nullptr) {
+            if (cursors_.size() >= sweep_at_) {
+                std::erase_if(cursors_, [this](const auto& old) {
+                    return old->ring().is_over(old->reader()) &&
+                           std::find(active_.begin(), active_.end(), old.get()) == active_.end();
+                });
+                sweep_at_ = 2 * cursors_.size() + 16;
+            }
+            cursors_.push_back(std::make_unique<RingCursor>(std::move(it.ring), it.reader));
+            cursor = cursors_.back().get();
+        }
+        has_elders_ = has_elders_ || std::any_of(active_.begin(), active_.end(), [&](auto* other) {
+                          return other->sender() == cursor->sender();
+                      });
+        active_.push_back(cursor);
+    }
+    return !announced.empty();
+}
+
+RingCursor* Inbox::elder_of(RingCursor& cursor) {
+    const std::uint64_t sequence = cursor.front()->sequence;
+    for (RingCursor* const other : active_) {
+        // Asked after cursor.front(): the sender was done with the elder before that message.
+        const RingSlot* const slot =
+            other->sender() == cursor.sender() && other != &cursor ? other->front() : nullptr;
+        if (slot != nullptr && slot->sequence < sequence) {
+            return other;
+        }
+    }
+    return nullptr;
+}
+
+bool Inbox::has_news() {
+    if (grant_.cursor != nullptr || mailbox_->has_news()) {
+        return true;
+    }
+    return std::any_of(
+        active_.begin(), active_.end(), [](RingCursor* it) { return it->front() != nullptr; });
+}
+
+bool Inbox::fall_asleep() {
+    if (grant_.cursor != nullptr || mailbox_->has_news()) {
+        return false;
+    }
+    const Fence* fence = nullptr;
+    for (RingCursor* const cursor : active_) {  // R1
+        cursor->ring().park(cursor->reader());
+        // An asymmetric heavy() serves both kinds.
+        if (fence == nullptr || cursor->ring().fence().is_asymmetric()) {
+            fence = &cursor->ring().fence();
+        }
+    }
+    if (fence != nullptr) {
+        fence->heavy();  // R2
+    }
+    bool has_found = false;
+    for (RingCursor* const cursor : active_) {  // R3
+        has_found = has_found || cursor->front() != nullptr;
+    }
+    if (has_found) {
+        // One that was announced meanwhile comes back by adopt_announced().
+        std::erase_if(active_, [](RingCursor* it) { return !it->ring().unpark(it->reader()); });
+        return false;
+    }
+    active_.clear();
+    turn_ = 0;
+    has_elders_ = false;
+    return mailbox_->fall_asleep();
+}
+
+}  // namespace skep::host

@@ -1,0 +1,107 @@
+// The owner's side of a mailbox: one generation of a worker takes its messages here, from the
+// mailbox's queue and from the rings, in an order that keeps what one sender sent in order however
+// it was sent. [the owner's thread]
+//
+// How that is done. All that one sender offers is numbered, and from one sender at most one ring is
+// read at a time. A batch is looked at in its ring first and in the queue after that: whatever the
+// sender had queued before is seen then, because it came before the ring's stamps. So
+//   - a batch of a ring is taken when the queue is empty, or has handed out all that it held when
+//     the batch was looked at;
+//   - a message of the queue waits until its sender's ring holds nothing with a lower number.
+// Neither starves the other: a batch is at most 64 messages, and the queue is bounded.
+//
+// Rings that have something are active, and looked at in turn. All others are parked, and announced
+// to the mailbox by their senders: 10,000 quiet routes cost nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <skep/abi.h>
+
+#include "host/messaging/mailbox.hpp"
+#include "host/messaging/ring_cursor.hpp"
+
+namespace skep::host {
+
+class Inbox {
+public:
+    explicit Inbox(std::shared_ptr<Mailbox> mailbox)
+        : mailbox_(std::move(mailbox)) {}
+
+    // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
+    // in flight until settle(), which comes before the next take(). False when there is none.
+    bool take(std::vector<skep_message>& views, std::uint32_t max);
+
+    // How many are in flight.
+    [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
+
+    // Of the messages in flight, the first `finished` are done, on the next `failed` the worker
+    // failed, and the rest goes back.
+    void settle(std::uint32_t finished, std::uint32_t failed);
+
+    // What a message says of itself: one in flight, kept or just made. [any-thread, while it is]
+    struct Facts {
+        const std::string* sender = nullptr;
+        const std::string* content_type = nullptr;
+        std::uint64_t sequence = 0;
+        Nanos time{0};
+        std::uint64_t trace_id = 0;
+    };
+
+    [[nodiscard]] Facts facts_of(const skep_message& view) const;
+    // Its payload: the same bytes, or a copy of those that lie in a slot. Throws std::bad_alloc.
+    [[nodiscard]] PayloadRef payload_of(const skep_message& view) const;
+    // A view of `envelope`, which lives as long as the view.
+    [[nodiscard]] static skep_message view_of(const Envelope& envelope);
+
+    // Whether the ring whose turn is next holds more than `count` messages.
+    [[nodiscard]] bool has_more_than(std::uint32_t count) const {
+        return !active_.empty() &&
+               active_[turn_ + 1 < active_.size() ? turn_ + 1 : 0]->has_more_than(count);
+    }
+
+    // Whether take() would find something. Cheap: for those who wait by asking.
+    [[nodiscard]] bool has_news();
+
+    // The owner is about to sleep, to be unparked for the next message. False when there is one.
+    [[nodiscard]] bool fall_asleep();
+
+    void wake_up() { mailbox_->wake_up(); }
+
+private:
+    struct Grant {  // a batch that was looked at, and waits for what the queue held then
+        RingCursor* cursor = nullptr;
+        std::uint64_t limit = 0;        // its end
+        std::uint64_t queue_until = 0;  // how many have to have left the queue
+    };
+
+    bool adopt_announced();
+    [[nodiscard]] RingCursor* next_with_something();
+    bool take_granted(std::vector<skep_message>& views, std::uint32_t max);
+    bool take_queued(std::vector<skep_message>& views, std::uint32_t max);
+    bool take_of(RingCursor& cursor,
+                 std::vector<skep_message>& views,
+                 std::uint32_t max,
+                 std::uint64_t limit,
+                 std::uint64_t below_sequence);
+    // Another ring of the same sender that holds something older. (The topology has changed: the
+    // sender has left that ring for this one.)
+    [[nodiscard]] RingCursor* elder_of(RingCursor& cursor);
+
+    const std::shared_ptr<Mailbox> mailbox_;
+    std::vector<std::unique_ptr<RingCursor>> cursors_;
+    std::size_t sweep_at_ = 16;  // this many cursors_: look for some that are over
+    std::vector<RingCursor*> active_;
+    std::size_t turn_ = 0;     // whose it is, in active_
+    bool has_elders_ = false;  // some sender has two rings here
+    Grant grant_;
+
+    // What is in flight: of one ring, or from the queue.
+    std::uint32_t in_flight_ = 0;
+    RingCursor* source_ = nullptr;  // null: the queue
+    std::vector<Envelope> envelopes_;
+};
+
+}  // namespace skep::host

@@ -1,0 +1,268 @@
+#include "host/messaging/ring.hpp"
+
+#include <algorithm>
+
+#include "host/base/assert.hpp"
+
+namespace skep::host {
+
+namespace {
+
+// What a counter of one writer is when it has counted one more.
+void add_one(std::atomic<std::uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// The first piece of memory of a ring, in slots; each further one is four times as large.
+constexpr std::size_t first_slots = 8;
+
+}  // namespace
+
+Ring::Ring(Spec spec, const std::vector<ReaderSpec>& readers)
+    : spec_(std::move(spec)) {
+    SKEP_ASSERT(spec_.bound > 0 && !readers.empty() &&
+                (!spec_.drops_newest || readers.size() == 1));
+    for (const ReaderSpec& it : readers) {
+        readers_.emplace_back(it);
+    }
+}
+
+// -- The sender. --
+
+Ring::Lowest Ring::lowest() const {
+    Lowest found{written(), written()};
+    for (const Reader& it : readers_) {
+        if (it.is_reading(std::memory_order_acquire)) {
+            found.taken = std::min(found.taken, it.taken.load(std::memory_order_acquire));
+            found.done = std::min(found.done, it.done.load(std::memory_order_acquire));
+        }
+    }
+    return found;
+}
+
+bool Ring::make_room() {
+    const std::size_t most = spec_.bound + batch_max;
+    for (;;) {
+        if (is_closed()) {
+            return false;
+        }
+        const Lowest at = lowest();
+        for (Reader& it : readers_) {
+            const std::uint64_t waiting = written() - std::min(written(), it.taken.load());
+            if (waiting > it.high.load(std::memory_order_relaxed) && it.end.load() == open_end) {
+                it.high.store(waiting, std::memory_order_relaxed);
+            }
+        }
+        if (written() - at.taken >= spec_.bound) {
+            return false;
+        }
+        const std::uint64_t reusable =
+            slots_ == nullptr ? 0 : std::max(at.done, slots_->first) + slots_->count;
+        if (written() < reusable) {
+            limit_ = std::min(at.taken + spec_.bound, reusable);
+            return true;
+        }
+        enlarge(static_cast<std::uint32_t>(
+            std::min(slots_ == nullptr ? first_slots : std::size_t{4} * slots_->count, most)));
+    }
+}
+
+void Ring::enlarge(std::uint32_t count) {
+    buffers_.push_back(std::make_unique<Buffer>(count, written()));
+    Buffer* const made = buffers_.back().get();
+    if (slots_ == nullptr) {
+        first_.store(made, std::memory_order_release);
+    } else {
+        slots_->next.store(made, std::memory_order_release);
+    }
+    slots_ = made;
+    index_ = 0;
+    limit_ = written();
+}
+
+void Ring::look_at_readers() {
+    // Acquire pairs with the release in readers_have_changed().
+    (void)have_readers_changed_.exchange(false, std::memory_order_acquire);
+    closed_ = 0;
+    for (Reader& it : readers_) {
+        if (!it.is_closed.load(std::memory_order_relaxed)) {
+            continue;
+        }
+        ++closed_;
+        if (it.end.load(std::memory_order_relaxed) == open_end) {
+            it.end.store(written(), std::memory_order_release);
+        }
+        if (it.is_dead_lettered.load(std::memory_order_acquire) && slots_ != nullptr &&
+            it.done.load(std::memory_order_acquire) != it.taken.load(std::memory_order_acquire)) {
+            // Its thread was given up for lost while it held messages: it may read them for ever.
+            is_memory_shared_ = true;
+            enlarge(slots_->count);
+        }
+    }
+    limit_ = written();
+}
+
+void Ring::answer_attention() {
+    // Acquire pairs with the release in park(): what the readers said before is seen.
+    (void)attention_.exchange(0, std::memory_order_acq_rel);
+    for (std::uint32_t i = 0; i < readers_.size(); ++i) {
+        if (unpark(i)) {
+            readers_[i].home->announce(*this, i);
+        }
+    }
+}
+
+void Ring::count_dropped() {
+    for (Reader& it : readers_) {
+        add_one(it.dropped);
+    }
+}
+
+void Ring::count_rejected_closed() {
+    for (Reader& it : readers_) {
+        if (it.end.load(std::memory_order_relaxed) != open_end) {
+            add_one(it.rejected_closed);
+        }
+    }
+}
+
+void Ring::count_rejected_stopping() {
+    for (Reader& it : readers_) {
+        add_one(it.end.load(std::memory_order_relaxed) == open_end ? it.rejected_stopping
+                                                                   : it.rejected_closed);
+    }
+}
+
+bool Ring::wait_for_room(Wake wanted) {
+    sender_waits_.store(wanted, std::memory_order_relaxed);
+    spec_.fence.heavy();
+    if (!have_readers_changed_.load(std::memory_order_relaxed) && !make_room()) {
+        return true;
+    }
+    stop_waiting();
+    return false;
+}
+
+void Ring::give_back(Buffer& buffer, std::uint32_t index, PayloadCache& cache) {
+    RingSlot::Shared& shared = buffer.slots[index].shared;
+    cache.take_back(std::move(shared.payload));
+    shared.~Shared();
+    buffer.is_holding[index] = false;
+    --buffer.holds;
+}
+
+Ring::Buffer::~Buffer() {
+    for (std::uint32_t i = 0; holds > 0 && i < count; ++i) {
+        if (is_holding[i]) {
+            slots[i].shared.~Shared();
+        }
+    }
+}
+
+void Ring::reclaim(PayloadCache& cache) {
+    const std::uint64_t free = lowest().done;
+    if (slots_ == nullptr || free <= slots_->first || is_memory_shared_) {
+        return;
+    }
+    if (reclaimed_ < slots_->first) {  // everyone has left the older buffers
+        for (const auto& buffer : buffers_) {
+            for (std::uint32_t i = 0; buffer.get() != slots_ && i < buffer->count; ++i) {
+                if (buffer->is_holding[i]) {
+                    give_back(*buffer, i, cache);
+                }
+            }
+        }
+        reclaimed_ = slots_->first;
+    }
+    for (; reclaimed_ < free; ++reclaimed_) {
+        const auto index = static_cast<std::uint32_t>((reclaimed_ - slots_->first) % slots_->count);
+        if (slots_->is_holding[index]) {
+            give_back(*slots_, index, cache);
+        }
+    }
+}
+
+// -- Readers. --
+
+void Ring::wake_sender() {
+    full_fence();  // between this reader's T1 and its look at the others
+    const Wake wanted = sender_waits_.load(std::memory_order_relaxed);
+    const std::uint64_t position = written_.load(std::memory_order_relaxed);
+    std::uint64_t most = 0;
+    for (const Reader& it : readers_) {
+        if (it.is_reading(std::memory_order_acquire)) {
+            const std::uint64_t taken = it.taken.load(std::memory_order_acquire);
+            most = std::max(most, position - std::min(position, taken));
+        }
+    }
+    const std::uint64_t enough = wanted == Wake::at_half ? spec_.bound / 2 : spec_.bound - 1;
+    if (most <= enough &&
+        sender_waits_.exchange(Wake::never, std::memory_order_relaxed) != Wake::never) {
+        spec_.sender_parker->unpark();
+    }
+}
+
+// -- Anyone. --
+
+void Ring::readers_have_changed() {
+    have_readers_changed_.store(true, std::memory_order_release);
+    full_fence();  // a sender that waits has seen it, or is seen to wait
+    if (sender_waits_.exchange(Wake::never, std::memory_order_relaxed) != Wake::never) {
+        spec_.sender_parker->unpark();
+    }
+}
+
+void Ring::close(std::uint32_t reader) {
+    readers_[reader].is_closed.store(true, std::memory_order_relaxed);
+    readers_have_changed();
+}
+
+std::uint64_t Ring::accepted(const Reader& reader) const {
+    // A closed reader whose sender has not offered anything since accepted all there is.
+    return std::min(reader.end.load(std::memory_order_acquire),
+                    written_.load(std::memory_order_acquire));
+}
+
+std::uint64_t Ring::dead_letter_rest(std::uint32_t reader) {
+    Reader& it = readers_[reader];
+    if (it.is_dead_lettered.exchange(true, std::memory_order_release)) {
+        return 0;
+    }
+    readers_have_changed();
+    return accepted(it) - it.taken.load(std::memory_order_relaxed);
+}
+
+FlowCounts Ring::counts(std::uint32_t reader) const {
+    const Reader& it = readers_[reader];
+    // In this order: what is done was taken, and what was taken was written.
+    const std::uint64_t done = it.done.load(std::memory_order_acquire);
+    const std::uint64_t failed = it.failed.load(std::memory_order_relaxed);
+    const std::uint64_t taken = std::max(done, it.taken.load(std::memory_order_acquire));
+    const std::uint64_t written = std::max(taken, accepted(it));
+    FlowCounts counts;
+    counts.dropped.newest = it.dropped.load(std::memory_order_relaxed);
+    counts.rejected.closed = it.rejected_closed.load(std::memory_order_relaxed);
+    counts.rejected.stopping = it.rejected_stopping.load(std::memory_order_relaxed);
+    counts.accepted = written + counts.dropped.newest;
+    counts.offered = counts.accepted + counts.rejected.total();
+    counts.delivered = done - failed;
+    counts.dead_lettered.crash = failed;
+    counts.in_flight = taken - done;
+    (it.is_dead_lettered.load(std::memory_order_acquire) ? counts.dead_lettered.stop
+                                                         : counts.queued) = written - taken;
+    return counts;
+}
+
+std::size_t Ring::queue_high(std::uint32_t reader) const {
+    const Reader& it = readers_[reader];
+    const std::uint64_t taken = it.taken.load(std::memory_order_acquire);
+    const std::uint64_t waiting = accepted(it) - std::min(taken, accepted(it));
+    return std::max(it.high.load(std::memory_order_relaxed), waiting);
+}
+
+bool Ring::is_over(std::uint32_t reader) const {
+    const FlowCounts now = counts(reader);
+    return is_sealed() && now.queued == 0 && now.in_flight == 0;
+}
+
+}  // namespace skep::host

@@ -1,0 +1,359 @@
+// A ring: the way of messages from one output of one sender to all who read it.
+//
+// The topology says who sends on a route, so a route needs no lock: the sender writes each message
+// once, into the next slot, and each reader goes through the slots at a pace of its own. Nothing
+// else is written by two threads. A slot says by itself which message it holds (its stamp), so a
+// reader that waits for the next message looks at the very cache line that brings it. (One producer
+// and slots that carry their own state: FastForward, Giacomoni et al., PPoPP 2008. Many readers,
+// each with a cursor: the LMAX Disruptor.)
+//
+//   sender   claim(), fill the slot, publish()       [the sender's thread]
+//   reader   RingCursor, in ring_cursor.hpp          [the reader's thread]
+//   close, seal, counts                              [see each]
+//
+// A slot is used again when every reader is done with it. The bound of the route is kept for each
+// reader by itself: no reader ever has more than `bound` messages waiting. Readers that have been
+// closed count no more.
+//
+// Memory grows with what is needed: a ring begins empty and is enlarged by its sender, up to the
+// bound and one batch for each reader, when there is no slot to use again.
+//
+// Sleeping. A reader that wants no more looks parks: it says so here, and the next publish() tells
+// its mailbox, once. Which access pairs with which:
+//
+//   publish()                               park() by the reader
+//   P1 slot.stamp.store(release)            R1 parked.store(relaxed); attention.store(release)
+//   P2 fence.light()                        R2 fence.heavy()
+//   P3 attention.load(relaxed)              R3 slot.stamp.load(acquire)
+//
+//   By fence.hpp either P3 sees R1, or R3 sees P1. If P3 sees R1, attend() takes the mark away with
+//   an exchange (acquire, pairs with R1's release, so it sees `parked` too), and announces the
+//   reader to its mailbox, which wakes it. If R3 sees P1 the reader does not sleep. A mark set
+//   after the exchange stays for the next publish(), and that reader's R3 sees this message.
+//
+//   a sender without room                   a reader that has taken a batch
+//   S1 sender_waits.store(relaxed)          T1 taken.store(release)
+//   S2 fence.heavy()                        T2 fence.light()
+//   S3 taken.load(acquire)                  T3 sender_waits.load(relaxed)
+//
+//   The same: S3 sees T1, or T3 sees S1. A reader that sees S1 wakes the sender if there is as much
+//   room as it wants, and leaves it to a later batch, its own or another reader's, if there is not.
+//   The last of them finds enough: readers put a full fence between their own T1 and their look at
+//   the others, so of two at once one sees both. (A sender that wants half of the room asks for any
+//   room at all after a moment: a reader that takes one message and then waits for something else
+//   must not leave it asleep.)
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/fence.hpp"
+#include "host/base/mutex.hpp"
+#include "host/messaging/counts.hpp"
+#include "host/messaging/ring_slot.hpp"
+
+namespace skep::host {
+
+// The most that a reader takes at once.
+inline constexpr std::uint32_t batch_max = 64;
+
+// Who is told when a parked reader has something to read: its mailbox.
+class RingReaderHome {
+public:
+    // [the sender's thread]
+    virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
+
+protected:
+    ~RingReaderHome() = default;
+};
+
+class Ring : public std::enable_shared_from_this<Ring> {
+public:
+    struct Spec {
+        const std::string* sender = nullptr;        // of the NamePool
+        const std::string* content_type = nullptr;  // what the messages carry that say nothing else
+        std::size_t bound = 1;                      // for each reader
+        bool drops_newest = false;                  // else the sender waits; then one reader alone
+        Fence fence{Fence::Cost::asymmetric};
+        std::shared_ptr<Parker> sender_parker;
+    };
+
+    struct ReaderSpec {
+        RingReaderHome* home = nullptr;  // outlives every publish()
+        std::uint32_t port = 0;          // the reader's input
+    };
+
+    Ring(Spec spec, const std::vector<ReaderSpec>& readers);
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+
+    // -- The sender. --
+
+    // The slot for the next message, or null: is_closed(), or there is no room. What the slot held
+    // before goes to `cache`.
+    [[nodiscard]] RingSlot* claim(PayloadCache& cache) {
+        if (have_readers_changed_.load(std::memory_order_relaxed)) {
+            look_at_readers();
+        }
+        if (written() == limit_ && !make_room()) {
+            return nullptr;
+        }
+        // The slot is not read: its line is with a reader, and would have to come here twice.
+        if (slots_->holds > 0 && slots_->is_holding[index_]) {
+            give_back(*slots_, index_, cache);
+        }
+        // Its line was asked for some messages ago; ask for one that comes some messages later. By
+        // itself the core asks when it stores, and then waits.
+        const std::uint32_t ahead = index_ + (slots_->count > slots_ahead ? slots_ahead : 0);
+        prefetch_to_write(&slots_->slots[ahead < slots_->count ? ahead : ahead - slots_->count]);
+        return &slots_->slots[index_];
+    }
+
+    // The message in the slot of claim() is a shared one.
+    void hold(RingSlot& slot, RingSlot::Shared shared) {
+        new (&slot.shared) RingSlot::Shared(std::move(shared));
+        slot.is_shared = 1;
+        slots_->is_holding[index_] = true;
+        ++slots_->holds;
+    }
+
+    // The slot of claim() is filled: it can be read from now on. Who sleeps is told by attend().
+    void publish(RingSlot& slot) {
+        const std::uint64_t position = written();
+        slot.stamp.store(RingSlot::stamp_of(position), std::memory_order_release);
+        written_.store(position + 1, std::memory_order_relaxed);
+        if (++index_ == slots_->count) {
+            index_ = 0;
+        }
+        if (closed_ > 0) {
+            count_rejected_closed();
+        }
+    }
+
+    // P2, P3.
+    void attend() {
+        spec_.fence.light();
+        if (attention_.load(std::memory_order_relaxed) != 0) {
+            answer_attention();
+        }
+    }
+
+    // Whether claim() would find a slot, or something else than before.
+    [[nodiscard]] bool has_room() {
+        return written() != limit_ || have_readers_changed_.load(std::memory_order_relaxed) ||
+               make_room();
+    }
+
+    // Whether the next attend() will wake someone.
+    [[nodiscard]] bool has_sleepers() const {
+        return attention_.load(std::memory_order_relaxed) != 0;
+    }
+
+    [[nodiscard]] std::size_t open_readers() const { return readers_.size() - closed_; }
+
+    // Nobody takes any more, as far as the last claim() has seen.
+    [[nodiscard]] bool is_closed() const { return closed_ == readers_.size(); }
+
+    [[nodiscard]] bool drops_newest() const { return spec_.drops_newest; }
+
+    // A message that was offered and not published, because there was no room, all are closed, or
+    // the sender has to stop.
+    void count_dropped();
+    void count_rejected_closed();
+    void count_rejected_stopping();
+
+    // How much room a sender that sleeps wants before it is woken.
+    enum class Wake : std::uint8_t { never, at_half, at_once };
+
+    // S1 to S3: says that the sender is about to sleep until there is room. False when there is
+    // some, or the readers have changed: it must not sleep.
+    [[nodiscard]] bool wait_for_room(Wake wanted);
+
+    // It was woken, for this or another reason.
+    void stop_waiting() { sender_waits_.store(Wake::never, std::memory_order_relaxed); }
+
+    // Hands payloads that everyone is done with to `cache`.
+    void reclaim(PayloadCache& cache);
+
+    // No message will come any more. Also by the manager, when the sender's thread has ended.
+    void seal() { is_sealed_.store(true, std::memory_order_release); }
+
+    // -- Readers, for RingCursor. --
+
+    struct Buffer {
+        Buffer(std::uint32_t wanted, std::uint64_t from)
+            : count(wanted),
+              first(from),
+              slots(std::make_unique<RingSlot[]>(wanted)),
+              is_holding(wanted) {}
+
+        Buffer(const Buffer&) = delete;
+        Buffer& operator=(const Buffer&) = delete;
+
+        // Whatever the slots still hold goes with them.
+        ~Buffer();
+
+        const std::uint32_t count;
+        const std::uint64_t first;  // the position of its first message
+        std::unique_ptr<RingSlot[]> slots;
+        std::atomic<Buffer*> next{nullptr};
+
+        // The sender's own: which slots hold a shared payload.
+        std::vector<bool> is_holding;
+        std::uint32_t holds = 0;
+    };
+
+    // Null until the first message.
+    [[nodiscard]] Buffer* first_buffer() const { return first_.load(std::memory_order_acquire); }
+
+    // T1.
+    void set_taken(std::uint32_t reader, std::uint64_t position) {
+        readers_[reader].taken.store(position, std::memory_order_release);
+    }
+
+    void set_done(std::uint32_t reader, std::uint64_t position, std::uint64_t failed) {
+        readers_[reader].failed.store(failed, std::memory_order_relaxed);
+        readers_[reader].done.store(position, std::memory_order_release);
+    }
+
+    // T2, T3.
+    void wake_sender_if_it_waits() {
+        spec_.fence.light();
+        if (sender_waits_.load(std::memory_order_relaxed) != Wake::never) {
+            wake_sender();
+        }
+    }
+
+    // R1. R2 and R3 are the caller's, once for all its rings.
+    void park(std::uint32_t reader) {
+        readers_[reader].is_parked.store(true, std::memory_order_relaxed);
+        attention_.store(1, std::memory_order_release);
+    }
+
+    // True when the reader has taken its mark back; false when it has been announced.
+    [[nodiscard]] bool unpark(std::uint32_t reader) {
+        return readers_[reader].is_parked.exchange(false, std::memory_order_acq_rel);
+    }
+
+    [[nodiscard]] bool is_sealed() const { return is_sealed_.load(std::memory_order_acquire); }
+
+    [[nodiscard]] const std::string* sender() const { return spec_.sender; }
+
+    [[nodiscard]] const std::string* content_type() const { return spec_.content_type; }
+
+    [[nodiscard]] std::uint32_t port(std::uint32_t reader) const { return readers_[reader].port; }
+
+    [[nodiscard]] const Fence& fence() const { return spec_.fence; }
+
+    // Whatever the reader wants to find again when it is announced; null at first.
+    [[nodiscard]] class RingCursor*& cursor(std::uint32_t reader) {
+        return readers_[reader].cursor;
+    }
+
+    // -- [any-thread] --
+
+    // Takes no more for this reader; what waits can still be read.
+    void close(std::uint32_t reader);
+    // What still waits for this closed reader, whose thread has ended, becomes dead letters. How
+    // many.
+    std::uint64_t dead_letter_rest(std::uint32_t reader);
+
+    [[nodiscard]] FlowCounts counts(std::uint32_t reader) const;
+    // The most that ever waited.
+    [[nodiscard]] std::size_t queue_high(std::uint32_t reader) const;
+    // Sealed, and this reader will never have anything to do with it any more.
+    [[nodiscard]] bool is_over(std::uint32_t reader) const;
+
+private:
+    struct alignas(64) Reader {
+        explicit Reader(const ReaderSpec& spec)
+            : home(spec.home),
+              port(spec.port) {}
+
+        // Whether the sender still has to keep slots for it.
+        [[nodiscard]] bool is_reading(std::memory_order order) const {
+            return !is_dead_lettered.load(order) && done.load(order) < end.load(order);
+        }
+
+        // Written by the reader's thread.
+        std::atomic<std::uint64_t> taken{0};   // messages before it have been taken
+        std::atomic<std::uint64_t> done{0};    // and these finished: their slots are free
+        std::atomic<std::uint64_t> failed{0};  // of those done, the worker failed on so many
+        std::atomic<bool> is_parked{true};     // also cleared by the sender
+        class RingCursor* cursor = nullptr;
+
+        // Written by the manager.
+        std::atomic<bool> is_closed{false};
+        std::atomic<bool> is_dead_lettered{false};
+
+        // Written by the sender's thread.
+        // Positions from here on were not accepted for it: what it has found to be closed.
+        std::atomic<std::uint64_t> end{open_end};
+        std::atomic<std::uint64_t> rejected_closed{0};
+        std::atomic<std::uint64_t> rejected_stopping{0};
+        std::atomic<std::uint64_t> dropped{0};
+        std::atomic<std::uint64_t> high{0};
+
+        RingReaderHome* const home;
+        const std::uint32_t port;
+    };
+
+    static void prefetch_to_write(const void* line) {
+#if defined(__x86_64__)
+        __asm__ volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#else
+        __builtin_prefetch(line, 1);
+#endif
+    }
+
+    static constexpr std::uint32_t slots_ahead = 16;
+    static constexpr std::uint64_t open_end = ~std::uint64_t{0};
+
+    [[nodiscard]] std::uint64_t written() const {
+        return written_.load(std::memory_order_relaxed);
+    }
+
+    static void give_back(Buffer& buffer, std::uint32_t index, PayloadCache& cache);
+    bool make_room();
+    void enlarge(std::uint32_t count);
+    void look_at_readers();
+    void answer_attention();
+    void wake_sender();
+    void readers_have_changed();
+
+    // Where the slowest reader is that still reads: {taken, done}.
+    struct Lowest {
+        std::uint64_t taken;
+        std::uint64_t done;
+    };
+
+    [[nodiscard]] Lowest lowest() const;
+    [[nodiscard]] std::uint64_t accepted(const Reader& reader) const;
+
+    // The sender's own.
+    std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
+    Buffer* slots_ = nullptr;  // the newest
+    std::uint32_t index_ = 0;
+    std::uint32_t closed_ = 0;       // readers that it has found closed
+    std::uint64_t reclaimed_ = 0;    // payloads before it have gone to the cache
+    bool is_memory_shared_ = false;  // with a thread that is lost: old buffers stay as they are
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::atomic<std::uint64_t> written_{0};  // the position of the next message
+
+    // Seldom written; read for every message or batch.
+    alignas(64) std::atomic<std::uint32_t> attention_{1};
+    std::atomic<bool> have_readers_changed_{false};
+    std::atomic<Wake> sender_waits_{Wake::never};
+    std::atomic<bool> is_sealed_{false};
+    std::atomic<Buffer*> first_{nullptr};
+    const Spec spec_;
+    std::deque<Reader> readers_;  // as many as there ever will be; a Reader cannot move
+};
+
+}  // namespace skep::host

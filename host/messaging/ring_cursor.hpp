@@ -1,0 +1,95 @@
+// A reader's place in a ring. See ring.hpp for how the two work together. [the reader's thread]
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "host/messaging/ring.hpp"
+
+namespace skep::host {
+
+class RingCursor {
+public:
+    RingCursor(std::shared_ptr<Ring> ring, std::uint32_t reader)
+        : ring_(std::move(ring)),
+          sender_(ring_->sender()),
+          reader_(reader) {}
+
+    [[nodiscard]] Ring& ring() const { return *ring_; }
+
+    [[nodiscard]] std::uint32_t reader() const { return reader_; }
+
+    [[nodiscard]] const std::string* sender() const { return sender_; }
+
+    // Of the next message.
+    [[nodiscard]] std::uint64_t position() const { return position_; }
+
+    // The next message, or null when there is none yet.
+    [[nodiscard]] const RingSlot* front();
+
+    // Whether so many messages, and one more, are there.
+    [[nodiscard]] bool has_more_than(std::uint32_t count) const {
+        if (buffer_ == nullptr || count >= buffer_->count) {
+            return false;
+        }
+        const std::uint32_t index = index_ + count;
+        return buffer_->slots[index < buffer_->count ? index : index - buffer_->count].stamp.load(
+                   std::memory_order_acquire) == RingSlot::stamp_of(position_ + count);
+    }
+
+    // Calls show(slot) for the next messages, at most `max`, until it returns false, and returns
+    // how many were shown. They are not taken yet.
+    template <typename Show>
+    std::uint32_t scan(std::uint32_t max, Show&& show) {
+        if (front() == nullptr) {
+            return 0;
+        }
+        std::uint32_t index = index_;
+        std::uint64_t position = position_;
+        std::uint32_t count = 0;
+        const std::uint32_t size = buffer_->count;
+        RingSlot* const slots = buffer_->slots.get();
+        do {
+            RingSlot& slot = slots[index];
+            if (slot.stamp.load(std::memory_order_acquire) != RingSlot::stamp_of(position)) {
+                break;
+            }
+            if (!show(static_cast<const RingSlot&>(slot))) {
+                break;
+            }
+            ++position;
+            ++count;
+            if (++index == size) {
+                index = 0;
+            }
+        } while (count < max);
+        return count;
+    }
+
+    // The next `count`, which scan() has shown, are the reader's now.
+    void take(std::uint32_t count) {
+        position_ += count;
+        index_ += count;
+        if (index_ >= buffer_->count) {
+            index_ -= buffer_->count;
+        }
+        ring_->set_taken(reader_, position_);
+        ring_->wake_sender_if_it_waits();
+    }
+
+    // Of the `count` last taken, the first `finished` are done, on the next `failed` (0 or 1, or
+    // all of the rest) the worker failed, and the rest goes back.
+    void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
+
+private:
+    std::shared_ptr<Ring> ring_;
+    const std::string* sender_;
+    Ring::Buffer* buffer_ = nullptr;
+    std::uint64_t position_ = 0;
+    std::uint64_t failed_ = 0;
+    std::uint32_t index_ = 0;
+    std::uint32_t reader_;
+};
+
+}  // namespace skep::host

@@ -1,0 +1,55 @@
+// One message in a ring: one cache line. See ring.hpp.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "host/messaging/payload.hpp"
+
+namespace skep::host {
+
+// Small payloads lie in the slot.
+inline constexpr std::size_t inline_bytes = 40;
+
+struct alignas(64) RingSlot {
+    // Of the message at this position; anything else: it is not there yet.
+    std::atomic<std::uint32_t> stamp{0};
+    std::uint32_t size : 31 = 0;
+    std::uint32_t is_shared : 1 = 0;  // the payload is outside
+    std::uint64_t sequence = 0;
+    std::int64_t time_ns = 0;
+
+    // What a message has that does not fit, or that is not what its route says.
+    struct Shared {
+        PayloadRef payload;
+        const std::string* content_type = nullptr;
+        std::uint64_t trace_id = 0;
+    };
+
+    union {
+        char bytes[inline_bytes];
+        Shared shared;
+    };
+
+    RingSlot() {}  // leaves the bytes as they are
+
+    ~RingSlot() {}  // and a shared payload to the ring
+
+    RingSlot(const RingSlot&) = delete;
+    RingSlot& operator=(const RingSlot&) = delete;
+
+    [[nodiscard]] const void* data() const {
+        return is_shared != 0 ? shared.payload.data() : static_cast<const void*>(bytes);
+    }
+
+    // Never that of a slot that has not been written, nor of another position within 2^30.
+    static std::uint32_t stamp_of(std::uint64_t position) {
+        return static_cast<std::uint32_t>(position) * 2 + 1;
+    }
+};
+
+static_assert(sizeof(RingSlot) == 64);
+
+}  // namespace skep::host
