@@ -47,22 +47,6 @@ private:
     std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set_;
 };
 
-// Of the calling thread; empty when the system does not tell.
-std::vector<int> cpus_of_thread() {
-    constexpr int most = 1 << 20;
-    for (int count = 1024; count <= most; count *= 2) {
-        CpuSet set(count);
-        if (set.read()) {
-            return set.cpus();
-        }
-        // The kernel refuses a set that is smaller than its own.
-        if (errno != EINVAL) {
-            break;
-        }
-    }
-    return {};
-}
-
 bool set_nice(int nice) {
     return setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice) == 0;
 }
@@ -127,6 +111,21 @@ Unexpected<std::string> failed(const std::string& what, int error) {
 
 }  // namespace
 
+std::vector<int> allowed_cpus() {
+    constexpr int most = 1 << 20;
+    for (int count = 1024; count <= most; count *= 2) {
+        CpuSet set(count);
+        if (set.read()) {
+            return set.cpus();
+        }
+        // The kernel refuses a set that is smaller than its own.
+        if (errno != EINVAL) {
+            break;
+        }
+    }
+    return {};
+}
+
 const char* name_of(SchedulingPolicy policy) {
     switch (policy) {
         case SchedulingPolicy::other:
@@ -145,7 +144,7 @@ const char* name_of(SchedulingPolicy policy) {
 
 ProcessLimits read_process_limits() {
     ProcessLimits limits;
-    limits.cpus = cpus_of_thread();
+    limits.cpus = allowed_cpus();
     std::thread([&limits] {
         while (limits.lowest_nice < highest_nice && !set_nice(limits.lowest_nice)) {
             ++limits.lowest_nice;
@@ -186,7 +185,7 @@ Result<Done, std::string> apply_placement(const Placement& placement) {
     if (!placement.cpus.empty()) {
         // Linux would settle for those that there are, and knows nothing of the cpus to which skep
         // was confined by taskset.
-        const std::vector<int> allowed = cpus_of_thread();
+        const std::vector<int> allowed = allowed_cpus();
         CpuSet set(*std::max_element(placement.cpus.begin(), placement.cpus.end()) + 1);
         for (const int cpu : placement.cpus) {
             if (!allowed.empty() && !contains(allowed, cpu)) {

@@ -33,6 +33,9 @@ struct ProcessLimits {
     int highest_priority = 99;  // of `fifo` and `rr`; 0: none of them
 };
 
+// The cpus that the calling thread may run on; empty when the system does not tell.
+[[nodiscard]] std::vector<int> allowed_cpus();
+
 // The limits of this process, by trial on a thread that ends at once: rights, resource limits and
 // control groups all have a say in them. The cpus are those of the calling thread, so it should
 // not have been placed itself.

@@ -61,7 +61,7 @@ Ending Core::wait() {
 }
 
 Nanos Core::next_deadline() const {
-    Nanos next = next_look_.value_or(forever);
+    Nanos next = std::min(next_look_.value_or(forever), next_pool_look_.value_or(forever));
     if (!schedule_.empty()) {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
     }
@@ -87,6 +87,9 @@ void Core::tick() {
         }
     }
     run_schedule();
+    if (next_pool_look_ && *next_pool_look_ <= now) {
+        look_at_pools();
+    }
     if (next_look_ && *next_look_ <= now) {
         next_look_.reset();
         needs_advance_ = true;

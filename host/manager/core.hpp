@@ -86,7 +86,11 @@ private:
     void set_state(Slot& slot, WorkerEvent event);
     [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
     Answer<Done> open_library(Slot& slot);
+    Answer<Done> start_pools(const Plan& plan);
+    void drop_pools();
+    void look_at_pools();
     Slot& add_slot(const WorkerPlan& plan);
+    [[nodiscard]] Placement placement_of(const Slot& slot);
     void rewire();
     void launch(Slot& slot);
     void on_fact(std::size_t order, const Fact& fact);
@@ -124,6 +128,9 @@ private:
     Plan plan_;
     std::vector<FlowGroup> flow_;
     Rings rings_;
+    std::map<std::string, std::shared_ptr<Pool>> pools_;  // those that the plan has
+    std::optional<Nanos> next_pool_look_;                 // for workers that block a thread
+    std::vector<int> own_cpus_;                           // those that the process may use
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
     std::deque<Retired> retired_;

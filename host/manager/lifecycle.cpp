@@ -21,6 +21,12 @@ const WorkerTypeInfo* type_info(const Slot& slot) {
     return found == types.end() ? nullptr : &*found;
 }
 
+// A thread of its own has an id; what is lost on a pool has none, but its place in all listings.
+pid_t lost_key(const Slot& slot) {
+    const pid_t thread = slot.worker->thread_id();
+    return thread != 0 ? thread : -1 - static_cast<pid_t>(slot.order);
+}
+
 std::string first_line(const Diagnostics& diagnostics) {
     std::string text;
     for (const Diagnostic& it : diagnostics) {
@@ -64,9 +70,20 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
             return;
         }
     }
+    if (const Answer<Done> pooled = start_pools(next); !pooled) {
+        reply(pooled);
+        return;
+    }
     // Everything that can fail without a thread comes first, on slots that nobody else has seen
     // yet.
     std::vector<Slot*> added;
+    for (const std::string& name : changes.to_add) {
+        const std::string& pool = next.find(name)->run.pool;
+        if (!pool.empty() && next.find_pool(pool) == nullptr) {
+            reply(Unexpected<Refusal>({Refusal::Code::bad_plan, "no pool '" + pool + "'"}));
+            return;
+        }
+    }
     for (const std::string& name : changes.to_add) {
         added.push_back(&add_slot(*next.find(name)));
         const Answer<Done> opened = starts ? open_library(*added.back()) : Answer<Done>(Done{});
@@ -111,9 +128,17 @@ Slot& Core::add_slot(const WorkerPlan& plan) {
     auto slot = std::make_unique<Slot>();
     slot->plan = plan;
     slot->order = slots_made_++;
-    slot->home = {plan.name,
-                  std::make_shared<Mailbox>(clock_, plan.mailbox),
-                  std::make_shared<WorkerCounters>()};
+    std::shared_ptr<PoolSeat> seat;
+    if (!plan.run.pool.empty()) {
+        slot->pool = pools_.at(plan.run.pool);
+        seat = std::make_shared<PoolSeat>(*slot->pool);
+    }
+    slot->home = {
+        plan.name,
+        std::make_shared<Mailbox>(
+            seat != nullptr ? std::shared_ptr<Parker>(seat) : clock_.make_parker(), plan.mailbox),
+        std::make_shared<WorkerCounters>(),
+        seat};
     return *slots_.emplace(plan.name, std::move(slot)).first->second;
 }
 
@@ -142,7 +167,8 @@ Answer<Done> Core::open_library(Slot& slot) {
 void Core::rewire() {
     world_.router->publish(wire(plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
-        return WiredWorker{slot.home.mailbox, slot.order, type_info(slot)};
+        return WiredWorker{
+            slot.home.mailbox, slot.order, slot.home.seat != nullptr, type_info(slot)};
     }));
 }
 
@@ -163,7 +189,8 @@ void Core::launch(Slot& slot) {
         Worker::Spec{slot.generation,
                      slot.library,
                      slot.library->find_type(slot.plan.type),
-                     slot.plan.config},
+                     slot.plan.config,
+                     placement_of(slot)},
         [this, queue = queue_, order = slot.order](Fact fact) {
             // Nobody to hear it: the host has ended without this thread.
             (void)queue->post([this, order, fact = std::move(fact)] { on_fact(order, fact); });
@@ -198,7 +225,7 @@ void Core::on_fact(std::size_t order, const Fact& fact) {
             break;
         case Fact::Kind::ended:
             if (slot->state == WorkerState::lost) {
-                lost_threads_.erase(slot->worker->thread_id());
+                lost_threads_.erase(lost_key(*slot));
             } else {
                 slot->worker->join();
             }
@@ -338,7 +365,7 @@ void Core::lose(Slot& slot) {
     set_state(slot, WorkerEvent::lost);
     slot.error = "did not stop in time";
     slot.deadline.reset();
-    lost_threads_.emplace(slot.worker->thread_id(), slot.home.name);
+    lost_threads_.emplace(lost_key(slot), slot.home.name);
     slot.worker->give_up();
     spdlog::error("{}@{}: did not stop in time; its thread is given up for lost",
                   slot.home.name,

@@ -24,6 +24,7 @@ struct Slot {
     WorkerHome home;
     std::size_t order = 0;  // among all that this manager ever made; the order of listings
 
+    std::shared_ptr<Pool> pool;        // null: a thread of its own
     std::shared_ptr<Library> library;  // from the first start to the removal
     std::shared_ptr<Worker> worker;    // while there is a thread
     std::uint64_t generation = 0;

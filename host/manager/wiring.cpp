@@ -116,11 +116,13 @@ private:
                           (drops ? "d" : "b") + std::to_string(first.queue);
         Path path;
         std::vector<Ring::ReaderSpec> readers;
+        bool is_pooled = sender.is_pooled;
         for (const RoutePlan* const route : routes) {
             const WiredWorker& reader = workers_[route->to];
             key += ">" + std::to_string(reader.order) + "." + std::to_string(route->input) + "@" +
                    std::to_string(reader.mailbox->opening());
             path.readers.push_back(reader.mailbox);
+            is_pooled = is_pooled || reader.is_pooled;
             readers.push_back({reader.mailbox.get(), route->input});
         }
         std::weak_ptr<Ring>& known = rings_[key];
@@ -131,7 +133,7 @@ private:
                            names_.intern(declared == "*" ? "application/octet-stream" : declared),
                            first.queue,
                            drops,
-                           Fence(Fence::Cost::asymmetric),
+                           Fence(is_pooled ? Fence::Cost::symmetric : Fence::Cost::asymmetric),
                            sender.mailbox->parker()},
                 readers);
             known = path.ring;

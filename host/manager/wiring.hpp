@@ -18,7 +18,8 @@ using Rings = std::map<std::string, std::weak_ptr<Ring>>;
 
 struct WiredWorker {
     std::shared_ptr<Mailbox> mailbox;
-    std::size_t order = 0;  // of its slot: tells it from an earlier worker of its name
+    std::size_t order = 0;   // of its slot: tells it from an earlier worker of its name
+    bool is_pooled = false;  // it goes to sleep often and must do so cheaply
     const WorkerTypeInfo* type =
         nullptr;  // null while its plugin has not been opened: no outputs yet
 };

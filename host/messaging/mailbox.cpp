@@ -7,8 +7,8 @@
 
 namespace skep::host {
 
-Mailbox::Mailbox(Clock& clock, std::size_t direct_bound)
-    : parker_(clock.make_parker()) {
+Mailbox::Mailbox(std::shared_ptr<Parker> parker, std::size_t direct_bound)
+    : parker_(std::move(parker)) {
     SKEP_ASSERT(direct_bound > 0);
     lanes_.push_back({"", direct_bound, FullPolicy::reject, 0});
 }

@@ -52,8 +52,8 @@ inline constexpr std::uint32_t direct_lane = 0;
 
 class Mailbox final : public RingReaderHome {
 public:
-    // Closed until open(). `direct_bound`: of lane 0, at least 1.
-    Mailbox(Clock& clock, std::size_t direct_bound);
+    // Closed until open(). `parker`: where the owner sleeps. `direct_bound`: of lane 0, at least 1.
+    Mailbox(std::shared_ptr<Parker> parker, std::size_t direct_bound);
 
     // The one place where the owner sleeps; also unparked by push().
     [[nodiscard]] const std::shared_ptr<Parker>& parker() const { return parker_; }

@@ -37,9 +37,13 @@ public:
         // Release pairs with the acquire in command(); the plugin's relaxed load of word_ only
         // decides whether to look.
         command_.store(epoch << 8 | static_cast<std::uint64_t>(wanted), std::memory_order_release);
-        word_.store(wanted == Wanted::run ? 0 : 1, std::memory_order_release);
+        set_bit(command_bit, wanted != Wanted::run);
         return epoch;
     }
+
+    // [the worker's thread] The worker shall soon return from its callback, although nobody has
+    // commanded it: on a pool, because a route is full.
+    void ask_to_return(bool asks) { set_bit(return_bit, asks); }
 
     [[nodiscard]] Command command() const {
         const std::uint64_t raw = command_.load(std::memory_order_acquire);
@@ -53,6 +57,17 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t command_bit = 1;
+    static constexpr std::uint32_t return_bit = 2;
+
+    void set_bit(std::uint32_t bit, bool on) {
+        if (on) {
+            word_.fetch_or(bit, std::memory_order_release);
+        } else {
+            word_.fetch_and(~bit, std::memory_order_release);
+        }
+    }
+
     std::atomic<std::uint64_t> command_{0};  // epoch << 8 | Wanted; written by the manager alone
     std::atomic<std::uint32_t> word_{0};
 };

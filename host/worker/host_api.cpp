@@ -120,7 +120,11 @@ std::int64_t emit(const skep_context* context,
                   std::uint32_t count) noexcept {
     return send_each(
         context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
-            return it.outbox().emit(port, payload);
+            const std::int32_t status = it.outbox().emit(port, payload);
+            if (it.outbox().is_waiting()) {
+                it.control().ask_to_return(true);
+            }
+            return status;
         });
 }
 

@@ -72,7 +72,7 @@ Outbox::Outbox(Clock& clock,
       plain_content_(names_->intern("application/octet-stream")),
       sequence_(sender_.counters->sequence.load(std::memory_order_relaxed)) {}
 
-Outbox::~Outbox() {
+void Outbox::end() {
     sender_.counters->sequence.store(sequence_, std::memory_order_relaxed);
     for_each_ring(outputs_, [](const std::shared_ptr<Ring>& ring) { ring->seal(); });
 }
@@ -175,7 +175,8 @@ std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     if (output.only_ring != nullptr && payload.size <= inline_bytes && payload.share == nullptr &&
         payload.content_type == nullptr && payload.trace_id == 0) {
         Ring& ring = *output.only_ring;
-        if (RingSlot* const slot = ring.has_sleepers() ? nullptr : ring.claim(cache_)) {
+        if (RingSlot* const slot =
+                ring.has_sleepers() || is_waiting() ? nullptr : ring.claim(cache_)) {
             slot->size = static_cast<std::uint32_t>(payload.size);
             slot->is_shared = 0;
             slot->sequence = next_sequence();
@@ -216,6 +217,10 @@ std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payloa
 }
 
 std::int32_t Outbox::deliver(const Path& path, Draft& draft) {
+    if (is_waiting() && is_behind_waiting(path)) {
+        keep_waiting(path, draft, false);
+        return SKEP_OK;
+    }
     return path.ring != nullptr ? deliver_to_ring(path, draft) : deliver_to_queue(path, draft);
 }
 
@@ -242,6 +247,10 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
         if (ring.drops_newest()) {
             ring.count_dropped();
             count(sender_.counters->out, 1);
+            return SKEP_OK;
+        }
+        if (checkpoint_ == nullptr) {
+            keep_waiting(path, draft, false);
             return SKEP_OK;
         }
         if (!wait_for_room(ring)) {
@@ -293,6 +302,10 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
             case PushResult::full:
                 break;
         }
+        if (checkpoint_ == nullptr) {
+            keep_waiting(path, draft, false);
+            return SKEP_OK;
+        }
         if (checkpoint_()) {
             path.mailbox->reject_stopping();
             return SKEP_E_STOPPING;
@@ -302,6 +315,13 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
 }
 
 std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft) {
+    if (is_waiting() && is_behind_waiting(*mailbox)) {
+        Path path;
+        path.mailbox = mailbox;
+        path.port = SKEP_PORT_DIRECT;
+        keep_waiting(path, draft, true);
+        return SKEP_OK;
+    }
     Envelope envelope = envelope_of(draft, SKEP_PORT_DIRECT);
     switch (mailbox->push(envelope, direct_lane, nullptr)) {
         case PushResult::accepted:

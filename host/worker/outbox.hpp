@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,14 +35,15 @@ public:
     // stop.
     using Checkpoint = std::function<bool()>;
 
-    // `inbox`: of the same worker; payloads to share may come from it.
+    // `inbox`: of the same worker; payloads to share may come from it. `checkpoint`: none for a
+    // worker of a pool, which never waits inside a call. There, what finds its route full stays
+    // here until there is room, in order, and the worker gets no turn until then: see flush().
     Outbox(Clock& clock,
            std::shared_ptr<Router> router,
            std::shared_ptr<NamePool> names,
            Sender sender,
            const Inbox& inbox,
            Checkpoint checkpoint);
-    ~Outbox();
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
@@ -53,6 +55,19 @@ public:
     // The time that messages carry from now on. It is read when a worker is given messages and at
     // its checkpoints, and every few emissions: a clock costs more than a message does.
     void set_time(Nanos now) { time_ = now; }
+
+    // -- On a pool. --
+
+    // Whether something waits here for room.
+    [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
+
+    // Offers what waits. True when nothing does any more; otherwise the worker will be unparked.
+    bool flush();
+    // The worker has to stop: what waits is rejected.
+    void reject_waiting();
+
+    // The worker's last act: nothing will be sent any more.
+    void end();
 
 private:
     // So many emissions may carry the same time: see set_time().
@@ -66,6 +81,13 @@ private:
         const std::string* content_type = nullptr;
         std::uint64_t sequence = 0;
         std::uint64_t trace_id = 0;
+    };
+
+    // On a pool: a message that has been sent and found no room.
+    struct Waiting {
+        Path path;
+        Envelope envelope;
+        bool is_direct = false;
     };
 
     void take_new_table();
@@ -98,6 +120,11 @@ private:
     std::int32_t deliver_to_ring(const Path& path, Draft& draft);
     std::int32_t deliver_to_queue(const Path& path, Draft& draft);
     bool wait_for_room(Ring& ring);
+    // Whether what goes this way has to wait behind what waits already.
+    [[nodiscard]] bool is_behind_waiting(const Path& path) const;
+    [[nodiscard]] bool is_behind_waiting(const Mailbox& mailbox) const;
+    void keep_waiting(const Path& path, Draft& draft, bool is_direct);
+    [[nodiscard]] bool offer(Waiting& waiting);
     std::int32_t push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft);
 
     Clock& clock_;
@@ -106,6 +133,7 @@ private:
     const Sender sender_;
     const Inbox& inbox_;
     const Checkpoint checkpoint_;
+    std::deque<Waiting> waiting_;
     const std::string* const any_content_;    // "*"
     const std::string* const plain_content_;  // "application/octet-stream"
 

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "host/base/placement.hpp"
 #include "host/worker/thread_census.hpp"
 
 namespace skep::host {
@@ -28,12 +29,21 @@ Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report repo
     : home_(std::move(home)),
       spec_(std::move(spec)),
       report_(std::move(report)),
-      context_(
-          world, home_, spec_.generation, *spec_.type, spec_.config, [this](std::uint64_t epoch) {
-              report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
-          }) {}
+      context_(world,
+               home_,
+               spec_.generation,
+               *spec_.type,
+               spec_.config,
+               [this](std::uint64_t epoch) {
+                   report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
+               }),
+      cpu_ns_(home_.seat == nullptr ? -1 : 0) {}
 
 Result<Done, std::string> Worker::start() {
+    if (home_.seat != nullptr) {
+        home_.seat->seat(shared_from_this());
+        return Done{};
+    }
     home_.mailbox->parker()->attach();
     try {
         thread_ = std::thread([self = shared_from_this()] { self->thread_main(); });
@@ -51,12 +61,18 @@ std::uint64_t Worker::request(Wanted wanted) {
 }
 
 void Worker::join() {
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void Worker::give_up() {
     context_.revoke();
-    thread_.detach();
+    if (home_.seat != nullptr) {
+        home_.seat->give_up();
+    } else {
+        thread_.detach();
+    }
 }
 
 Nanos Worker::cpu() const {
@@ -75,81 +91,142 @@ void Worker::thread_main() {
     thread_id_.store(gettid(), std::memory_order_relaxed);
     pthread_setname_np(pthread_self(), worker_thread_name(home_.name, spec_.generation).c_str());
     context_.enter();
-    Fact ended = live();
+    if (const Result<Done, std::string> placed = apply_placement(spec_.placement); !placed) {
+        is_well_ = false;
+        error_ = placed.error();
+    } else if (spec_.type->run != nullptr) {
+        run_loop();
+    } else {
+        Parker& parker = *home_.mailbox->parker();
+        for (;;) {
+            const std::uint32_t ticket = parker.prepare();
+            const Turn done = turn();
+            if (done.kind == Turn::Kind::ended) {
+                break;
+            }
+            if (done.kind != Turn::Kind::again) {
+                context_.wait_for_message(ticket, done.deadline);
+            }
+        }
+    }
     cpu_ns_.store(read_clock(CLOCK_THREAD_CPUTIME_ID).count(), std::memory_order_release);
     pthread_setname_np(pthread_self(), ended_thread_name);
-    report_(std::move(ended));
+    report_end();
     home_.mailbox->parker()->detach();
 }
 
-Fact Worker::live() {
-    Fact fact{home_.name, spec_.generation, Fact::Kind::ended, 0, false, {}};
-    void* instance = nullptr;
-    bool is_well = call("create", [&] { return spec_.type->create(context_.raw(), &instance); });
-    if (is_well) {
-        report_({home_.name, spec_.generation, Fact::Kind::ready, 0, false, {}});
-        if (context_.stand_still_if_wanted() != Wanted::stop) {
-            is_well = spec_.type->run != nullptr ? run_loop(instance) : run_handler(instance);
-        }
-        context_.settle_all(!is_well);
-        is_well = call("destroy",
-                       [&] {
-                           spec_.type->destroy(instance);
-                           return SKEP_OK;
-                       }) &&
-                  is_well;
+Turn Worker::run_turn() {
+    context_.enter();
+    Turn done = turn();
+    if (done.kind == Turn::Kind::wait_for_message && !context_.fall_asleep()) {
+        done.kind = Turn::Kind::again;
     }
+    if (done.kind == Turn::Kind::ended) {
+        report_end();
+    }
+    WorkerContext::leave();
+    return done;
+}
+
+void Worker::report_end() {
+    context_.outbox().end();
     if (const auto kept = context_.kept().load(); kept != 0) {
         context_.log().warn("{} kept messages were not released", kept);
     }
-    fact.has_failed = !is_well;
-    fact.error = error_;
-    return fact;
+    report_({home_.name, spec_.generation, Fact::Kind::ended, 0, !is_well_, error_});
 }
 
-bool Worker::run_loop(void* instance) {
-    return call("run", [&] { return spec_.type->run(instance); });
+bool Worker::make() {
+    is_well_ = call("create", [&] { return spec_.type->create(context_.raw(), &instance_); });
+    if (is_well_) {
+        is_made_ = true;
+        report_({home_.name, spec_.generation, Fact::Kind::ready, 0, false, {}});
+    }
+    return is_well_;
 }
 
-bool Worker::run_handler(void* instance) {
+void Worker::unmake() {
+    context_.settle_all(!is_well_);
+    const bool is_destroyed = call("destroy", [&] {
+        spec_.type->destroy(instance_);
+        return SKEP_OK;
+    });
+    is_well_ = is_well_ && is_destroyed;
+}
+
+void Worker::run_loop() {
+    if (!make()) {
+        return;
+    }
+    if (context_.stand_still_if_wanted() != Wanted::stop) {
+        is_well_ = call("run", [&] { return spec_.type->run(instance_); });
+    }
+    unmake();
+}
+
+Turn Worker::turn() {
     const skep_worker_type& type = *spec_.type;
-    Parker& parker = *home_.mailbox->parker();
-    for (;;) {
-        const std::uint32_t ticket = parker.prepare();
-        if (context_.must_end()) {
-            break;
+    if (!is_made_ && !make()) {
+        return {Turn::Kind::ended};
+    }
+    if (!is_well_) {
+        context_.outbox().reject_waiting();
+        return end_turns(Wanted::stop);
+    }
+    const Wanted wanted = context_.stand_still_if_wanted();
+    if (wanted == Wanted::hold) {
+        return {Turn::Kind::wait};
+    }
+    if (context_.outbox().is_waiting()) {
+        if (wanted == Wanted::stop) {
+            context_.outbox().reject_waiting();
+        } else if (!context_.outbox().flush()) {
+            return {Turn::Kind::wait};
         }
-        if (const auto due = context_.due_timer()) {
-            if (type.on_timer != nullptr &&
-                !call("on_timer", [&] { return type.on_timer(instance, *due); })) {
-                return false;
-            }
-            continue;
+        context_.control().ask_to_return(false);
+    }
+    if (has_drained_ || context_.is_to_end(wanted)) {
+        return end_turns(wanted);
+    }
+    if (const auto due = context_.due_timer()) {
+        if (type.on_timer != nullptr) {
+            is_well_ = call("on_timer", [&] { return type.on_timer(instance_, *due); });
         }
-        skep_batch batch{};
-        batch.size = sizeof(batch);
-        if (!context_.take(handler_batch, batch)) {
-            context_.wait_for_message(ticket, context_.next_timer());
-            continue;
+        return {Turn::Kind::again};
+    }
+    skep_batch batch{};
+    batch.size = sizeof(batch);
+    if (!context_.take(handler_batch, batch)) {
+        return {Turn::Kind::wait_for_message, context_.next_timer()};
+    }
+    handle(batch);
+    return {Turn::Kind::again};
+}
+
+void Worker::handle(skep_batch& batch) {
+    std::uint32_t done = 0;
+    is_well_ = call("on_message", [&] {
+        const std::int32_t status = spec_.type->on_message(instance_, &batch, &done);
+        if (status >= 0 && done == 0) {
+            context_.fail("it returned without an error and without a message done");
+            return static_cast<std::int32_t>(SKEP_E_FAILED);
         }
-        std::uint32_t done = 0;
-        const bool is_well = call("on_message", [&] {
-            const std::int32_t status = type.on_message(instance, &batch, &done);
-            if (status >= 0 && done == 0) {
-                context_.fail("it returned without an error and without a message done");
-                return static_cast<std::int32_t>(SKEP_E_FAILED);
-            }
-            return status;
-        });
-        context_.settle(done, !is_well);
-        if (!is_well) {
-            return false;
+        return status;
+    });
+    context_.settle(done, !is_well_);
+}
+
+// The last turn, or, when what on_drain sent has to wait for room, the last but one.
+Turn Worker::end_turns(Wanted wanted) {
+    if (is_well_ && !has_drained_ && wanted == Wanted::drain && spec_.type->on_drain != nullptr) {
+        has_drained_ = true;
+        is_well_ = call("on_drain", [&] { return spec_.type->on_drain(instance_); });
+        if (context_.outbox().is_waiting()) {
+            return {Turn::Kind::again};
         }
     }
-    if (context_.control().command().wanted == Wanted::drain && type.on_drain != nullptr) {
-        return call("on_drain", [&] { return type.on_drain(instance); });
-    }
-    return true;
+    unmake();
+    return {Turn::Kind::ended};
 }
 
 // Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown

@@ -1,6 +1,10 @@
-// A worker: one generation of a name, on its own thread.
+// A worker: one generation of a name, on its own thread or on a pool.
 //
-//   create -> Fact::ready -> holds -> run, or the handler loop -> destroy -> Fact::ended
+//   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
+//
+// A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
+// turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
+// runs the next one.
 //
 // The object belongs to the manager and to its thread together: when the manager gives a thread up
 // for lost, the thread keeps what it needs alive.
@@ -35,13 +39,14 @@ struct Fact {
     std::string error;  // for a failure: which call, and the plugin's own words
 };
 
-class Worker : public std::enable_shared_from_this<Worker> {
+class Worker : public PoolTask, public std::enable_shared_from_this<Worker> {
 public:
     struct Spec {
         std::uint64_t generation = 1;
         std::shared_ptr<Library> library;
         const skep_worker_type* type = nullptr;
         std::map<std::string, ParamValue> config;
+        Placement placement;  // of its own thread
     };
 
     // Called on the worker's thread; must not wait for the manager.
@@ -49,15 +54,15 @@ public:
 
     Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report report);
 
-    // [manager-thread] Starts the thread. The error is the machine's: there was no thread to be
-    // had.
+    // [manager-thread] Starts the thread, or takes its seat in the pool. The error is the
+    // machine's: there was no thread to be had.
     [[nodiscard]] Result<Done, std::string> start();
     // [manager-thread] Returns the epoch of the command.
     std::uint64_t request(Wanted wanted);
     // [manager-thread] After Fact::ended.
     void join();
-    // [manager-thread] The thread is not coming back: its context does nothing from now on, and
-    // nobody will join it.
+    // [manager-thread] The thread is not coming back: the context does nothing from now on, and
+    // nobody will join it. A pool gets another thread for it.
     void give_up();
 
     [[nodiscard]] std::uint64_t generation() const { return spec_.generation; }
@@ -66,28 +71,47 @@ public:
 
     [[nodiscard]] bool has_timer() const { return context_.has_timer(); }
 
-    // Of its thread; 0 until that runs. [any-thread]
+    // Of its own thread; 0 until that runs, and on a pool. [any-thread]
     [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
 
-    // CPU time that the thread has used so far. [manager-thread]
+    // CPU time that it has used so far; on a pool an estimate, from samples. [manager-thread]
     [[nodiscard]] Nanos cpu() const;
+
+    // -- PoolTask. --
+    Turn run_turn() override;
+
+    [[nodiscard]] const std::string& name() const override { return home_.name; }
+
+    void add_cpu(Nanos used) override {
+        cpu_ns_.fetch_add(used.count(), std::memory_order_relaxed);
+    }
 
 private:
     void thread_main();
-    [[nodiscard]] Fact live();
-    bool run_loop(void* instance);
-    bool run_handler(void* instance);
+    bool make();
+    Turn turn();
+    Turn end_turns(Wanted wanted);
+    void handle(skep_batch& batch);
+    void run_loop();
+    void unmake();
+    void report_end();
     bool call(const char* what, const std::function<std::int32_t()>& plugin_code);
 
     const WorkerHome home_;
     const Spec spec_;
     const Report report_;
     WorkerContext context_;
-    std::string error_;  // the worker's thread alone
+
+    // The worker's thread alone.
+    void* instance_ = nullptr;
+    bool is_made_ = false;
+    bool is_well_ = true;
+    bool has_drained_ = false;
+    std::string error_;
 
     std::thread thread_;  // the manager's alone
     std::atomic<pid_t> thread_id_{0};
-    std::atomic<std::int64_t> cpu_ns_{-1};  // written once, by the thread as it ends
+    std::atomic<std::int64_t> cpu_ns_;  // of an own thread: -1, until it ends
 };
 
 }  // namespace skep::host

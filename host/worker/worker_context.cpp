@@ -33,12 +33,13 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
       log_(spdlog::default_logger()->clone(home.name + "@" + std::to_string(generation))),
       last_checkpoint_ns_(world.clock->now().count()),
       inbox_(home.mailbox),
-      outbox_(*world.clock,
-              world.router,
-              world.names,
-              {world.names->intern(home.name), home.mailbox, home.counters},
-              inbox_,
-              [this] { return must_stop_now(); }),
+      outbox_(
+          *world.clock,
+          world.router,
+          world.names,
+          {world.names->intern(home.name), home.mailbox, home.counters},
+          inbox_,
+          home.seat != nullptr ? Outbox::Checkpoint() : [this] { return must_stop_now(); }),
       // The first hold is the manager's own and is not reported: it has no pause to acknowledge.
       reported_epoch_(control_.command().epoch),
       raw_{sizeof(skep_context), 0, &host_api(), control_.word(), this} {}
@@ -47,6 +48,13 @@ WorkerContext::~WorkerContext() = default;
 
 void WorkerContext::enter() {
     entered = this;
+    if (std::exchange(is_asleep_, false)) {
+        inbox_.wake_up();
+    }
+}
+
+void WorkerContext::leave() {
+    entered = nullptr;
 }
 
 bool WorkerContext::is_entered() const {
@@ -71,12 +79,15 @@ Wanted WorkerContext::stand_still_if_wanted() {
             reported_epoch_ = command.epoch;
             report_held_(command.epoch);
         }
+        if (is_pooled()) {
+            return Wanted::hold;
+        }
         home_.mailbox->parker()->park(ticket, forever);
     }
 }
 
-bool WorkerContext::must_end() {
-    switch (stand_still_if_wanted()) {
+bool WorkerContext::is_to_end(Wanted wanted) {
+    switch (wanted) {
         case Wanted::stop:
             return true;
         case Wanted::drain:
@@ -87,6 +98,9 @@ bool WorkerContext::must_end() {
 }
 
 std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch& batch) {
+    if (is_pooled()) {
+        return SKEP_E_STATE;
+    }
     settle_all(false);
     const Nanos deadline = deadline_after(clock().now(), timeout);
     for (;;) {
@@ -109,6 +123,9 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
 }
 
 std::int32_t WorkerContext::sleep(Nanos duration) {
+    if (is_pooled()) {
+        return SKEP_E_STATE;
+    }
     const Nanos deadline = deadline_after(clock().now(), std::max(duration, Nanos(0)));
     for (;;) {
         const std::uint32_t ticket = home_.mailbox->parker()->prepare();
@@ -124,7 +141,9 @@ std::int32_t WorkerContext::sleep(Nanos duration) {
 
 bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
     const std::uint32_t wanted =
-        spin_.before_look(max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
+        is_pooled() ? max : spin_.before_look(max, [this](std::uint32_t count) {
+            return inbox_.has_more_than(count);
+        });
     const bool has_found = inbox_.take(views_, wanted);
     spin_.after_look(inbox_.in_flight());
     if (!has_found) {
@@ -148,6 +167,11 @@ void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
         spin_.end_sleep();
         inbox_.wake_up();
     }
+}
+
+bool WorkerContext::fall_asleep() {
+    is_asleep_ = inbox_.fall_asleep();
+    return is_asleep_;
 }
 
 void WorkerContext::settle(std::uint32_t done, bool failed) {

@@ -21,6 +21,7 @@
 #include "host/topology/plugin_info.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/outbox.hpp"
+#include "host/worker/pool.hpp"
 
 namespace spdlog {
 class logger;
@@ -40,6 +41,7 @@ struct WorkerHome {
     std::string name;
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<WorkerCounters> counters;
+    std::shared_ptr<PoolSeat> seat;  // the mailbox's parker, for a worker of a pool; else null
 };
 
 class WorkerContext {
@@ -82,18 +84,25 @@ public:
         return Nanos(last_checkpoint_ns_.load(std::memory_order_relaxed));
     }
 
-    // Makes this thread the worker's, until it ends.
+    [[nodiscard]] bool is_pooled() const { return home_.seat != nullptr; }
+
+    // Makes this thread the worker's, until leave() or its end.
     void enter();
+    static void leave();
     // Whether the calling thread is the worker's.
     [[nodiscard]] bool is_entered() const;
 
     // -- Flow. --
 
-    // Stands still while the manager wants that; then what it wants now: run, drain or stop.
+    // Stands still while the manager wants that; then what it wants now: run, drain or stop. On a
+    // pool it does not stand still, but returns `hold`: the worker gets no turn that does anything.
     Wanted stand_still_if_wanted();
+
     // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when
     // its mailbox is empty.
-    bool must_end();
+    bool must_end() { return is_to_end(stand_still_if_wanted()); }
+
+    [[nodiscard]] bool is_to_end(Wanted wanted);
 
     // The checkpoint of a sender that waits for room: a drain is no reason to give up.
     bool must_stop_now() { return stand_still_if_wanted() == Wanted::stop; }
@@ -108,6 +117,8 @@ public:
     // Sleeps, after asking for a while, until there is a message, an unpark() since `ticket` was
     // prepared, or the deadline.
     void wait_for_message(std::uint32_t ticket, Nanos deadline);
+    // On a pool: whether the worker may wait for a message; false when there is one.
+    [[nodiscard]] bool fall_asleep();
     // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`;
     // the rest goes back.
     void settle(std::uint32_t done, bool failed);
@@ -161,6 +172,7 @@ private:
     Inbox inbox_;
     Outbox outbox_;
     AdaptiveSpin spin_;
+    bool is_asleep_ = false;
     std::uint64_t reported_epoch_;
     std::vector<skep_message> views_;
     std::vector<Timer> timers_;

@@ -559,7 +559,7 @@ TEST_F(OriginalDefect, S36AnUnreadMailboxIsBounded) {
 TEST_F(OriginalDefect, S37TheListOfWorkersThatAreGoneIsBoundedAndTheLawStaysExact) {
     constexpr std::size_t rounds = 1100;
     for (std::size_t i = 0; i < rounds; ++i) {
-        host::Plan next;
+        host::Plan next = world.plan;
         next.workers.push_back(world.worker("w" + std::to_string(i), Script{}));
         ASSERT_TRUE(manager.apply(next));
         ASSERT_TRUE(manager.send(next.workers[0].name, "x"));

@@ -14,7 +14,7 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
     NamePool names;
     WorkerTypeInfo type;
     type.outputs.resize(2);
-    const auto mailbox = std::make_shared<Mailbox>(clock, 1);
+    const auto mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1);
     Plan plan;
     plan.workers.resize(1);
     plan.workers[0].name = "a";
@@ -29,7 +29,7 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
     }
     Rings rings;
     const auto table = wire(plan, names, rings, [&](const std::string&) {
-        return WiredWorker{mailbox, 0, &type};
+        return WiredWorker{mailbox, 0, false, &type};
     });
     std::set<std::uint32_t> lanes = {direct_lane};
     for (const Output& output : table->outputs.at("a")) {

@@ -38,7 +38,7 @@ protected:
 
     SteadyClock clock;
     std::shared_ptr<Parker> sender = clock.make_parker();
-    Mailbox mailbox{clock, 2};
+    Mailbox mailbox{clock.make_parker(), 2};
 };
 
 TEST_F(MailboxTest, IsClosedUntilItIsOpened) {

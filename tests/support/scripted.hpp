@@ -6,6 +6,7 @@
 // thing.
 #pragma once
 
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,7 +54,13 @@ class World {
 public:
     explicit World(host::Manager::When ends = host::Manager::When::all_done)
         : loader(scripts),
-          manager(std::make_unique<host::Manager>(clock, loader, ends)) {}
+          manager(std::make_unique<host::Manager>(clock, loader, ends)) {
+        if (is_pooled) {
+            // As many threads as the tests ever block at once.
+            plan.pools.push_back({"pool", 8, {}});
+            EXPECT_TRUE(manager->apply(plan));
+        }
+    }
 
     host::WorkerPlan& add(const std::string& name, Script script) {
         plan.workers.push_back(worker(name, std::move(script)));
@@ -65,6 +72,9 @@ public:
         made.name = name;
         made.plugin_path = "scripted";
         made.type = script.run ? "loop" : "handler";
+        if (is_pooled && !script.run) {
+            made.run.pool = "pool";
+        }
         scripts[name] = std::move(script);
         return made;
     }
@@ -106,6 +116,9 @@ public:
             EXPECT_TRUE(it.in.holds()) << it.name;
         }
     }
+
+    // The same tests once more, with all handlers on a pool.
+    const bool is_pooled = std::getenv("SKEP_TEST_POOL") != nullptr;
 
     std::map<std::string, Script> scripts;
     ClockType clock;

@@ -1,0 +1,181 @@
+// A pool: a fixed set of threads that take turns at handler workers.
+//
+// Each worker of a pool has a seat, which belongs to its name like the mailbox, and stands in for
+// the thread that it does not have: whoever would wake the worker's thread (a message, a command,
+// room in a ring) unparks the seat, and the seat queues up for a thread. A seat is in one state at
+// a time and only the step to `queued` queues it, so no worker is ever on two threads at once:
+//
+//   vacant --seat()--> queued --a thread--> running --> idle, vacant, or queued again
+//                        ^                    | unpark()      |
+//                        +----- notified <----+               |
+//                        +--------------- unpark() -----------+
+//
+// Order of service. A thread runs next whom its present worker has just woken: its message is still
+// in the cache, and a chain of workers runs on one thread without a queue in between (the "run
+// next" slot of Go's scheduler). All others wait in one queue, first come, first served. The slot
+// is passed over after slot_runs turns, and a turn is at most one batch: no worker starves while
+// another has messages. Threads without work take what waits in the slots of the others, so a
+// worker that keeps its thread holds up nobody else for long.
+//
+// A turn never waits: what has to wait returns, and is unparked. A plugin that blocks all the same
+// keeps its thread; look_for_blockers() tells whom.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/mutex.hpp"
+#include "host/base/placement.hpp"
+#include "host/base/result.hpp"
+
+namespace skep::host {
+
+// What a worker says at the end of its turn.
+struct Turn {
+    enum class Kind {
+        again,             // it has more to do
+        wait_for_message,  // until there is one, a command, or the deadline
+        wait,              // the same, but messages do not matter to it
+        ended,             // it will never need a turn again
+    };
+    Kind kind = Kind::again;
+    Nanos deadline = forever;
+};
+
+// What a pool runs.
+class PoolTask {
+public:
+    virtual ~PoolTask() = default;
+    // [one thread of the pool at a time] Never wait_for_message: falling asleep is the task's.
+    virtual Turn run_turn() = 0;
+    [[nodiscard]] virtual const std::string& name() const = 0;
+    // The thread that runs the task has measured so much CPU time for it.
+    virtual void add_cpu(Nanos used) = 0;
+};
+
+class Pool;
+
+class PoolSeat final : public Parker {
+public:
+    explicit PoolSeat(Pool& pool)
+        : pool_(pool) {}
+
+    // [manager-thread] Puts a task on the vacant seat and queues it. The seat keeps it until its
+    // last turn is over.
+    void seat(std::shared_ptr<PoolTask> task);
+    // [manager-thread] The task is given up: if a thread is in its turn, the pool gets another one
+    // for it.
+    void give_up();
+
+    // Never: a task of a pool returns instead.
+    void park(std::uint32_t ticket, Nanos deadline) override;
+    void unpark() override;
+
+private:
+    friend class Pool;
+
+    enum class State : std::uint8_t { vacant, idle, queued, running, notified };
+
+    Pool& pool_;
+    std::atomic<State> state_{State::vacant};
+    Nanos deadline_ = forever;        // among the pool's timers; guarded by its mutex
+    std::shared_ptr<PoolTask> task_;  // written while vacant, and by the thread of its last turn
+};
+
+class Pool {
+public:
+    // `threads`: at least 1.
+    Pool(Clock& clock, std::string name, std::size_t threads, Placement placement);
+    // Every seat is vacant, or its task is given up. Threads that are still in a task's turn are
+    // left to themselves.
+    ~Pool();
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    // The error is the machine's: no thread to be had, or a placement that it refuses.
+    [[nodiscard]] Result<Done, std::string> start();
+
+    [[nodiscard]] const std::string& name() const { return shared_->name; }
+
+    // [manager-thread, now and then] Frees what waits behind threads that have been in one turn
+    // since the last call. Returns the workers whose turns these are, and since how many calls.
+    struct Blocker {
+        std::string worker;
+        std::uint32_t looks = 0;
+    };
+
+    std::vector<Blocker> look_for_blockers();
+
+private:
+    friend class PoolSeat;
+
+    // A thread of the pool, and what it does.
+    struct Thread {
+        std::shared_ptr<Parker> parker;
+        std::atomic<PoolSeat*> next{nullptr};     // whom its present worker has woken
+        std::atomic<PoolSeat*> running{nullptr};  // in whose turn it is
+        std::atomic<std::uint64_t> turns{0};
+        std::atomic<bool> is_abandoned{false};  // its worker was given up: it ends after the turn
+
+        // The thread's own.
+        std::uint32_t slot_runs = 0;
+        std::uint64_t clock_turns = 0;
+        Nanos clock_read{0};
+
+        // The manager's.
+        std::uint64_t turns_seen = 0;
+        std::uint32_t looks = 0;  // that found it in the same turn
+        std::thread thread;
+    };
+
+    // What threads need, also one that outlives the pool.
+    struct Shared {
+        Shared(Clock& its_clock, std::string its_name)
+            : clock(its_clock),
+              name(std::move(its_name)) {}
+
+        Clock& clock;
+        const std::string name;
+        Mutex mutex;
+        std::deque<PoolSeat*> ready GUARDED_BY(mutex);
+        std::set<std::pair<Nanos, PoolSeat*>> timers GUARDED_BY(mutex);
+        std::vector<Thread*> asleep GUARDED_BY(mutex);
+        std::vector<Thread*> awake GUARDED_BY(mutex);
+        bool is_ending GUARDED_BY(mutex) = false;
+        std::atomic<std::size_t> ready_count{0};  // as ready, for a look without the lock
+    };
+
+    // How often in a row a thread runs whom its worker has woken, before it looks at the queue.
+    static constexpr std::uint32_t slot_runs = 64;
+    // A thread without work looks so often whether others hold some up, while any of them is busy.
+    static constexpr Nanos steal_interval = std::chrono::milliseconds(1);
+    // The clock is read every so many turns: it costs as much as a short turn does.
+    static constexpr std::uint64_t turns_per_clock = 16;
+
+    [[nodiscard]] Result<Done, std::string> add_thread();
+    static void thread_main(const std::shared_ptr<Shared>& shared, Thread& self);
+    static PoolSeat* take_next(Shared& shared, Thread& self);
+    static PoolSeat* steal(Shared& shared, Thread& self);
+    static std::vector<PoolSeat*> take_due(Shared& shared) REQUIRES(shared.mutex);
+    static void wake_due(Shared& shared);
+    static void sleep(Shared& shared, Thread& self);
+    static void run(Shared& shared, Thread& self, PoolSeat& seat);
+    static void set_timer(Shared& shared, PoolSeat& seat, Nanos deadline);
+    static void push(Shared& shared, PoolSeat& seat);
+    void make_ready(PoolSeat& seat);
+    void give_up(PoolSeat& seat);
+
+    const std::shared_ptr<Shared> shared_;
+    const std::size_t wanted_threads_;
+    const Placement placement_;
+    std::vector<std::shared_ptr<Thread>> threads_;  // the manager's
+};
+
+}  // namespace skep::host
