@@ -130,7 +130,8 @@ typedef struct skep_message_info {
     skep_text content_type; /* a media type such as "text/plain" or "application/json" */
     uint64_t sequence;      /* 1, 2, 3, ... over all that this sender has offered to anyone; one
                                emission, one number */
-    int64_t time_ns;        /* the host's clock (clock_now) when it was sent */
+    int64_t time_ns;        /* the host's clock (clock_now) when it was sent, or at the sender's last
+                               checkpoint or batch before, at most 32 of its emissions ago */
     uint64_t trace_id;      /* 0 where none was given */
 } skep_message_info;
 
@@ -180,7 +181,9 @@ struct skep_host_api {
     uint32_t size;
     uint32_t abi_minor; /* the host's */
 
-    /* -- Flow. A place where a worker agrees to be paused or stopped is a checkpoint: checkpoint()
+    /* -- Flow. (A handler worker on a pool never waits in any of these: checkpoint() answers at
+     * once, receive() and sleep() are refused with SKEP_E_STATE, and what is sent on a full route is
+     * kept for it.) A place where a worker agrees to be paused or stopped is a checkpoint: checkpoint()
      * itself, and also receive(), sleep() and every emit(), send(), broadcast() and reply() that
      * has to wait. While paused, none of them returns. -- */
 
