@@ -174,6 +174,9 @@ void Ring::reclaim(PayloadCache& cache) {
         }
         reclaimed_ = slots_->first;
     }
+    // Slots written again have given back what they held before.
+    reclaimed_ =
+        std::max(reclaimed_, written() - std::min<std::uint64_t>(written(), slots_->count));
     for (; reclaimed_ < free; ++reclaimed_) {
         const auto index = static_cast<std::uint32_t>((reclaimed_ - slots_->first) % slots_->count);
         if (slots_->is_holding[index]) {
@@ -261,8 +264,9 @@ std::size_t Ring::queue_high(std::uint32_t reader) const {
 }
 
 bool Ring::is_over(std::uint32_t reader) const {
+    const bool is_final = is_sealed();  // asked first: from then on nothing is written
     const FlowCounts now = counts(reader);
-    return is_sealed() && now.queued == 0 && now.in_flight == 0;
+    return is_final && now.queued == 0 && now.in_flight == 0;
 }
 
 }  // namespace skep::host
