@@ -180,6 +180,9 @@ private:
         const std::uint32_t ticket = parker_->prepare();
         // At half of the room somebody takes messages as long as there is more than half.
         const bool wants_half = pauses.one_in(2);
+        if (pauses.one_in(4)) {
+            std::this_thread::yield();  // between the first look and the second
+        }
         if (ring_->wait_for_room(wants_half ? Ring::Wake::at_half : Ring::Wake::at_once)) {
             parker_->park(ticket, forever);
             ring_->stop_waiting();
@@ -207,6 +210,9 @@ private:
         while (seen < setting_.messages) {
             const std::uint32_t ticket = mailbox->parker()->prepare();
             if (!inbox.take(views, pauses.one_in(4) ? 3 : batch_max)) {
+                if (pauses.one_in(4)) {
+                    std::this_thread::yield();  // between the first look and the second
+                }
                 if (inbox.fall_asleep()) {
                     me.doing.store("sleeps", std::memory_order_relaxed);
                     mailbox->parker()->park(ticket, forever);
