@@ -36,11 +36,11 @@ bool Inbox::take(std::vector<skep_message>& views, std::uint32_t max) {
             }
             continue;
         }
-        // The look at the ring came before this look at the queue.
-        if (!mailbox_->has_news()) {
-            return take_of(*cursor, views, max, any, any);
-        }
         const std::uint32_t count = cursor->scan(batch_max, [](const RingSlot&) { return true; });
+        // The look at all of the batch came before this look at the queue.
+        if (!mailbox_->has_news()) {
+            return take_of(*cursor, views, std::min(max, count), any, any);
+        }
         if (adopt_announced()) {
             continue;  // one of them may hold what the same sender sent before
         }
@@ -108,7 +108,7 @@ bool Inbox::take_of(RingCursor& cursor,
                     std::uint32_t max,
                     std::uint64_t limit,
                     std::uint64_t below_sequence) {
-    const std::uint64_t left = limit - cursor.position();
+    const std::uint64_t left = limit - std::min(limit, cursor.position());
     max = left < max ? static_cast<std::uint32_t>(left) : max;
     if (max == 0) {
         return false;
@@ -184,6 +184,9 @@ skep_message Inbox::view_of(const Envelope& envelope) {
 bool Inbox::adopt_announced() {
     std::vector<Mailbox::Announced> announced = mailbox_->take_announced();
     for (Mailbox::Announced& it : announced) {
+        if (it.ring->is_dead_lettered(it.reader)) {
+            continue;  // of a generation before: its sender has not seen yet that it is gone
+        }
         RingCursor*& cursor = it.ring->cursor(it.reader);
         if (cursor == nullptr) {
             if (cursors_.size() >= sweep_at_) {
@@ -222,7 +225,7 @@ bool Inbox::has_news() {
         return true;
     }
     return std::any_of(
-        active_.begin(), active_.end(), [](RingCursor* it) { return it->front() != nullptr; });
+        active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
 }
 
 bool Inbox::fall_asleep() {

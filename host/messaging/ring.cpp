@@ -32,7 +32,7 @@ Ring::Ring(Spec spec, const std::vector<ReaderSpec>& readers)
 Ring::Lowest Ring::lowest() const {
     Lowest found{written(), written()};
     for (const Reader& it : readers_) {
-        if (it.is_reading(std::memory_order_acquire)) {
+        if (it.is_open()) {
             found.taken = std::min(found.taken, it.taken.load(std::memory_order_acquire));
             found.done = std::min(found.done, it.done.load(std::memory_order_acquire));
         }
@@ -89,13 +89,13 @@ void Ring::look_at_readers() {
             continue;
         }
         ++closed_;
-        if (it.end.load(std::memory_order_relaxed) == open_end) {
-            it.end.store(written(), std::memory_order_release);
+        if (!it.is_open()) {
+            continue;
         }
-        if (it.is_dead_lettered.load(std::memory_order_acquire) && slots_ != nullptr &&
-            it.done.load(std::memory_order_acquire) != it.taken.load(std::memory_order_acquire)) {
-            // Its thread was given up for lost while it held messages: it may read them for ever.
-            is_memory_shared_ = true;
+        it.end.store(written(), std::memory_order_release);
+        // What it has yet to read, or reads for ever if its thread is lost, stays as it is.
+        if (slots_ != nullptr) {
+            is_memory_left_ = true;
             enlarge(slots_->count);
         }
     }
@@ -161,7 +161,7 @@ Ring::Buffer::~Buffer() {
 
 void Ring::reclaim(PayloadCache& cache) {
     const std::uint64_t free = lowest().done;
-    if (slots_ == nullptr || free <= slots_->first || is_memory_shared_) {
+    if (slots_ == nullptr || free <= slots_->first || is_memory_left_) {
         return;
     }
     if (reclaimed_ < slots_->first) {  // everyone has left the older buffers
@@ -174,6 +174,9 @@ void Ring::reclaim(PayloadCache& cache) {
         }
         reclaimed_ = slots_->first;
     }
+    // Slots written again have given back what they held before.
+    reclaimed_ =
+        std::max(reclaimed_, written() - std::min<std::uint64_t>(written(), slots_->count));
     for (; reclaimed_ < free; ++reclaimed_) {
         const auto index = static_cast<std::uint32_t>((reclaimed_ - slots_->first) % slots_->count);
         if (slots_->is_holding[index]) {
@@ -190,7 +193,7 @@ void Ring::wake_sender() {
     const std::uint64_t position = written_.load(std::memory_order_relaxed);
     std::uint64_t most = 0;
     for (const Reader& it : readers_) {
-        if (it.is_reading(std::memory_order_acquire)) {
+        if (it.is_open()) {
             const std::uint64_t taken = it.taken.load(std::memory_order_acquire);
             most = std::max(most, position - std::min(position, taken));
         }
@@ -236,7 +239,8 @@ FlowCounts Ring::counts(std::uint32_t reader) const {
     const Reader& it = readers_[reader];
     // In this order: what is done was taken, and what was taken was written.
     const std::uint64_t done = it.done.load(std::memory_order_acquire);
-    const std::uint64_t failed = it.failed.load(std::memory_order_relaxed);
+    // It may be of a later moment than `done`.
+    const std::uint64_t failed = std::min(done, it.failed.load(std::memory_order_relaxed));
     const std::uint64_t taken = std::max(done, it.taken.load(std::memory_order_acquire));
     const std::uint64_t written = std::max(taken, accepted(it));
     FlowCounts counts;
@@ -261,8 +265,9 @@ std::size_t Ring::queue_high(std::uint32_t reader) const {
 }
 
 bool Ring::is_over(std::uint32_t reader) const {
+    const bool is_final = is_sealed();  // asked first: from then on nothing is written
     const FlowCounts now = counts(reader);
-    return is_sealed() && now.queued == 0 && now.in_flight == 0;
+    return is_final && now.queued == 0 && now.in_flight == 0;
 }
 
 }  // namespace skep::host

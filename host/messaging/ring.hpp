@@ -241,6 +241,17 @@ public:
         return readers_[reader].is_parked.exchange(false, std::memory_order_acq_rel);
     }
 
+    // The reader is closed, and the message at `position` was not accepted for it. Asked after the
+    // message's stamp has been seen: the sender says so before it publishes.
+    [[nodiscard]] bool is_past_end(std::uint32_t reader, std::uint64_t position) const {
+        return position >= readers_[reader].end.load(std::memory_order_relaxed);
+    }
+
+    // The generation that read here has ended, or was given up for lost.
+    [[nodiscard]] bool is_dead_lettered(std::uint32_t reader) const {
+        return readers_[reader].is_dead_lettered.load(std::memory_order_acquire);
+    }
+
     [[nodiscard]] bool is_sealed() const { return is_sealed_.load(std::memory_order_acquire); }
 
     [[nodiscard]] const std::string* sender() const { return spec_.sender; }
@@ -276,9 +287,10 @@ private:
             : home(spec.home),
               port(spec.port) {}
 
-        // Whether the sender still has to keep slots for it.
-        [[nodiscard]] bool is_reading(std::memory_order order) const {
-            return !is_dead_lettered.load(order) && done.load(order) < end.load(order);
+        // Whether the sender counts it among those that read. It leaves a reader that it has found
+        // closed the memory that this one has yet to read, and writes elsewhere.
+        [[nodiscard]] bool is_open() const {
+            return end.load(std::memory_order_acquire) == open_end;
         }
 
         // Written by the reader's thread.
@@ -340,9 +352,9 @@ private:
     std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
     Buffer* slots_ = nullptr;  // the newest
     std::uint32_t index_ = 0;
-    std::uint32_t closed_ = 0;       // readers that it has found closed
-    std::uint64_t reclaimed_ = 0;    // payloads before it have gone to the cache
-    bool is_memory_shared_ = false;  // with a thread that is lost: old buffers stay as they are
+    std::uint32_t closed_ = 0;     // readers that it has found closed
+    std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
+    bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 

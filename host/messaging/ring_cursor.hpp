@@ -25,8 +25,11 @@ public:
     // Of the next message.
     [[nodiscard]] std::uint64_t position() const { return position_; }
 
-    // The next message, or null when there is none yet.
+    // The next message, or null when there is none yet. Not while any are in flight: has_next().
     [[nodiscard]] const RingSlot* front();
+
+    // Whether there is one; also while some are in flight.
+    [[nodiscard]] bool has_next() const;
 
     // Whether so many messages, and one more, are there.
     [[nodiscard]] bool has_more_than(std::uint32_t count) const {
@@ -52,7 +55,8 @@ public:
         RingSlot* const slots = buffer_->slots.get();
         do {
             RingSlot& slot = slots[index];
-            if (slot.stamp.load(std::memory_order_acquire) != RingSlot::stamp_of(position)) {
+            if (slot.stamp.load(std::memory_order_acquire) != RingSlot::stamp_of(position) ||
+                ring_->is_past_end(reader_, position)) {
                 break;
             }
             if (!show(static_cast<const RingSlot&>(slot))) {

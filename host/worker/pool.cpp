@@ -21,9 +21,15 @@ thread_local const void* current_pool = nullptr;
 // -- A seat. --
 
 void PoolSeat::seat(std::shared_ptr<PoolTask> task) {
-    SKEP_ASSERT(state_.load() == State::vacant);
-    task_ = std::move(task);
-    state_.store(State::queued, std::memory_order_release);
+    {
+        MutexLock lock(pool_.shared_->mutex);
+        if (state_.load() != State::vacant) {
+            successor_ = std::move(task);  // the last turn of the one before is not quite over
+            return;
+        }
+        task_ = std::move(task);
+        state_.store(State::queued, std::memory_order_release);
+    }
     pool_.make_ready(*this);
 }
 
@@ -358,11 +364,20 @@ void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
     }
     if (turn.kind == Turn::Kind::ended) {
         std::shared_ptr<PoolTask> task;  // freed without the lock
+        bool has_successor = false;
         set_timer(shared, seat, forever);
-        MutexLock lock(shared.mutex);
-        task.swap(seat.task_);
-        seat.state_.store(State::vacant, std::memory_order_release);
-        self.running.store(nullptr, std::memory_order_relaxed);
+        {
+            MutexLock lock(shared.mutex);
+            task.swap(seat.task_);
+            seat.task_ = std::exchange(seat.successor_, nullptr);
+            has_successor = seat.task_ != nullptr;
+            seat.state_.store(has_successor ? State::queued : State::vacant,
+                              std::memory_order_release);
+            self.running.store(nullptr, std::memory_order_relaxed);
+        }
+        if (has_successor) {
+            push(shared, seat);
+        }
         return;
     }
     self.running.store(nullptr, std::memory_order_relaxed);

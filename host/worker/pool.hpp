@@ -67,8 +67,8 @@ public:
     explicit PoolSeat(Pool& pool)
         : pool_(pool) {}
 
-    // [manager-thread] Puts a task on the vacant seat and queues it. The seat keeps it until its
-    // last turn is over.
+    // [manager-thread] Puts a task on the seat and queues it, when the one before has said that it
+    // has ended. The seat keeps it until its last turn is over.
     void seat(std::shared_ptr<PoolTask> task);
     // [manager-thread] The task is given up: if a thread is in its turn, the pool gets another one
     // for it.
@@ -85,8 +85,10 @@ private:
 
     Pool& pool_;
     std::atomic<State> state_{State::vacant};
-    Nanos deadline_ = forever;        // among the pool's timers; guarded by its mutex
-    std::shared_ptr<PoolTask> task_;  // written while vacant, and by the thread of its last turn
+    Nanos deadline_ = forever;  // among the pool's timers; guarded by its mutex
+    // Written under the pool's mutex, while no thread is in a turn of the task.
+    std::shared_ptr<PoolTask> task_;
+    std::shared_ptr<PoolTask> successor_;  // guarded by the pool's mutex
 };
 
 class Pool {

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -106,6 +107,15 @@ public:
     host::Ending stop(host::Nanos grace = std::chrono::seconds(5)) {
         manager->request_stop(grace);
         return end();
+    }
+
+    // The same for a manual clock, which the end may need: somebody sleeps, or is looked at again.
+    host::Ending end_while_time_passes() {
+        auto ending = std::async(std::launch::async, [this] { return end(); });
+        while (ending.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+            clock.run_for(std::chrono::milliseconds(10));
+        }
+        return ending.get();
     }
 
     // Only when nobody is at work.

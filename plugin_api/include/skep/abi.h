@@ -105,11 +105,11 @@ typedef struct skep_text {
  * a loop worker; longer with message_keep. Everything else that a message carries is asked for with
  * message_info, so that the common path moves 32 bytes. */
 typedef struct skep_message {
-    const void* data;  /* the payload; aligned to 8 bytes; null only when size is 0 */
-    uint64_t size;     /* bytes in it */
-    uint32_t port;     /* index among this type's inputs, or SKEP_PORT_DIRECT */
-    uint32_t origin;   /* these two are the host's own marks: copy them with the rest, never */
-    const void* host;  /* follow them */
+    const void* data; /* the payload; aligned to 8 bytes; null only when size is 0 */
+    uint64_t size;    /* bytes in it */
+    uint32_t port;    /* index among this type's inputs, or SKEP_PORT_DIRECT */
+    uint32_t origin;  /* these two are the host's own marks: copy them with the rest, never */
+    const void* host; /* follow them */
 } skep_message;
 
 /* A run of messages: element i lies at (const char *)first + i * stride. */
@@ -130,8 +130,8 @@ typedef struct skep_message_info {
     skep_text content_type; /* a media type such as "text/plain" or "application/json" */
     uint64_t sequence;      /* 1, 2, 3, ... over all that this sender has offered to anyone; one
                                emission, one number */
-    int64_t time_ns;        /* the host's clock (clock_now) when it was sent, or at the sender's last
-                               checkpoint or batch before, at most 32 of its emissions ago */
+    int64_t time_ns;        /* the host's clock (clock_now) when it was sent, or at the sender's
+                               last checkpoint or batch, at most 32 of its emissions before */
     uint64_t trace_id;      /* 0 where none was given */
 } skep_message_info;
 
@@ -181,11 +181,11 @@ struct skep_host_api {
     uint32_t size;
     uint32_t abi_minor; /* the host's */
 
-    /* -- Flow. (A handler worker on a pool never waits in any of these: checkpoint() answers at
-     * once, receive() and sleep() are refused with SKEP_E_STATE, and what is sent on a full route is
-     * kept for it.) A place where a worker agrees to be paused or stopped is a checkpoint: checkpoint()
-     * itself, and also receive(), sleep() and every emit(), send(), broadcast() and reply() that
-     * has to wait. While paused, none of them returns. -- */
+    /* -- Flow. On a pool a worker never waits in any of these: checkpoint() answers at once,
+     * receive() and sleep() are refused with SKEP_E_STATE, and what is sent on a full route is kept
+     * until there is room. For all others: a place where a worker agrees to be paused or stopped is
+     * a checkpoint: checkpoint() itself, and also receive(), sleep() and every emit(), send(),
+     * broadcast() and reply() that has to wait. While paused, none of them returns. -- */
 
     /* [worker] SKEP_GO_ON or SKEP_STOP. Blocks while the worker is paused. A worker that receives
      * from routes is told to stop only when its mailbox is empty or the drain has run out of time;

@@ -1,0 +1,162 @@
+// What a ring promises when a reader closes, is lost, or is asked at an odd moment.
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "host/messaging/inbox.hpp"
+#include "tests/messaging/ring_fixture.hpp"
+
+namespace skep::host {
+namespace {
+
+using RingClosing = RingTest;
+
+// Nobody keeps what is offered after the close for the closed reader: it may be torn, and it has
+// been counted as rejected.
+TEST_F(RingClosing, AClosedReaderSeesNothingOfWhatIsOfferedAfter) {
+    make(64, 2);
+    EXPECT_EQ(offer_some(3), 3);
+    ring->close(0);
+    EXPECT_EQ(read(1), range(0, 3));
+    EXPECT_EQ(offer_some(3), 3);
+    EXPECT_EQ(read_all(0), range(0, 3));
+    EXPECT_EQ(ring->counts(0).rejected.closed, 3U);
+    EXPECT_EQ(ring->counts(0).accepted, 3U);
+}
+
+TEST_F(RingClosing, AClosedReaderThatIsStuckDoesNotStopItsSiblings) {
+    make(4, 2);
+    EXPECT_EQ(offer_some(1), 1);
+    EXPECT_EQ(take(0).size(), 1U);
+    ring->close(0);
+    EXPECT_EQ(read(1).size(), 1U);
+    for (int i = 0; i < 8; ++i) {
+        EXPECT_TRUE(offer()) << i;
+        EXPECT_EQ(read(1).size(), 1U) << i;
+    }
+    cursors[0].settle(1, 1, 0);
+}
+
+// As the one before, when the sender sleeps: the last settle() has to wake it.
+TEST_F(RingClosing, AClosedReaderThatIsDoneWakesTheSenderThatWaitedForIt) {
+    make(1, 2);
+    EXPECT_EQ(offer_some(1), 1);
+    EXPECT_EQ(take(0).size(), 1U);
+    ring->close(0);
+    EXPECT_EQ(read(1).size(), 1U);
+    EXPECT_TRUE(offer());
+    if (ring->wait_for_room(Ring::Wake::at_once)) {
+        EXPECT_EQ(read(1).size(), 1U);
+        cursors[0].settle(1, 1, 0);
+        EXPECT_EQ(parker->unparked, 1);
+    }
+}
+
+// A sender of large payloads reclaims before it claims.
+TEST_F(RingClosing, ReclaimsNothingOfAReaderThatHasJustBeenLost) {
+    make(4, 1);
+    ASSERT_TRUE(offer(test::long_message));
+    const Slots lost = take(0);
+    ring->close(0);
+    (void)ring->dead_letter_rest(0);
+    const void* const bytes = lost[0]->data();
+    ring->reclaim(cache);
+    EXPECT_NE(cache.allocate(test::long_message).data(), bytes);
+}
+
+// The sender sees that the reader is dead-lettered before it sees that the readers have changed.
+TEST_F(RingClosing, WritesNoSlotOfAReaderWhileItIsBeingLost) {
+    int overwritten = 0;
+    for (int i = 0; i < 1000; ++i) {
+        homes.clear();
+        cursors.clear();
+        next = 0;
+        make(4, 2);
+        EXPECT_EQ(offer_some(4), 4);
+        const Slots lost = take(0);
+        EXPECT_EQ(read(1).size(), 4U);
+        EXPECT_EQ(offer_some(10), 4);
+        EXPECT_EQ(read(1).size(), 4U);
+        // The next slot is the first that reader 0 holds.
+        std::atomic<bool> is_lost{false};
+        std::thread manager([&] {
+            ring->close(0);
+            (void)ring->dead_letter_rest(0);
+            is_lost = true;
+        });
+        while (!is_lost) {
+            if (offer()) {
+                (void)read(1);
+            }
+        }
+        manager.join();
+        for (std::size_t at = 0; at < lost.size(); ++at) {
+            overwritten += lost[at]->sequence == at ? 0 : 1;
+        }
+        cursors[0].settle(4, 4, 0);
+    }
+    EXPECT_EQ(overwritten, 0);
+}
+
+// A worker that drains asks for news at its checkpoints, with messages in flight.
+TEST(InboxFindings, AskingForNewsWithMessagesInFlightLosesNothing) {
+    const std::string name = "a";
+    SteadyClock clock;
+    PayloadCache cache;
+    const auto mailbox = std::make_shared<Mailbox>(clock.make_parker(), 10);
+    mailbox->open();
+    Ring::Spec spec;
+    spec.sender = &name;
+    spec.bound = 64;
+    const auto ring =
+        std::make_shared<Ring>(std::move(spec), std::vector{Ring::ReaderSpec{mailbox.get(), 0}});
+    mailbox->add_ring(ring, 0);
+    Inbox inbox(mailbox);
+    std::vector<skep_message> views;
+    for (std::uint64_t number = 1; number <= 8; ++number) {  // all of the first piece of memory
+        ASSERT_TRUE(test::offer(*ring, cache, number));
+    }
+    ASSERT_TRUE(inbox.take(views, 8));
+    ASSERT_TRUE(test::offer(*ring, cache, 9));
+    EXPECT_TRUE(inbox.has_news());
+    inbox.settle(3, 0);
+    std::vector<std::uint64_t> rest;
+    while (inbox.take(views, 8)) {
+        for (const skep_message& view : views) {
+            rest.push_back(inbox.facts_of(view).sequence);
+        }
+        inbox.settle(inbox.in_flight(), 0);
+    }
+    EXPECT_EQ(rest, (std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9}));
+}
+
+TEST_F(RingClosing, CountsNeverSayThatMoreFailedThanWereDone) {
+    make(64, 1);
+    std::atomic<bool> is_over{false};
+    int wrong = 0;
+    std::thread reader([&] {
+        for (int i = 0; i < 300'000; ++i) {
+            while (take(0).empty()) {
+            }
+            cursors[0].settle(1, 0, 1);
+        }
+        is_over = true;
+    });
+    // One message at a time.
+    for (int i = 0; i < 300'000; ++i) {
+        EXPECT_TRUE(offer());
+        while (ring->counts(0).dead_lettered.crash < static_cast<std::uint64_t>(i) + 1) {
+            wrong += ring->counts(0).delivered > 1'000'000 ? 1 : 0;
+        }
+    }
+    reader.join();
+    EXPECT_TRUE(is_over);
+    EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace skep::host
