@@ -66,11 +66,9 @@ inline constexpr std::uint32_t batch_max = 64;
 // Who is told when a parked reader has something to read: its mailbox.
 class RingReaderHome {
 public:
+    virtual ~RingReaderHome() = default;
     // [the sender's thread]
     virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
-
-protected:
-    ~RingReaderHome() = default;
 };
 
 class Ring : public std::enable_shared_from_this<Ring> {

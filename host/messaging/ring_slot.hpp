@@ -33,9 +33,12 @@ struct alignas(64) RingSlot {
         Shared shared;
     };
 
+    // NOLINTBEGIN(modernize-use-equals-default): with such a union a default would be deleted.
     RingSlot() {}  // leaves the bytes as they are
 
     ~RingSlot() {}  // and a shared payload to the ring
+
+    // NOLINTEND(modernize-use-equals-default)
 
     RingSlot(const RingSlot&) = delete;
     RingSlot& operator=(const RingSlot&) = delete;

@@ -94,7 +94,7 @@ Pool::~Pool() {
 
 Result<Done, std::string> Pool::start() {
     while (threads_.size() < wanted_threads_) {
-        const Result<Done, std::string> added = add_thread();
+        Result<Done, std::string> added = add_thread();
         if (!added) {
             return added;
         }
