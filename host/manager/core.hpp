@@ -23,6 +23,7 @@
 #include "host/manager/manager.hpp"
 #include "host/manager/slot.hpp"
 #include "host/manager/wiring.hpp"
+#include "host/topology/diff.hpp"
 
 namespace skep::host {
 
@@ -86,6 +87,7 @@ private:
     void set_state(Slot& slot, WorkerEvent event);
     [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
     Answer<Done> open_library(Slot& slot);
+    [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
     Answer<Done> start_pools(const Plan& plan);
     void drop_pools();
     void look_at_pools();

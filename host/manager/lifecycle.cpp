@@ -50,25 +50,34 @@ void Core::set_state(Slot& slot, WorkerEvent event) {
     slot.state = *next;
 }
 
-void Core::apply(Plan next, bool starts, const Reply& reply) {
-    const Changes changes = diff(plan_, next);
+// Why a plan cannot be applied as things are; what is told without starting anything.
+std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes) {
     if (launch_ || is_ending()) {
-        reply(
-            Unexpected<Refusal>({Refusal::Code::illegal_state,
-                                 is_ending() ? "the host is ending" : "a plan is being applied"}));
-        return;
+        return Refusal{Refusal::Code::illegal_state,
+                       is_ending() ? "the host is ending" : "a plan is being applied"};
     }
     if (!changes.to_change.empty()) {
-        reply(Unexpected<Refusal>({Refusal::Code::bad_plan,
-                                   "worker '" + changes.to_change.front() +
-                                       "' differs, and a running worker cannot be exchanged yet"}));
-        return;
+        return Refusal{Refusal::Code::bad_plan,
+                       "worker '" + changes.to_change.front() +
+                           "' differs, and a running worker cannot be exchanged yet"};
     }
     for (const std::string& name : changes.to_add) {
         if (const Slot* const slot = find(name)) {  // of the plan before, and not gone yet
-            reply(Unexpected<Refusal>(cannot("add", *slot)));
-            return;
+            return cannot("add", *slot);
         }
+        const std::string& pool = next.find(name)->run.pool;
+        if (!pool.empty() && next.find_pool(pool) == nullptr) {
+            return Refusal{Refusal::Code::bad_plan, "no pool '" + pool + "'"};
+        }
+    }
+    return std::nullopt;
+}
+
+void Core::apply(Plan next, bool starts, const Reply& reply) {
+    const Changes changes = diff(plan_, next);
+    if (const std::optional<Refusal> refused = refusal_of(next, changes)) {
+        reply(Unexpected<Refusal>(*refused));
+        return;
     }
     if (const Answer<Done> pooled = start_pools(next); !pooled) {
         reply(pooled);
@@ -77,13 +86,6 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     // Everything that can fail without a thread comes first, on slots that nobody else has seen
     // yet.
     std::vector<Slot*> added;
-    for (const std::string& name : changes.to_add) {
-        const std::string& pool = next.find(name)->run.pool;
-        if (!pool.empty() && next.find_pool(pool) == nullptr) {
-            reply(Unexpected<Refusal>({Refusal::Code::bad_plan, "no pool '" + pool + "'"}));
-            return;
-        }
-    }
     for (const std::string& name : changes.to_add) {
         added.push_back(&add_slot(*next.find(name)));
         const Answer<Done> opened = starts ? open_library(*added.back()) : Answer<Done>(Done{});
