@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include <skep/note.h>
+
 #include "host/base/assert.hpp"
 
 namespace skep::host {
@@ -97,6 +99,7 @@ bool Inbox::take_queued(std::vector<skep_message>& views, std::uint32_t max) {
         in_flight_ = static_cast<std::uint32_t>(envelopes_.size());
         for (const Envelope& it : envelopes_) {
             views.push_back(view_of(it));
+            views.back().data = lend(views.back().data, views.back().size);
         }
         return true;
     }
@@ -118,7 +121,7 @@ bool Inbox::take_of(RingCursor& cursor,
         if (slot.sequence >= below_sequence) {
             return false;
         }
-        views.push_back({slot.data(), slot.size, port, of_slot, &slot});
+        views.push_back({lend(slot.data(), slot.size), slot.size, port, of_slot, &slot});
         return true;
     });
     if (count == 0) {
@@ -136,6 +139,7 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
     if (count == 0) {
         return;
     }
+    lent_.clear();
     if (source_ != nullptr) {
         source_->settle(count, finished, failed);
         return;
@@ -145,6 +149,16 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
         mailbox_->return_untouched(envelopes_.begin() + finished + failed, envelopes_.end());
     }
     envelopes_.clear();
+}
+
+const void* Inbox::lend(const void* data, std::size_t size) {
+    constexpr bool is_watched = (SKEP_THIS_SANITIZERS & SKEP_SANITIZER_ADDRESS) != 0;
+    if (!is_watched || size == 0) {
+        return data;
+    }
+    lent_.push_back(std::make_unique<char[]>(size));
+    std::memcpy(lent_.back().get(), data, size);
+    return lent_.back().get();
 }
 
 Inbox::Facts Inbox::facts_of(const skep_message& view) const {

@@ -77,6 +77,10 @@ private:
         std::uint64_t queue_until = 0;  // how many have to have left the queue
     };
 
+    // What a plugin gets to read until settle(). Under AddressSanitizer a copy in memory of its own:
+    // so a read beyond the message, or after the call, is found.
+    [[nodiscard]] const void* lend(const void* data, std::size_t size);
+
     bool adopt_announced();
     [[nodiscard]] RingCursor* next_with_something();
     bool take_granted(std::vector<skep_message>& views, std::uint32_t max);
@@ -102,6 +106,7 @@ private:
     std::uint32_t in_flight_ = 0;
     RingCursor* source_ = nullptr;  // null: the queue
     std::vector<Envelope> envelopes_;
+    std::vector<std::unique_ptr<char[]>> lent_;
 };
 
 }  // namespace skep::host
