@@ -225,6 +225,9 @@ void Core::on_fact(std::size_t order, const Fact& fact) {
                 answer_all(slot->waiting_for_pause, Done{});
             }
             break;
+        case Fact::Kind::idle:
+            needs_advance_ = true;
+            break;
         case Fact::Kind::ended:
             if (slot->state == WorkerState::lost) {
                 lost_threads_.erase(lost_key(*slot));

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
 
+// So many rings stay active while the owner sleeps.
+constexpr std::size_t most_in_place = 8;
+
 // What skep_message::origin says: where `host` points.
 enum Origin : std::uint32_t { of_envelope, of_slot };
 
@@ -128,6 +131,16 @@ bool Inbox::take_of(RingCursor& cursor,
         return false;
     }
     cursor.take(count);
+    if (is_in_turns_) {
+        if (taken_from_ != nullptr && taken_from_ != &cursor) {
+            full_fence();
+            wake_senders();
+        }
+        taken_from_ = &cursor;
+    } else {
+        cursor.ring().fence().light();
+        cursor.ring().wake_sender_if_it_waits();
+    }
     source_ = &cursor;
     in_flight_ = count;
     return true;
@@ -242,34 +255,52 @@ bool Inbox::has_news() {
         active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
 }
 
-bool Inbox::fall_asleep() {
-    if (grant_.cursor != nullptr || mailbox_->has_news()) {
+bool Inbox::begin_sleep() {
+    if (has_news()) {
         return false;
     }
-    const Fence* fence = nullptr;
+    const bool stay = active_.size() <= most_in_place && !has_elders_;
     for (RingCursor* const cursor : active_) {  // R1
-        cursor->ring().park(cursor->reader());
-        // An asymmetric heavy() serves both kinds.
-        if (fence == nullptr || cursor->ring().fence().is_asymmetric()) {
-            fence = &cursor->ring().fence();
-        }
+        cursor->park(stay && !cursor->ring().is_sealed() ? Ring::Parked::in_place
+                                                         : Ring::Parked::away);
     }
-    if (fence != nullptr) {
-        fence->heavy();  // R2
+    mailbox_->fall_asleep();
+    return true;
+}
+
+void Inbox::fence_heavily() const {
+    // An asymmetric heavy() serves both kinds.
+    const auto asymmetric = std::find_if(active_.begin(), active_.end(), [](RingCursor* it) {
+        return it->ring().fence().is_asymmetric();
+    });
+    if (asymmetric != active_.end()) {
+        (*asymmetric)->ring().fence().heavy();
+    } else {
+        full_fence();
     }
-    bool has_found = false;
-    for (RingCursor* const cursor : active_) {  // R3
-        has_found = has_found || cursor->front() != nullptr;
-    }
+}
+
+bool Inbox::may_sleep() {
+    const bool has_found = has_news();  // R3
     if (has_found) {
+        mailbox_->wake_up();
         // One that was announced meanwhile comes back by adopt_announced().
-        std::erase_if(active_, [](RingCursor* it) { return !it->ring().unpark(it->reader()); });
-        return false;
+        std::erase_if(active_, [](RingCursor* it) { return !it->unpark(); });
+    } else {
+        std::erase_if(active_, [](const RingCursor* it) { return it->is_away(); });
     }
-    active_.clear();
+    if (active_.empty()) {
+        has_elders_ = false;
+    }
     turn_ = 0;
-    has_elders_ = false;
-    return mailbox_->fall_asleep();
+    return !has_found;
+}
+
+void Inbox::wake_up() {
+    mailbox_->wake_up();
+    for (RingCursor* const cursor : active_) {
+        (void)cursor->unpark();
+    }
 }
 
 }  // namespace skep::host

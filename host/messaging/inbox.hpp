@@ -11,7 +11,8 @@
 // Neither starves the other: a batch is at most 64 messages, and the queue is bounded.
 //
 // Rings that have something are active, and looked at in turn. All others are parked, and announced
-// to the mailbox by their senders: 10,000 quiet routes cost nothing.
+// to the mailbox by their senders: 10,000 quiet routes cost nothing. A few may stay active while
+// the owner sleeps: between two workers that talk to each other nothing needs to be announced.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,11 @@ namespace skep::host {
 
 class Inbox {
 public:
-    explicit Inbox(std::shared_ptr<Mailbox> mailbox)
-        : mailbox_(std::move(mailbox)) {}
+    // A worker of a pool `is_in_turns`: it fences once a turn, at its end. Senders that wait for
+    // room are told then, see wake_senders(), and it falls asleep in two steps.
+    explicit Inbox(std::shared_ptr<Mailbox> mailbox, bool is_in_turns = false)
+        : mailbox_(std::move(mailbox)),
+          is_in_turns_(is_in_turns) {}
 
     // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
     // in flight until settle(), which comes before the next take(). False when there is none.
@@ -66,9 +70,28 @@ public:
     [[nodiscard]] bool has_news();
 
     // The owner is about to sleep, to be unparked for the next message. False when there is one.
-    [[nodiscard]] bool fall_asleep();
+    [[nodiscard]] bool fall_asleep() {
+        if (!begin_sleep()) {
+            return false;
+        }
+        fence_heavily();
+        return may_sleep();
+    }
 
-    void wake_up() { mailbox_->wake_up(); }
+    // The two halves of fall_asleep(), with a full fence in between if both sides of all rings are
+    // symmetric. When the first is true the second has to follow.
+    [[nodiscard]] bool begin_sleep();
+    [[nodiscard]] bool may_sleep();
+
+    // After may_sleep() was true.
+    void wake_up();
+
+    // In turns: tells a sender that waits for room, after the fence at the end of the turn.
+    void wake_senders() {
+        if (taken_from_ != nullptr) {
+            std::exchange(taken_from_, nullptr)->ring().wake_sender_if_it_waits();
+        }
+    }
 
 private:
     struct Grant {  // a batch that was looked at, and waits for what the queue held then
@@ -77,10 +100,11 @@ private:
         std::uint64_t queue_until = 0;  // how many have to have left the queue
     };
 
-    // What a plugin gets to read until settle(). Under AddressSanitizer a copy in memory of its own:
-    // so a read beyond the message, or after the call, is found.
+    // What a plugin gets to read until settle(). Under AddressSanitizer a copy in memory of its
+    // own, so that a read beyond the message, or after the call, is found.
     [[nodiscard]] const void* lend(const void* data, std::size_t size);
 
+    void fence_heavily() const;
     bool adopt_announced();
     [[nodiscard]] RingCursor* next_with_something();
     bool take_granted(std::vector<skep_message>& views, std::uint32_t max);
@@ -95,6 +119,7 @@ private:
     [[nodiscard]] RingCursor* elder_of(RingCursor& cursor);
 
     const std::shared_ptr<Mailbox> mailbox_;
+    const bool is_in_turns_;
     std::vector<std::unique_ptr<RingCursor>> cursors_;
     std::size_t sweep_at_ = 16;  // this many cursors_: look for some that are over
     std::vector<RingCursor*> active_;
@@ -104,7 +129,8 @@ private:
 
     // What is in flight: of one ring, or from the queue.
     std::uint32_t in_flight_ = 0;
-    RingCursor* source_ = nullptr;  // null: the queue
+    RingCursor* source_ = nullptr;      // null: the queue
+    RingCursor* taken_from_ = nullptr;  // in turns: its sender may wait for room
     std::vector<Envelope> envelopes_;
     std::vector<std::unique_ptr<char[]>> lent_;
 };

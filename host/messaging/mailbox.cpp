@@ -102,16 +102,12 @@ std::uint64_t Mailbox::dead_letter_rest() {
 }
 
 void Mailbox::announce(Ring& ring, std::uint32_t reader) {
-    bool wakes = false;
     {
         MutexLock lock(mutex_);
         announced_.push_back({ring.shared_from_this(), reader});
         note_news();
-        wakes = std::exchange(is_owner_asleep_, false);
     }
-    if (wakes) {
-        parker_->unpark();
-    }
+    wake_owner_if_asleep();
 }
 
 std::vector<Mailbox::Announced> Mailbox::take_announced() {
@@ -120,17 +116,6 @@ std::vector<Mailbox::Announced> Mailbox::take_announced() {
     taken.swap(announced_);
     note_news();
     return taken;
-}
-
-bool Mailbox::fall_asleep() {
-    MutexLock lock(mutex_);
-    is_owner_asleep_ = queue_.empty() && announced_.empty();
-    return is_owner_asleep_;
-}
-
-void Mailbox::wake_up() {
-    MutexLock lock(mutex_);
-    is_owner_asleep_ = false;
 }
 
 Mailbox::Passed Mailbox::passed() const {
@@ -147,7 +132,6 @@ void Mailbox::unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers) {
 PushResult Mailbox::push(Envelope& envelope,
                          std::uint32_t lane_index,
                          const std::shared_ptr<Parker>& sender) {
-    bool wakes = false;
     {
         MutexLock lock(mutex_);
         Lane& lane = lanes_[lane_index];
@@ -183,11 +167,8 @@ PushResult Mailbox::push(Envelope& envelope,
         envelope.lane = lane_index;
         queue_.push_back(std::move(envelope));
         note_news();
-        wakes = std::exchange(is_owner_asleep_, false);
     }
-    if (wakes) {
-        parker_->unpark();
-    }
+    wake_owner_if_asleep();
     return PushResult::accepted;
 }
 

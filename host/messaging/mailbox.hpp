@@ -89,6 +89,9 @@ public:
     // [a ring's sender] Something can be read from this ring, which was parked.
     void announce(Ring& ring, std::uint32_t reader) override;
 
+    // [a ring's sender] The same for a ring that the owner looks at by itself.
+    void wake() override { parker_->unpark(); }
+
     // -- The owner; see Inbox. --
 
     // Whether there is anything in the queue, or any ring to be looked at again.
@@ -144,10 +147,12 @@ public:
     // Puts messages in flight back to the front, in their order; they were not touched.
     void return_untouched(std::vector<Envelope>::iterator first,
                           std::vector<Envelope>::iterator last);
-    // The owner is about to sleep and shall be unparked for the next message; its rings are parked.
-    // False when there is something for it.
-    [[nodiscard]] bool fall_asleep();
-    void wake_up();
+
+    // The owner is about to sleep and shall be unparked for the next message of the queue. A full
+    // fence and another look at has_news() have to follow: senders do the same the other way round.
+    void fall_asleep() { is_owner_asleep_.store(true, std::memory_order_relaxed); }
+
+    void wake_up() { is_owner_asleep_.store(false, std::memory_order_relaxed); }
 
     // -- Anyone. --
 
@@ -173,6 +178,15 @@ private:
         news_.store(queue_.size() + announced_.size(), std::memory_order_release);
     }
 
+    // After note_news(), without the lock.
+    void wake_owner_if_asleep() {
+        full_fence();
+        if (is_owner_asleep_.load(std::memory_order_relaxed)) {
+            is_owner_asleep_.store(false, std::memory_order_relaxed);
+            parker_->unpark();
+        }
+    }
+
     // Those that will never change any more are counted for good and let go.
     void forget_rings_that_are_over() REQUIRES(mutex_);
 
@@ -191,8 +205,8 @@ private:
     std::uint64_t left_ GUARDED_BY(mutex_) = 0;            // the queue: taken or dropped
     std::uint64_t openings_ GUARDED_BY(mutex_) = 0;
     bool is_open_ GUARDED_BY(mutex_) = false;
-    bool is_owner_asleep_ GUARDED_BY(mutex_) = false;
     std::atomic<std::size_t> news_{0};  // written under mutex_
+    std::atomic<bool> is_owner_asleep_{false};
 };
 
 }  // namespace skep::host

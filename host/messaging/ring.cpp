@@ -105,9 +105,22 @@ void Ring::look_at_readers() {
 void Ring::answer_attention() {
     // Acquire pairs with the release in park(): what the readers said before is seen.
     (void)attention_.exchange(0, std::memory_order_acq_rel);
+    // The mark of a single reader is attention_ itself.
+    if (readers_.size() == 1 &&
+        readers_.front().parked.load(std::memory_order_relaxed) == Parked::in_place) {
+        readers_.front().home->wake();
+        return;
+    }
     for (std::uint32_t i = 0; i < readers_.size(); ++i) {
-        if (unpark(i)) {
-            readers_[i].home->announce(*this, i);
+        switch (unpark(i)) {
+            case Parked::no:
+                break;
+            case Parked::in_place:
+                readers_[i].home->wake();
+                break;
+            case Parked::away:
+                readers_[i].home->announce(*this, i);
+                break;
         }
     }
 }

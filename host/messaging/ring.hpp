@@ -18,8 +18,10 @@
 // Memory grows with what is needed: a ring begins empty and is enlarged by its sender, up to the
 // bound and one batch for each reader, when there is no slot to use again.
 //
-// Sleeping. A reader that wants no more looks parks: it says so here, and the next publish() tells
-// its mailbox, once. Which access pairs with which:
+// Sleeping. A reader that wants no more looks parks: it says so here, and the next publish() wakes
+// it, once. One that parks away is also announced to its mailbox: it does not look here again until
+// then, so 10,000 quiet rings cost it nothing. One that parks in place looks here when it is awake.
+// Which access pairs with which:
 //
 //   publish()                               park() by the reader
 //   P1 slot.stamp.store(release)            R1 parked.store(relaxed); attention.store(release)
@@ -30,6 +32,9 @@
 //   an exchange (acquire, pairs with R1's release, so it sees `parked` too), and announces the
 //   reader to its mailbox, which wakes it. If R3 sees P1 the reader does not sleep. A mark set
 //   after the exchange stays for the next publish(), and that reader's R3 sees this message.
+//
+//   A sender on a pool fences once for all that it has published in a turn: P2 and P3 come at the
+//   end of the turn. Who is seen to sleep before that is woken at once; see attend_later().
 //
 //   a sender without room                   a reader that has taken a batch
 //   S1 sender_waits.store(relaxed)          T1 taken.store(release)
@@ -69,6 +74,8 @@ public:
     virtual ~RingReaderHome() = default;
     // [the sender's thread]
     virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
+    // The same for one that has parked in place.
+    virtual void wake() = 0;
 };
 
 class Ring : public std::enable_shared_from_this<Ring> {
@@ -137,9 +144,20 @@ public:
     // P2, P3.
     void attend() {
         spec_.fence.light();
-        if (attention_.load(std::memory_order_relaxed) != 0) {
-            answer_attention();
-        }
+        answer_sleepers();
+    }
+
+    // Wakes whoever is seen to sleep; P2 and end_attend_later() have to follow, soon. True when
+    // that was not so already.
+    [[nodiscard]] bool attend_later() {
+        answer_sleepers();
+        return !std::exchange(is_unattended_, true);
+    }
+
+    // P3.
+    void end_attend_later() {
+        is_unattended_ = false;
+        answer_sleepers();
     }
 
     // Whether claim() would find a slot, or something else than before.
@@ -220,23 +238,29 @@ public:
         readers_[reader].done.store(position, std::memory_order_release);
     }
 
-    // T2, T3.
+    // T3, after T2.
     void wake_sender_if_it_waits() {
-        spec_.fence.light();
         if (sender_waits_.load(std::memory_order_relaxed) != Wake::never) {
             wake_sender();
         }
     }
 
+    enum class Parked : std::uint8_t { no, in_place, away };
+
     // R1. R2 and R3 are the caller's, once for all its rings.
-    void park(std::uint32_t reader) {
-        readers_[reader].is_parked.store(true, std::memory_order_relaxed);
+    void park(std::uint32_t reader, Parked how) {
+        readers_[reader].parked.store(how, std::memory_order_relaxed);
         attention_.store(1, std::memory_order_release);
     }
 
-    // True when the reader has taken its mark back; false when it has been announced.
-    [[nodiscard]] bool unpark(std::uint32_t reader) {
-        return readers_[reader].is_parked.exchange(false, std::memory_order_acq_rel);
+    // How the reader was parked; `no` when its mark has been answered.
+    Parked unpark(std::uint32_t reader) {
+        return readers_[reader].parked.exchange(Parked::no, std::memory_order_acq_rel);
+    }
+
+    // The same for one that has parked in place: it is awake, whoever woke it.
+    void unpark_in_place(std::uint32_t reader) {
+        readers_[reader].parked.store(Parked::no, std::memory_order_relaxed);
     }
 
     // The reader is closed, and the message at `position` was not accepted for it. Asked after the
@@ -292,10 +316,10 @@ private:
         }
 
         // Written by the reader's thread.
-        std::atomic<std::uint64_t> taken{0};   // messages before it have been taken
-        std::atomic<std::uint64_t> done{0};    // and these finished: their slots are free
-        std::atomic<std::uint64_t> failed{0};  // of those done, the worker failed on so many
-        std::atomic<bool> is_parked{true};     // also cleared by the sender
+        std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
+        std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
+        std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
+        std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
         class RingCursor* cursor = nullptr;
 
         // Written by the manager.
@@ -320,6 +344,12 @@ private:
 #else
         __builtin_prefetch(line, 1);
 #endif
+    }
+
+    void answer_sleepers() {
+        if (attention_.load(std::memory_order_relaxed) != 0) {
+            answer_attention();
+        }
     }
 
     static constexpr std::uint32_t slots_ahead = 16;
@@ -353,6 +383,7 @@ private:
     std::uint32_t closed_ = 0;     // readers that it has found closed
     std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
     bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
+    bool is_unattended_ = false;   // see attend_later()
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 

@@ -71,7 +71,7 @@ public:
         return count;
     }
 
-    // The next `count`, which scan() has shown, are the reader's now.
+    // The next `count`, which scan() has shown, are the reader's now. T2 and T3 are the caller's.
     void take(std::uint32_t count) {
         position_ += count;
         index_ += count;
@@ -79,8 +79,27 @@ public:
             index_ -= buffer_->count;
         }
         ring_->set_taken(reader_, position_);
-        ring_->wake_sender_if_it_waits();
     }
+
+    // R1. How it is parked stays known here until unpark().
+    void park(Ring::Parked how) {
+        parked_ = how;
+        ring_->park(reader_, how);
+    }
+
+    // False when it was parked away, and has been announced.
+    bool unpark() {
+        const Ring::Parked was = std::exchange(parked_, Ring::Parked::no);
+        if (was == Ring::Parked::away) {
+            return ring_->unpark(reader_) == Ring::Parked::away;
+        }
+        if (was == Ring::Parked::in_place) {
+            ring_->unpark_in_place(reader_);
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool is_away() const { return parked_ == Ring::Parked::away; }
 
     // Of the `count` last taken, the first `finished` are done, on the next `failed` (0 or 1, or
     // all of the rest) the worker failed, and the rest goes back.
@@ -94,6 +113,7 @@ private:
     std::uint64_t failed_ = 0;
     std::uint32_t index_ = 0;
     std::uint32_t reader_;
+    Ring::Parked parked_ = Ring::Parked::away;
 };
 
 }  // namespace skep::host

@@ -73,11 +73,15 @@ Outbox::Outbox(Clock& clock,
       sequence_(sender_.counters->sequence.load(std::memory_order_relaxed)) {}
 
 void Outbox::end() {
+    full_fence();
+    attend_published();
     sender_.counters->sequence.store(sequence_, std::memory_order_relaxed);
     for_each_ring(outputs_, [](const std::shared_ptr<Ring>& ring) { ring->seal(); });
 }
 
 void Outbox::take_new_table() {
+    full_fence();
+    attend_published();
     table_version_ = router_->version();
     const std::shared_ptr<const RouteTable> before = std::exchange(table_, router_->table());
     const std::vector<Output>* const old_outputs =
@@ -175,15 +179,16 @@ std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     if (output.only_ring != nullptr && payload.size <= inline_bytes && payload.share == nullptr &&
         payload.content_type == nullptr && payload.trace_id == 0) {
         Ring& ring = *output.only_ring;
-        if (RingSlot* const slot =
-                ring.has_sleepers() || is_waiting() ? nullptr : ring.claim(cache_)) {
+        if (RingSlot* const slot = (ring.has_sleepers() && !is_pooled()) || is_waiting()
+                                       ? nullptr
+                                       : ring.claim(cache_)) {
             slot->size = static_cast<std::uint32_t>(payload.size);
             slot->is_shared = 0;
             slot->sequence = next_sequence();
             slot->time_ns = time_.count();
             copy_small(slot->bytes, static_cast<const char*>(payload.data), payload.size);
             ring.publish(*slot);
-            ring.attend();
+            attend(ring);
             count(sender_.counters->out, ring.open_readers());
             return SKEP_OK;
         }
@@ -231,12 +236,12 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
     }
     for (;;) {
         if (RingSlot* const slot = ring.claim(cache_)) {
-            if (ring.has_sleepers()) {
+            if (ring.has_sleepers() && !is_pooled()) {
                 time_ = clock_.now();  // this is about to cost more than a look at the clock
             }
             fill(*slot, draft, ring);
             ring.publish(*slot);
-            ring.attend();
+            attend(ring);
             count(sender_.counters->out, ring.open_readers());
             return SKEP_OK;
         }
@@ -249,7 +254,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
             count(sender_.counters->out, 1);
             return SKEP_OK;
         }
-        if (checkpoint_ == nullptr) {
+        if (is_pooled()) {
             keep_waiting(path, draft, false);
             return SKEP_OK;
         }
@@ -302,7 +307,7 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
             case PushResult::full:
                 break;
         }
-        if (checkpoint_ == nullptr) {
+        if (is_pooled()) {
             keep_waiting(path, draft, false);
             return SKEP_OK;
         }

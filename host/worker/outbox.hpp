@@ -58,6 +58,14 @@ public:
 
     // -- On a pool. --
 
+    // At the end of a turn, after a full fence: wakes whoever sleeps on what was sent in it.
+    void attend_published() {
+        for (Ring* const it : published_) {
+            it->end_attend_later();
+        }
+        published_.clear();
+    }
+
     // Whether something waits here for room.
     [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
 
@@ -110,6 +118,17 @@ private:
         return sequence_;
     }
 
+    [[nodiscard]] bool is_pooled() const { return checkpoint_ == nullptr; }
+
+    // After publish(): whoever sleeps is woken, now or at the end of the turn.
+    void attend(Ring& ring) {
+        if (!is_pooled()) {
+            ring.attend();
+        } else if (ring.attend_later()) {
+            published_.push_back(&ring);
+        }
+    }
+
     void give_payload(Draft& draft);
     void fill(RingSlot& slot, Draft& draft, Ring& ring);
     [[nodiscard]] Envelope envelope_of(Draft& draft, std::uint32_t port);
@@ -134,6 +153,7 @@ private:
     const Inbox& inbox_;
     const Checkpoint checkpoint_;
     std::deque<Waiting> waiting_;
+    std::vector<Ring*> published_;            // on a pool: in this turn, of the table
     const std::string* const any_content_;    // "*"
     const std::string* const plain_content_;  // "application/octet-stream"
 

@@ -10,14 +10,6 @@
 
 namespace skep::host {
 
-namespace {
-
-// Which thread of which pool the calling thread is.
-thread_local void* current_thread = nullptr;
-thread_local const void* current_pool = nullptr;
-
-}  // namespace
-
 // -- A seat. --
 
 void PoolSeat::seat(std::shared_ptr<PoolTask> task) {
@@ -163,6 +155,7 @@ void Pool::give_up(PoolSeat& seat) {
         for (const auto& it : threads_) {
             if (it->running.load() == &seat) {
                 it->is_abandoned.store(true);
+                std::erase(shared_->threads, it.get());  // nobody counts on it any more
                 is_running = true;
             }
         }
@@ -171,6 +164,7 @@ void Pool::give_up(PoolSeat& seat) {
             std::erase(shared_->ready, &seat);
             shared_->ready_count.store(shared_->ready.size(), std::memory_order_relaxed);
             shared_->timers.erase({seat.deadline_, &seat});
+            note_timers(*shared_);
             for (const auto& it : threads_) {
                 PoolSeat* waiting = &seat;
                 (void)it->next.compare_exchange_strong(waiting, nullptr);
@@ -181,218 +175,6 @@ void Pool::give_up(PoolSeat& seat) {
     }
     if (is_running) {
         (void)add_thread();  // without one the pool goes on with those that it has
-    }
-}
-
-// -- Making a seat ready. [any-thread] --
-
-void Pool::make_ready(PoolSeat& seat) {
-    if (current_pool == shared_.get()) {
-        PoolSeat* const before =
-            static_cast<Thread*>(current_thread)->next.exchange(&seat, std::memory_order_acq_rel);
-        if (before != nullptr) {
-            push(*shared_, *before);
-        }
-        return;
-    }
-    push(*shared_, seat);
-}
-
-void Pool::push(Shared& shared, PoolSeat& seat) {
-    std::shared_ptr<Parker> woken;
-    {
-        MutexLock lock(shared.mutex);
-        shared.ready.push_back(&seat);
-        shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
-        if (!shared.asleep.empty()) {
-            woken = shared.asleep.back()->parker;
-            shared.asleep.pop_back();
-        }
-    }
-    if (woken != nullptr) {
-        woken->unpark();
-    }
-}
-
-// -- A thread of the pool. --
-
-void Pool::thread_main(const std::shared_ptr<Shared>& shared, Thread& self) {
-    current_thread = &self;
-    current_pool = shared.get();
-    {
-        MutexLock lock(shared->mutex);
-        shared->awake.push_back(&self);
-    }
-    while (!self.is_abandoned.load(std::memory_order_relaxed)) {
-        PoolSeat* seat = take_next(*shared, self);
-        if (seat == nullptr) {
-            seat = steal(*shared, self);
-        }
-        if (seat != nullptr) {
-            run(*shared, self, *seat);
-            continue;
-        }
-        {
-            MutexLock lock(shared->mutex);
-            if (shared->is_ending) {
-                break;
-            }
-        }
-        sleep(*shared, self);
-    }
-    MutexLock lock(shared->mutex);
-    std::erase(shared->awake, &self);
-    std::erase(shared->asleep, &self);
-}
-
-PoolSeat* Pool::take_next(Shared& shared, Thread& self) {
-    if (self.slot_runs < slot_runs && self.next.load(std::memory_order_relaxed) != nullptr) {
-        if (PoolSeat* const seat = self.next.exchange(nullptr, std::memory_order_acq_rel)) {
-            ++self.slot_runs;
-            return seat;
-        }
-    }
-    self.slot_runs = 0;
-    if (shared.ready_count.load(std::memory_order_relaxed) > 0) {
-        MutexLock lock(shared.mutex);
-        if (!shared.ready.empty()) {
-            PoolSeat* const seat = shared.ready.front();
-            shared.ready.pop_front();
-            shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
-            return seat;
-        }
-    }
-    return self.next.exchange(nullptr, std::memory_order_acq_rel);
-}
-
-PoolSeat* Pool::steal(Shared& shared, Thread& self) {
-    MutexLock lock(shared.mutex);
-    for (Thread* const other : shared.awake) {
-        if (other != &self && other->next.load(std::memory_order_relaxed) != nullptr) {
-            if (PoolSeat* const seat = other->next.exchange(nullptr, std::memory_order_acq_rel)) {
-                return seat;
-            }
-        }
-    }
-    return nullptr;
-}
-
-std::vector<PoolSeat*> Pool::take_due(Shared& shared) {
-    std::vector<PoolSeat*> due;
-    const Nanos now = shared.timers.empty() ? Nanos(0) : shared.clock.now();
-    while (!shared.timers.empty() && shared.timers.begin()->first <= now) {
-        due.push_back(shared.timers.begin()->second);
-        due.back()->deadline_ = forever;
-        shared.timers.erase(shared.timers.begin());
-    }
-    return due;
-}
-
-void Pool::wake_due(Shared& shared) {
-    std::vector<PoolSeat*> due;
-    {
-        MutexLock lock(shared.mutex);
-        due = take_due(shared);
-    }
-    for (PoolSeat* const seat : due) {
-        seat->unpark();
-    }
-}
-
-void Pool::sleep(Shared& shared, Thread& self) {
-    const std::uint32_t ticket = self.parker->prepare();
-    self.clock_read = Nanos(0);
-    wake_due(shared);
-    Nanos deadline = forever;
-    {
-        MutexLock lock(shared.mutex);
-        if (!shared.ready.empty() || shared.is_ending ||
-            self.next.load(std::memory_order_relaxed) != nullptr) {
-            return;
-        }
-        if (!shared.timers.empty()) {
-            deadline = shared.timers.begin()->first;
-        }
-        if (std::any_of(shared.awake.begin(), shared.awake.end(), [&](const Thread* it) {
-                return it != &self && it->running.load(std::memory_order_relaxed) != nullptr;
-            })) {
-            deadline = std::min(deadline, shared.clock.now() + steal_interval);
-        }
-        shared.asleep.push_back(&self);
-    }
-    self.parker->park(ticket, deadline);
-    MutexLock lock(shared.mutex);
-    std::erase(shared.asleep, &self);
-}
-
-void Pool::set_timer(Shared& shared, PoolSeat& seat, Nanos deadline) {
-    std::shared_ptr<Parker> woken;
-    {
-        MutexLock lock(shared.mutex);
-        if (seat.deadline_ != forever) {
-            shared.timers.erase({seat.deadline_, &seat});
-        }
-        seat.deadline_ = deadline;
-        if (deadline != forever) {
-            shared.timers.insert({deadline, &seat});
-            // Whoever sleeps may sleep for longer than that.
-            if (shared.timers.begin()->second == &seat && !shared.asleep.empty()) {
-                woken = shared.asleep.back()->parker;
-                shared.asleep.pop_back();
-            }
-        }
-    }
-    if (woken != nullptr) {
-        woken->unpark();
-    }
-}
-
-void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
-    using State = PoolSeat::State;
-    self.running.store(&seat, std::memory_order_relaxed);
-    self.turns.store(self.turns.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    // Acquire pairs with whoever queued the seat: what it was queued for is seen.
-    seat.state_.exchange(State::running, std::memory_order_acq_rel);
-    const Turn turn = seat.task_->run_turn();
-    if (++self.clock_turns % turns_per_clock == 0) {
-        const Nanos now = shared.clock.now();
-        if (self.clock_read != Nanos(0)) {
-            seat.task_->add_cpu(now - self.clock_read);
-        }
-        self.clock_read = now;
-        wake_due(shared);
-    }
-    if (turn.kind == Turn::Kind::ended) {
-        std::shared_ptr<PoolTask> task;  // freed without the lock
-        bool has_successor = false;
-        set_timer(shared, seat, forever);
-        {
-            MutexLock lock(shared.mutex);
-            task.swap(seat.task_);
-            seat.task_ = std::exchange(seat.successor_, nullptr);
-            has_successor = seat.task_ != nullptr;
-            seat.state_.store(has_successor ? State::queued : State::vacant,
-                              std::memory_order_release);
-            self.running.store(nullptr, std::memory_order_relaxed);
-        }
-        if (has_successor) {
-            push(shared, seat);
-        }
-        return;
-    }
-    self.running.store(nullptr, std::memory_order_relaxed);
-    if (turn.kind == Turn::Kind::again) {
-        seat.state_.store(State::queued, std::memory_order_release);
-        push(shared, seat);
-        return;
-    }
-    if (turn.deadline != forever || seat.deadline_ != forever) {
-        set_timer(shared, seat, turn.deadline);
-    }
-    State expected = State::running;
-    if (!seat.state_.compare_exchange_strong(expected, State::idle)) {
-        seat.state_.store(State::queued, std::memory_order_release);  // it was notified
-        push(shared, seat);
     }
 }
 

@@ -14,8 +14,14 @@
 // in the cache, and a chain of workers runs on one thread without a queue in between (the "run
 // next" slot of Go's scheduler). All others wait in one queue, first come, first served. The slot
 // is passed over after slot_runs turns, and a turn is at most one batch: no worker starves while
-// another has messages. Threads without work take what waits in the slots of the others, so a
-// worker that keeps its thread holds up nobody else for long.
+// another has messages.
+//
+// How many threads work. To wake a thread takes longer than hundreds of short turns, and messages
+// that change cores are several times as dear as those that stay. So another thread is woken only
+// when what waits in the queue would keep the present ones busy for worth_waking, by the turns that
+// they have measured. That guess may be wrong, so one of the threads without work watches: every
+// watch_interval it looks whether a thread is still in the same turn, and takes over what waits
+// behind that one. It stops when there was nothing to watch for a while: an idle pool sleeps.
 //
 // A turn never waits: what has to wait returns, and is unparked. A plugin that blocks all the same
 // keeps its thread; look_for_blockers() tells whom.
@@ -53,8 +59,9 @@ struct Turn {
 class PoolTask {
 public:
     virtual ~PoolTask() = default;
-    // [one thread of the pool at a time] Never wait_for_message: falling asleep is the task's.
-    virtual Turn run_turn() = 0;
+    // [one thread of the pool at a time] Never wait_for_message unless nothing has come: falling
+    // asleep is the task's. `now`: the time, or a few turns ago.
+    virtual Turn run_turn(Nanos now) = 0;
     [[nodiscard]] virtual const std::string& name() const = 0;
     // The thread that runs the task has measured so much CPU time for it.
     virtual void add_cpu(Nanos used) = 0;
@@ -86,6 +93,7 @@ private:
     Pool& pool_;
     std::atomic<State> state_{State::vacant};
     Nanos deadline_ = forever;  // among the pool's timers; guarded by its mutex
+    bool is_timed_ = false;     // it may be among the timers; of the thread in whose turn it is
     // Written under the pool's mutex, while no thread is in a turn of the task.
     std::shared_ptr<PoolTask> task_;
     std::shared_ptr<PoolTask> successor_;  // guarded by the pool's mutex
@@ -128,8 +136,10 @@ private:
 
         // The thread's own.
         std::uint32_t slot_runs = 0;
-        std::uint64_t clock_turns = 0;
-        Nanos clock_read{0};
+        std::uint32_t turns_per_clock = 1;  // it reads the clock every so many turns
+        std::uint32_t turns_to_clock = 1;
+        Nanos clock_read{0};              // 0: not since it slept
+        std::uint64_t turns_watched = 0;  // of the watcher, under the mutex: what it saw last
 
         // The manager's.
         std::uint64_t turns_seen = 0;
@@ -148,28 +158,46 @@ private:
         Mutex mutex;
         std::deque<PoolSeat*> ready GUARDED_BY(mutex);
         std::set<std::pair<Nanos, PoolSeat*>> timers GUARDED_BY(mutex);
-        std::vector<Thread*> asleep GUARDED_BY(mutex);
-        std::vector<Thread*> awake GUARDED_BY(mutex);
+        std::vector<Thread*> threads GUARDED_BY(mutex);
+        std::vector<Thread*> asleep GUARDED_BY(mutex);  // without work; who leaves it has some
+        Thread* watcher GUARDED_BY(mutex) = nullptr;    // one of those asleep
+        std::size_t stuck GUARDED_BY(mutex) = 0;        // threads in one turn for two of its looks
         bool is_ending GUARDED_BY(mutex) = false;
-        std::atomic<std::size_t> ready_count{0};  // as ready, for a look without the lock
+
+        // For looks without the lock.
+        std::atomic<std::size_t> ready_count{0};
+        std::atomic<bool> wants_watcher{false};  // there is none, and there could be one
+        std::atomic<std::int64_t> first_timer_ns{forever.count()};
+        std::atomic<std::int64_t> turn_ns{worth_waking.count()};  // how long a turn takes of late
     };
 
     // How often in a row a thread runs whom its worker has woken, before it looks at the queue.
     static constexpr std::uint32_t slot_runs = 64;
-    // A thread without work looks so often whether others hold some up, while any of them is busy.
-    static constexpr Nanos steal_interval = std::chrono::milliseconds(1);
-    // The clock is read every so many turns: it costs as much as a short turn does.
-    static constexpr std::uint64_t turns_per_clock = 16;
+    // See above.
+    static constexpr Nanos worth_waking = std::chrono::microseconds(20);
+    static constexpr Nanos watch_interval = std::chrono::milliseconds(1);
+    // While nobody works it looks less and less often, and then not at all.
+    static constexpr Nanos longest_watch = std::chrono::milliseconds(64);
+    // The clock is read every so many turns at most: it costs as much as a short turn does.
+    static constexpr std::uint32_t most_turns_per_clock = 16;
 
     [[nodiscard]] Result<Done, std::string> add_thread();
     static void thread_main(const std::shared_ptr<Shared>& shared, Thread& self);
     static PoolSeat* take_next(Shared& shared, Thread& self);
-    static PoolSeat* steal(Shared& shared, Thread& self);
     static std::vector<PoolSeat*> take_due(Shared& shared) REQUIRES(shared.mutex);
     static void wake_due(Shared& shared);
     static void sleep(Shared& shared, Thread& self);
+    static bool stays_asleep(Shared& shared, Thread& self, Nanos& watch, Nanos& deadline);
+    static bool finds_held_up(Shared& shared, Nanos& watch) REQUIRES(shared.mutex);
+    static void leave_sleep(Shared& shared, Thread& self) REQUIRES(shared.mutex);
+    static std::shared_ptr<Parker> call_helper(Shared& shared) REQUIRES(shared.mutex);
+    static std::shared_ptr<Parker> call_watcher(Shared& shared) REQUIRES(shared.mutex);
+    static void note_watcher(Shared& shared) REQUIRES(shared.mutex);
+    static void read_clock(Shared& shared, Thread& self, PoolSeat& seat);
     static void run(Shared& shared, Thread& self, PoolSeat& seat);
+    static void end_task(Shared& shared, Thread& self, PoolSeat& seat);
     static void set_timer(Shared& shared, PoolSeat& seat, Nanos deadline);
+    static void note_timers(Shared& shared) REQUIRES(shared.mutex);
     static void push(Shared& shared, PoolSeat& seat);
     void make_ready(PoolSeat& seat);
     void give_up(PoolSeat& seat);

@@ -17,6 +17,11 @@ namespace {
 // How many messages a handler gets at once. It returns early when something is wanted of it.
 constexpr std::uint32_t handler_batch = batch_max;
 
+// A turn on a pool is one batch, and more while they come at once: a receiver of many keeps up with
+// them, and its next turn is not long in coming for all others.
+constexpr int most_batches = 16;
+constexpr Nanos longest_turn = std::chrono::microseconds(20);
+
 Nanos read_clock(clockid_t clock) {
     timespec time{};
     clock_gettime(clock, &time);
@@ -115,10 +120,19 @@ void Worker::thread_main() {
     home_.mailbox->parker()->detach();
 }
 
-Turn Worker::run_turn() {
+Turn Worker::run_turn(Nanos now) {
     context_.enter();
-    Turn done = turn();
-    if (done.kind == Turn::Kind::wait_for_message && !context_.fall_asleep()) {
+    Turn done = turn(now);
+    if (done.kind == Turn::Kind::wait_for_message && context_.has_more()) {
+        const Nanos end = context_.clock().now() + longest_turn;
+        int batches = 1;
+        do {
+            done = turn(now);
+        } while (done.kind == Turn::Kind::wait_for_message && ++batches < most_batches &&
+                 context_.has_more() && context_.clock().now() < end);
+    }
+    const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
+    if (!context_.end_turn(wants_to_wait) && wants_to_wait) {
         done.kind = Turn::Kind::again;
     }
     if (done.kind == Turn::Kind::ended) {
@@ -136,10 +150,35 @@ void Worker::report_end() {
     report_({home_.name, spec_.generation, Fact::Kind::ended, 0, !is_well_, error_});
 }
 
+// Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown
+// inside the plugin; this is the second net, for plugins without one. It works only where both
+// sides share a C++ runtime, which is why the ABI forbids to rely on it.
+template <typename PluginCode>
+bool Worker::call(const char* what, PluginCode&& plugin_code) {
+    std::string text;
+    try {
+        if (plugin_code() >= 0) {
+            return true;
+        }
+        text = context_.take_error();
+    } catch (abi::__forced_unwind&) {
+        throw;  // pthread_exit: the C library aborts if this is swallowed
+    } catch (const std::exception& thrown) {
+        text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
+    } catch (...) {
+        text = "an exception crossed the plugin boundary";
+    }
+    if (error_.empty()) {
+        error_ = std::string(what) + ": " + (text.empty() ? "no reason given" : text);
+    }
+    return false;
+}
+
 bool Worker::make() {
     is_well_ = call("create", [&] { return spec_.type->create(context_.raw(), &instance_); });
     if (is_well_) {
         is_made_ = true;
+        (void)context_.publish_timers();
         report_({home_.name, spec_.generation, Fact::Kind::ready, 0, false, {}});
     }
     return is_well_;
@@ -164,7 +203,7 @@ void Worker::run_loop() {
     unmake();
 }
 
-Turn Worker::turn() {
+Turn Worker::turn(std::optional<Nanos> now) {
     const skep_worker_type& type = *spec_.type;
     if (!is_made_ && !make()) {
         return {Turn::Kind::ended};
@@ -173,7 +212,7 @@ Turn Worker::turn() {
         context_.outbox().reject_waiting();
         return end_turns(Wanted::stop);
     }
-    const Wanted wanted = context_.stand_still_if_wanted();
+    const Wanted wanted = now ? context_.begin_turn(*now) : context_.stand_still_if_wanted();
     if (wanted == Wanted::hold) {
         return {Turn::Kind::wait};
     }
@@ -192,6 +231,7 @@ Turn Worker::turn() {
         if (type.on_timer != nullptr) {
             is_well_ = call("on_timer", [&] { return type.on_timer(instance_, *due); });
         }
+        publish_timers();
         return {Turn::Kind::again};
     }
     skep_batch batch{};
@@ -200,7 +240,19 @@ Turn Worker::turn() {
         return {Turn::Kind::wait_for_message, context_.next_timer()};
     }
     handle(batch);
+    publish_timers();
+    // On a pool the end of the turn sees whether there are more; a thread looks again.
+    if (now && is_well_ && wanted == Wanted::run && !context_.outbox().is_waiting()) {
+        return {Turn::Kind::wait_for_message, context_.next_timer()};
+    }
     return {Turn::Kind::again};
+}
+
+// A handler that only its timers kept going may have come to its end.
+void Worker::publish_timers() {
+    if (context_.publish_timers() && spec_.type->input_count == 0) {
+        report_({home_.name, spec_.generation, Fact::Kind::idle, 0, false, {}});
+    }
 }
 
 void Worker::handle(skep_batch& batch) {
@@ -227,29 +279,6 @@ Turn Worker::end_turns(Wanted wanted) {
     }
     unmake();
     return {Turn::Kind::ended};
-}
-
-// Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown
-// inside the plugin; this is the second net, for plugins without one. It works only where both
-// sides share a C++ runtime, which is why the ABI forbids to rely on it.
-bool Worker::call(const char* what, const std::function<std::int32_t()>& plugin_code) {
-    std::string text;
-    try {
-        if (plugin_code() >= 0) {
-            return true;
-        }
-        text = context_.take_error();
-    } catch (abi::__forced_unwind&) {
-        throw;  // pthread_exit: the C library aborts if this is swallowed
-    } catch (const std::exception& thrown) {
-        text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
-    } catch (...) {
-        text = "an exception crossed the plugin boundary";
-    }
-    if (error_.empty()) {
-        error_ = std::string(what) + ": " + (text.empty() ? "no reason given" : text);
-    }
-    return false;
 }
 
 }  // namespace skep::host

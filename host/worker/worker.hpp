@@ -13,6 +13,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -29,6 +30,7 @@ struct Fact {
     enum class Kind {
         ready,  // the instance is made; the worker holds
         held,   // it stands still for the command of `epoch`
+        idle,   // it has no timer any more
         ended,  // the thread is about to end; join() does not wait long
     };
     std::string worker;
@@ -78,7 +80,7 @@ public:
     [[nodiscard]] Nanos cpu() const;
 
     // -- PoolTask. --
-    Turn run_turn() override;
+    Turn run_turn(Nanos now) override;
 
     [[nodiscard]] const std::string& name() const override { return home_.name; }
 
@@ -89,13 +91,16 @@ public:
 private:
     void thread_main();
     bool make();
-    Turn turn();
+    // `now`: on a pool, from its thread.
+    Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Wanted wanted);
+    void publish_timers();
     void handle(skep_batch& batch);
     void run_loop();
     void unmake();
     void report_end();
-    bool call(const char* what, const std::function<std::int32_t()>& plugin_code);
+    template <typename PluginCode>
+    bool call(const char* what, PluginCode&& plugin_code);
 
     const WorkerHome home_;
     const Spec spec_;

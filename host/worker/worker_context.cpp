@@ -32,7 +32,7 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
       report_held_(std::move(report_held)),
       log_(spdlog::default_logger()->clone(home.name + "@" + std::to_string(generation))),
       last_checkpoint_ns_(world.clock->now().count()),
-      inbox_(home.mailbox),
+      inbox_(home.mailbox, home.seat != nullptr),
       outbox_(
           *world.clock,
           world.router,
@@ -61,29 +61,45 @@ bool WorkerContext::is_entered() const {
     return entered == this;
 }
 
-void WorkerContext::note_checkpoint() {
-    const Nanos now = clock().now();
+void WorkerContext::note_checkpoint(Nanos now) {
     last_checkpoint_ns_.store(now.count(), std::memory_order_relaxed);
     outbox_.set_time(now);
 }
 
 Wanted WorkerContext::stand_still_if_wanted() {
     for (;;) {
-        note_checkpoint();
+        note_checkpoint(clock().now());
         const std::uint32_t ticket = home_.mailbox->parker()->prepare();
-        const Control::Command command = control_.command();
-        if (command.wanted != Wanted::hold) {
-            return command.wanted;
-        }
-        if (command.epoch != reported_epoch_) {
-            reported_epoch_ = command.epoch;
-            report_held_(command.epoch);
-        }
-        if (is_pooled()) {
-            return Wanted::hold;
+        const Wanted wanted = look_at_command();
+        if (wanted != Wanted::hold || is_pooled()) {
+            return wanted;
         }
         home_.mailbox->parker()->park(ticket, forever);
     }
+}
+
+Wanted WorkerContext::look_at_command() {
+    const Control::Command command = control_.command();
+    if (command.wanted == Wanted::hold && command.epoch != reported_epoch_) {
+        reported_epoch_ = command.epoch;
+        report_held_(command.epoch);
+    }
+    return command.wanted;
+}
+
+Wanted WorkerContext::begin_turn(Nanos now) {
+    note_checkpoint(now);
+    return look_at_command();
+}
+
+// One fence serves all: what was sent (P2 in ring.hpp), what was taken (T2), and the sleep (R2).
+bool WorkerContext::end_turn(bool wants_to_wait) {
+    const bool begins_to_sleep = wants_to_wait && inbox_.begin_sleep();
+    full_fence();
+    outbox_.attend_published();
+    inbox_.wake_senders();
+    is_asleep_ = begins_to_sleep && inbox_.may_sleep();
+    return is_asleep_;
 }
 
 bool WorkerContext::is_to_end(Wanted wanted) {
@@ -169,11 +185,6 @@ void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
     }
 }
 
-bool WorkerContext::fall_asleep() {
-    is_asleep_ = inbox_.fall_asleep();
-    return is_asleep_;
-}
-
 void WorkerContext::settle(std::uint32_t done, bool failed) {
     const std::uint32_t finished = std::min(done, inbox_.in_flight());
     inbox_.settle(finished, failed && finished < inbox_.in_flight() ? 1 : 0);
@@ -190,7 +201,6 @@ void WorkerContext::set_timer(std::uint32_t id, Nanos first, Nanos period) {
     if (first >= Nanos(0)) {
         timers_.push_back({id, deadline_after(clock().now(), first), std::max(period, Nanos(0))});
     }
-    has_timer_.store(!timers_.empty(), std::memory_order_relaxed);
 }
 
 Nanos WorkerContext::next_timer() const {
@@ -216,7 +226,6 @@ std::optional<std::uint32_t> WorkerContext::due_timer() {
     const std::uint32_t id = due->id;
     if (due->period == Nanos(0)) {
         timers_.erase(due);
-        has_timer_.store(!timers_.empty(), std::memory_order_relaxed);
     } else {
         // On the grid of its first time, but never in the past: what was missed is not made up for.
         due->next = deadline_after(due->next, due->period * ((now - due->next) / due->period + 1));

@@ -102,6 +102,12 @@ public:
     // its mailbox is empty.
     bool must_end() { return is_to_end(stand_still_if_wanted()); }
 
+    // The same for the beginning of a turn on a pool, whose thread knows about what time it is.
+    Wanted begin_turn(Nanos now);
+    // And its end: whether the worker, if it wants to, may wait for a message. False when there is
+    // one.
+    bool end_turn(bool wants_to_wait);
+
     [[nodiscard]] bool is_to_end(Wanted wanted);
 
     // The checkpoint of a sender that waits for room: a drain is no reason to give up.
@@ -117,15 +123,27 @@ public:
     // Sleeps, after asking for a while, until there is a message, an unpark() since `ticket` was
     // prepared, or the deadline.
     void wait_for_message(std::uint32_t ticket, Nanos deadline);
-    // On a pool: whether the worker may wait for a message; false when there is one.
-    [[nodiscard]] bool fall_asleep();
     // Of the messages in flight, the first `done` are finished; the next one failed, if `failed`;
     // the rest goes back.
     void settle(std::uint32_t done, bool failed);
     // All that is in flight is finished, or, if `failed`, lost with the worker.
     void settle_all(bool failed);
 
+    // Whether take() would find something.
+    [[nodiscard]] bool has_more() { return inbox_.has_news(); }
+
     void set_timer(std::uint32_t id, Nanos first, Nanos period);
+
+    // Makes has_timer() true or false, between two calls of the plugin: in a call it may set again
+    // what was due. True when there were timers, and are none.
+    bool publish_timers() {
+        const bool had_any = has_timer();
+        if (had_any == timers_.empty()) {
+            has_timer_.store(!had_any, std::memory_order_relaxed);
+        }
+        return had_any && timers_.empty();
+    }
+
     [[nodiscard]] Nanos next_timer() const;
 
     // [any-thread] A handler without routes to it but with a timer is a source of its own.
@@ -153,7 +171,8 @@ private:
         Nanos period;
     };
 
-    void note_checkpoint();
+    void note_checkpoint(Nanos now);
+    Wanted look_at_command();
 
     const WorkerWorld world_;
     const WorkerHome home_;

@@ -94,7 +94,7 @@ TEST(Ending, AWorkerDrainsOnlyWhenAllThatFeedItHaveEnded) {
     EXPECT_EQ(world.state("sink"), WorkerState::running);
     late.open();
     world.end();
-    std::sort(seen.begin(), seen.end()); // two senders: their messages have no order
+    std::sort(seen.begin(), seen.end());  // two senders: their messages have no order
     EXPECT_EQ(seen, (std::vector<std::string>{"1", "late"}));
 }
 

@@ -279,8 +279,12 @@ TEST_F(MailboxTest, FourBlockingSendersLoseNothingAndKeepTheirOrder) {
         const std::uint32_t ticket = mailbox.parker()->prepare();
         std::vector<Envelope> batch;
         take_into(batch, 64);
-        if (batch.empty() && mailbox.fall_asleep()) {
-            mailbox.parker()->park(ticket, forever);
+        if (batch.empty()) {
+            mailbox.fall_asleep();
+            full_fence();
+            if (!mailbox.has_news()) {
+                mailbox.parker()->park(ticket, forever);
+            }
             mailbox.wake_up();
         }
         for (const Envelope& it : batch) {

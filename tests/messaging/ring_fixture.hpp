@@ -19,7 +19,10 @@ namespace skep::host {
 struct CountingHome final : RingReaderHome {
     void announce(Ring&, std::uint32_t) override { ++announced; }
 
+    void wake() override { ++woken; }
+
     int announced = 0;
+    int woken = 0;
 };
 
 struct CountingParker final : Parker {
@@ -76,6 +79,8 @@ protected:
         });
         if (count > 0) {
             cursors[reader].take(count);
+            full_fence();
+            ring->wake_sender_if_it_waits();
         }
         return slots;
     }

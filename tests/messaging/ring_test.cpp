@@ -169,17 +169,53 @@ TEST_F(RingTest, AnnouncesAReaderOnceForAllMessagesUntilItParksAgain) {
     EXPECT_EQ(homes[0].announced, 1);
     EXPECT_EQ(homes[1].announced, 1);
     EXPECT_EQ(read(0).size(), 3U);
-    ring->park(0);
+    ring->park(0, Ring::Parked::away);
     EXPECT_TRUE(ring->has_sleepers());
     EXPECT_EQ(offer_some(2), 2);
     EXPECT_EQ(homes[0].announced, 2);
     EXPECT_EQ(homes[1].announced, 1);
-    EXPECT_FALSE(ring->unpark(0)) << "it has been announced";
+    EXPECT_EQ(ring->unpark(0), Ring::Parked::no) << "it has been announced";
+}
+
+TEST_F(RingTest, AReaderThatParksInPlaceIsWokenOnceAndNotAnnounced) {
+    for (const std::uint32_t readers : {1U, 2U}) {
+        make(8, readers);
+        EXPECT_EQ(offer_some(1), 1);
+        const CountingHome before = homes[0];
+        ring->park(0, Ring::Parked::in_place);
+        EXPECT_EQ(offer_some(3), 3);
+        EXPECT_EQ(homes[0].woken, before.woken + 1);
+        ring->park(0, Ring::Parked::in_place);
+        EXPECT_EQ(offer_some(1), 1);
+        EXPECT_EQ(homes[0].woken, before.woken + 2);
+        EXPECT_EQ(homes[0].announced, before.announced);
+    }
+}
+
+TEST_F(RingTest, ASenderInTurnsWakesWhomItSeesAtOnceAndAllOthersAtItsEnd) {
+    make(8, 1);
+    EXPECT_EQ(ring->unpark(0), Ring::Parked::away);
+    const auto publish = [&] {
+        RingSlot* const slot = ring->claim(cache);
+        slot->size = 0;
+        slot->is_shared = 0;
+        ring->publish(*slot);
+        return ring->attend_later();
+    };
+    EXPECT_TRUE(publish());
+    EXPECT_FALSE(publish()) << "it is known already";
+    EXPECT_EQ(homes[0].woken, 0);
+    ring->park(0, Ring::Parked::in_place);
+    ring->end_attend_later();
+    EXPECT_EQ(homes[0].woken, 1);
+    ring->park(0, Ring::Parked::in_place);
+    EXPECT_TRUE(publish());
+    EXPECT_EQ(homes[0].woken, 2);
 }
 
 TEST_F(RingTest, AReaderThatTakesItsMarkBackIsNotAnnounced) {
     make(8, 1);
-    EXPECT_TRUE(ring->unpark(0));
+    EXPECT_EQ(ring->unpark(0), Ring::Parked::away);
     EXPECT_EQ(offer_some(2), 2);
     EXPECT_EQ(homes[0].announced, 0);
 }
