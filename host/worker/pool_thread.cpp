@@ -175,6 +175,9 @@ void Pool::sleep(Shared& shared, Thread& self) {
             return;
         }
         shared.asleep.push_back(&self);
+        if (shared.watcher == nullptr && shared.asleep.size() < shared.threads.size()) {
+            shared.watcher = &self;
+        }
         note_watcher(shared);
     }
     Nanos watch = watch_interval;

@@ -104,5 +104,42 @@ TEST_F(Timer, ThatHasRunForTheLastTimeKeepsNoHostAlive) {
     EXPECT_EQ(world.end().cause, Ending::Cause::finished);
 }
 
+// A source that sets its timer again in each call has none while it is in one.
+TEST(TimerOfASource, IsNotTakenForGoneWhileItsCallMaySetItAgain) {
+    Gate gate;
+    std::vector<std::string> seen;
+    World<> world;
+    Script source;
+    source.create = [](skep::context& context) { context.set_timer(1, nanoseconds(0)); };
+    source.on_timer = [&gate, count = 0](skep::context& context, std::uint32_t id) mutable {
+        if (count == 1) {
+            gate.wait_until_open();
+        }
+        context.emit(std::to_string(++count));
+        if (count < 3) {
+            context.set_timer(id, nanoseconds(0));
+        }
+    };
+    Script sink;
+    sink.on_message = [&seen](skep::context&, const skep::message& message) {
+        seen.emplace_back(message.text());
+    };
+    Script brief;
+    brief.run = [](skep::context&) {};
+    world.add("source", source);
+    world.add("sink", sink);
+    world.add("brief", brief);
+    world.route("source", "sink");
+    world.start();
+    gate.wait_for_visitor();
+    while (world.state("brief") != host::WorkerState::stopped) {
+    }
+    // Everyone else has ended, and the manager looks again who may end.
+    ASSERT_TRUE(world.manager->resume("source"));
+    gate.open();
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished) << "the last timer is noticed";
+    EXPECT_EQ(seen, (std::vector<std::string>{"1", "2", "3"}));
+}
+
 }  // namespace
 }  // namespace skep::test
