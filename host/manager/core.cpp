@@ -122,7 +122,7 @@ void Core::run_schedule() {
                 break;
             case ScheduleAction::stop:
                 if (entry.worker.empty()) {
-                    stop_host(plan_.stop_grace, Ending::Cause::stopped, "");
+                    stop_host(plan_->stop_grace, Ending::Cause::stopped, "");
                 } else {
                     stop(entry.worker, log_refusal);
                 }
@@ -142,9 +142,9 @@ void Core::create(WorkerPlan worker, const Reply& reply) {
             {Refusal::Code::duplicate_worker, "worker '" + worker.name + "' exists already"}));
         return;
     }
-    Plan next = plan_;
+    Plan next = *plan_;
     next.workers.push_back(std::move(worker));
-    apply(std::move(next), false, reply);
+    apply(std::make_shared<const Plan>(std::move(next)), false, reply);
 }
 
 void Core::start(const std::string& worker, const Reply& reply) {
@@ -234,7 +234,7 @@ void Core::stop(const std::string& worker, const Reply& reply) {
     }
     slot->is_stopped_by_operator = true;
     slot->waiting_for_end.push_back(reply);
-    slot->deadline = std::min(slot->deadline.value_or(forever), clock_.now() + plan_.stop_grace);
+    slot->deadline = std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace);
     drain(*slot);
 }
 
@@ -318,7 +318,7 @@ void Core::retire(Slot& slot) {
         forgotten_law_ += retired_.front().metrics.in;
         retired_.pop_front();
     }
-    const std::string path = slot.plan.plugin_path;
+    const std::string path = slot.plan->plugin_path;
     slots_.erase(slot.home.name);  // and with it `slot`
     if (const auto found = libraries_.find(path);
         found != libraries_.end() && found->second.use_count() == 1) {

@@ -40,7 +40,7 @@ public:
     Ending wait();
 
     // [manager-thread], all of them.
-    void apply(Plan next, bool starts, const Reply& reply);
+    void apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply);
     void create(WorkerPlan worker, const Reply& reply);
     void start(const std::string& worker, const Reply& reply);
     void pause(const std::string& worker, bool waits, const Reply& reply);
@@ -60,7 +60,7 @@ private:
     struct Launch {
         std::set<std::string> waiting;  // for their instance
         std::set<std::string> ready;
-        Plan before;
+        std::shared_ptr<const Plan> before;
         Reply reply;
     };
 
@@ -91,8 +91,9 @@ private:
     Answer<Done> start_pools(const Plan& plan);
     void drop_pools();
     void look_at_pools();
-    Slot& add_slot(const WorkerPlan& plan);
+    Slot& add_slot(std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] Placement placement_of(const Slot& slot);
+    void adopt(std::shared_ptr<const Plan> plan);
     void rewire();
     void launch(Slot& slot);
     void on_fact(std::size_t order, const Fact& fact);
@@ -127,7 +128,7 @@ private:
     const std::shared_ptr<EventQueue> queue_;
 
     // The manager's thread alone.
-    Plan plan_;
+    std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
     std::vector<FlowGroup> flow_;
     Rings rings_;
     std::map<std::string, std::shared_ptr<Pool>> pools_;  // those that the plan has

@@ -65,7 +65,7 @@ bool Core::is_idle_handler(const std::string& worker) const {
         return false;
     }
     const Slot& slot = *found->second;
-    return slot.library->find_type(slot.plan.type)->run == nullptr &&
+    return slot.library->find_type(slot.plan->type)->run == nullptr &&
            (slot.worker == nullptr || !slot.worker->has_timer());
 }
 
@@ -189,7 +189,7 @@ void Core::drain_what_may() {
     for (const auto& [name, slot] : slots_) {
         if (slot->is_removed && !is_ending() && can(*slot, WorkerEvent::drain)) {
             slot->deadline =
-                std::min(slot->deadline.value_or(forever), clock_.now() + plan_.stop_grace);
+                std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace);
             drain(*slot);
         }
     }

@@ -17,7 +17,7 @@ const WorkerTypeInfo* type_info(const Slot& slot) {
     }
     const auto& types = slot.library->info().types;
     const auto found = std::find_if(
-        types.begin(), types.end(), [&](const auto& it) { return it.name == slot.plan.type; });
+        types.begin(), types.end(), [&](const auto& it) { return it.name == slot.plan->type; });
     return found == types.end() ? nullptr : &*found;
 }
 
@@ -33,6 +33,16 @@ std::string first_line(const Diagnostics& diagnostics) {
         text += (text.empty() ? "" : "; ") + (it.file.empty() ? "" : it.file + ": ") + it.message;
     }
     return text;
+}
+
+std::vector<const WorkerPlan*> added_by(const Plan& next, const Changes& changes) {
+    std::vector<const WorkerPlan*> added;
+    for (const WorkerPlan& worker : next.workers) {  // both in the same order
+        if (added.size() < changes.to_add.size() && changes.to_add[added.size()] == worker.name) {
+            added.push_back(&worker);
+        }
+    }
+    return added;
 }
 
 }  // namespace
@@ -61,11 +71,11 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
                        "worker '" + changes.to_change.front() +
                            "' differs, and a running worker cannot be exchanged yet"};
     }
-    for (const std::string& name : changes.to_add) {
-        if (const Slot* const slot = find(name)) {  // of the plan before, and not gone yet
+    for (const WorkerPlan* const worker : added_by(next, changes)) {
+        if (const Slot* const slot = find(worker->name)) {  // of the plan before, and not gone yet
             return cannot("add", *slot);
         }
-        const std::string& pool = next.find(name)->run.pool;
+        const std::string& pool = worker->run.pool;
         if (!pool.empty() && next.find_pool(pool) == nullptr) {
             return Refusal{Refusal::Code::bad_plan, "no pool '" + pool + "'"};
         }
@@ -73,21 +83,21 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     return std::nullopt;
 }
 
-void Core::apply(Plan next, bool starts, const Reply& reply) {
-    const Changes changes = diff(plan_, next);
-    if (const std::optional<Refusal> refused = refusal_of(next, changes)) {
+void Core::apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply) {
+    const Changes changes = diff(*plan_, *next);
+    if (const std::optional<Refusal> refused = refusal_of(*next, changes)) {
         reply(Unexpected<Refusal>(*refused));
         return;
     }
-    if (const Answer<Done> pooled = start_pools(next); !pooled) {
+    if (const Answer<Done> pooled = start_pools(*next); !pooled) {
         reply(pooled);
         return;
     }
     // Everything that can fail without a thread comes first, on slots that nobody else has seen
     // yet.
     std::vector<Slot*> added;
-    for (const std::string& name : changes.to_add) {
-        added.push_back(&add_slot(*next.find(name)));
+    for (const WorkerPlan* const worker : added_by(*next, changes)) {
+        added.push_back(&add_slot({next, worker}));
         const Answer<Done> opened = starts ? open_library(*added.back()) : Answer<Done>(Done{});
         if (!opened) {
             for (Slot* const slot : added) {
@@ -98,8 +108,8 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
             return;
         }
     }
-    Plan before = std::exchange(plan_, std::move(next));
-    flow_ = flow_groups(plan_);
+    std::shared_ptr<const Plan> before = plan_;
+    adopt(std::move(next));
     for (const std::string& name : changes.to_remove) {
         find(name)->is_removed = true;
     }
@@ -126,9 +136,19 @@ void Core::apply(Plan next, bool starts, const Reply& reply) {
     }
 }
 
-Slot& Core::add_slot(const WorkerPlan& plan) {
+// All workers of `plan` are there.
+void Core::adopt(std::shared_ptr<const Plan> plan) {
+    plan_ = std::move(plan);
+    flow_ = flow_groups(*plan_);
+    for (const WorkerPlan& worker : plan_->workers) {
+        find(worker.name)->plan = {plan_, &worker};  // of the plan before it is equal
+    }
+}
+
+Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared) {
+    const WorkerPlan& plan = *shared;
     auto slot = std::make_unique<Slot>();
-    slot->plan = plan;
+    slot->plan = std::move(shared);
     slot->order = slots_made_++;
     std::shared_ptr<PoolSeat> seat;
     if (!plan.run.pool.empty()) {
@@ -148,26 +168,26 @@ Answer<Done> Core::open_library(Slot& slot) {
     if (slot.library != nullptr) {
         return Done{};
     }
-    std::shared_ptr<Library>& shared = libraries_[slot.plan.plugin_path];
+    std::shared_ptr<Library>& shared = libraries_[slot.plan->plugin_path];
     if (shared == nullptr) {
-        Result<std::shared_ptr<Library>> opened = loader_.open(slot.plan.plugin_path);
+        Result<std::shared_ptr<Library>> opened = loader_.open(slot.plan->plugin_path);
         if (!opened) {
-            libraries_.erase(slot.plan.plugin_path);
+            libraries_.erase(slot.plan->plugin_path);
             return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
         }
         shared = std::move(*opened);
     }
-    if (shared->find_type(slot.plan.type) == nullptr) {
+    if (shared->find_type(slot.plan->type) == nullptr) {
         return Unexpected<Refusal>(
             {Refusal::Code::bad_plan,
-             slot.plan.plugin_path + ": the plugin has no worker type '" + slot.plan.type + "'"});
+             slot.plan->plugin_path + ": the plugin has no worker type '" + slot.plan->type + "'"});
     }
     slot.library = shared;
     return Done{};
 }
 
 void Core::rewire() {
-    world_.router->publish(wire(plan_, *world_.names, rings_, [this](const std::string& worker) {
+    world_.router->publish(wire(*plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
         return WiredWorker{
             slot.home.mailbox, slot.order, slot.home.seat != nullptr, type_info(slot)};
@@ -190,8 +210,8 @@ void Core::launch(Slot& slot) {
         slot.home,
         Worker::Spec{slot.generation,
                      slot.library,
-                     slot.library->find_type(slot.plan.type),
-                     slot.plan.config,
+                     slot.library->find_type(slot.plan->type),
+                     slot.plan->config,
                      placement_of(slot)},
         [this, queue = queue_, order = slot.order](Fact fact) {
             // Nobody to hear it: the host has ended without this thread.
@@ -265,7 +285,7 @@ void Core::release(Slot& slot) {
 void Core::finish_launch() {
     const Launch launched = *std::exchange(launch_, std::nullopt);
     if (!schedule_start_) {
-        schedule_.assign(plan_.schedule.begin(), plan_.schedule.end());
+        schedule_.assign(plan_->schedule.begin(), plan_->schedule.end());
         schedule_start_ = clock_.now();
     }
     for (const FlowGroup& group : flow_) {
@@ -291,11 +311,10 @@ void Core::undo_launch(const Refusal& why) {
             drain(slot);
         }
     }
-    plan_ = std::move(undone.before);
-    for (const WorkerPlan& worker : plan_.workers) {
+    adopt(std::move(undone.before));
+    for (const WorkerPlan& worker : plan_->workers) {
         find(worker.name)->is_removed = false;
     }
-    flow_ = flow_groups(plan_);
     rewire();
     needs_advance_ = true;
     undone.reply(Unexpected<Refusal>(why));
@@ -332,8 +351,8 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     needs_advance_ = true;
     if (is_launching) {
         undo_launch(has_failed ? Refusal{Refusal::Code::bad_plan, why} : cannot("run", slot));
-    } else if (has_failed && slot.plan.on_failure == OnFailure::stop_host) {
-        stop_host(plan_.stop_grace, Ending::Cause::failed, why);
+    } else if (has_failed && slot.plan->on_failure == OnFailure::stop_host) {
+        stop_host(plan_->stop_grace, Ending::Cause::failed, why);
     }
 }
 

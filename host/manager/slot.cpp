@@ -8,7 +8,7 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     WorkerMetrics it;
     it.name = home.name;
     it.plugin = library == nullptr ? "" : library->info().id + " " + library->info().version;
-    it.type = plan.type;
+    it.type = plan->type;
     it.generation = generation;
     it.state = state;
     it.error = error;

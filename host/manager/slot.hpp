@@ -20,7 +20,7 @@ namespace skep::host {
 using Reply = std::function<void(Answer<Done>)>;
 
 struct Slot {
-    WorkerPlan plan;
+    std::shared_ptr<const WorkerPlan> plan;  // a part of the plan that it is from
     WorkerHome home;
     std::size_t order = 0;  // among all that this manager ever made; the order of listings
 

@@ -20,6 +20,7 @@
 
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
+#include "host/topology/plan.hpp"
 #include "host/worker/worker_context.hpp"
 
 namespace skep::host {
@@ -45,7 +46,7 @@ public:
         std::uint64_t generation = 1;
         std::shared_ptr<Library> library;
         const skep_worker_type* type = nullptr;
-        std::map<std::string, ParamValue> config;
+        WorkerConfig config;
         Placement placement;  // of its own thread
     };
 
