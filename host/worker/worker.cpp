@@ -25,8 +25,12 @@ Nanos read_clock(clockid_t clock) {
 
 }  // namespace
 
-Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report report)
-    : home_(std::move(home)),
+Worker::Worker(const WorkerWorld& world,
+               std::shared_ptr<const WorkerHome> home,
+               Spec spec,
+               std::shared_ptr<const Report> report)
+    : shared_home_(std::move(home)),
+      home_(*shared_home_),
       spec_(std::move(spec)),
       report_(std::move(report)),
       context_(world,
@@ -35,7 +39,9 @@ Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report repo
                *spec_.type,
                spec_.config,
                [this](std::uint64_t epoch) {
-                   report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
+                   Fact held = fact(Fact::Kind::held);
+                   held.epoch = epoch;
+                   (*report_)(std::move(held));
                }),
       cpu_ns_(home_.seat == nullptr ? -1 : 0) {}
 
@@ -133,14 +139,26 @@ void Worker::report_end() {
     if (const auto kept = context_.kept().load(); kept != 0) {
         context_.log().warn("{} kept messages were not released", kept);
     }
-    report_({home_.name, spec_.generation, Fact::Kind::ended, 0, !is_well_, error_});
+    Fact ended = fact(Fact::Kind::ended);
+    ended.has_failed = !is_well_;
+    ended.error = error_;
+    (*report_)(std::move(ended));
+}
+
+Fact Worker::fact(Fact::Kind kind) const {
+    Fact made;
+    made.worker = home_.name;
+    made.order = spec_.order;
+    made.generation = spec_.generation;
+    made.kind = kind;
+    return made;
 }
 
 bool Worker::make() {
     is_well_ = call("create", [&] { return spec_.type->create(context_.raw(), &instance_); });
     if (is_well_) {
         is_made_ = true;
-        report_({home_.name, spec_.generation, Fact::Kind::ready, 0, false, {}});
+        (*report_)(fact(Fact::Kind::ready));
     }
     return is_well_;
 }
