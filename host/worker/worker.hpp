@@ -52,7 +52,7 @@ public:
         Placement placement;  // of its own thread
     };
 
-    // Called on the worker's thread, and the same for all workers of a host; must not wait for the manager.
+    // Called on the worker's thread; must not wait for the manager. One serves all workers.
     using Report = std::function<void(Fact)>;
 
     Worker(const WorkerWorld& world,
