@@ -28,7 +28,11 @@ Core::Core(Clock& clock, Loader& loader, Manager::When ends)
       ends_(ends),
       parker_(clock.make_parker()),
       world_{&clock, std::make_shared<Router>(), std::make_shared<NamePool>()},
-      queue_(std::make_shared<EventQueue>(parker_)) {
+      queue_(std::make_shared<EventQueue>(parker_)),
+      report_(std::make_shared<const Worker::Report>([this, queue = queue_](Fact fact) {
+          // Nobody to hear it: the host has ended without this thread.
+          (void)queue->post([this, fact = std::move(fact)] { on_fact(fact); });
+      })) {
     parker_->attach();
 }
 
@@ -65,21 +69,34 @@ Nanos Core::next_deadline() const {
     if (!schedule_.empty()) {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
     }
-    for (const auto& [name, slot] : slots_) {
-        next = std::min(next, slot->deadline.value_or(forever));
+    return std::min(next, earliest_deadline_);
+}
+
+void Core::set_deadline(Slot& slot, Nanos deadline) {
+    slot.deadline = deadline;
+    earliest_deadline_ = std::min(earliest_deadline_, deadline);
+}
+
+// Those whose deadline is over. They are looked for when one may be, not for every event.
+std::vector<Slot*> Core::take_late(Nanos now) {
+    std::vector<Slot*> late;
+    if (now < earliest_deadline_) {
+        return late;
     }
-    return next;
+    earliest_deadline_ = forever;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->deadline && *slot->deadline <= now) {
+            late.push_back(slot.get());
+        } else {
+            earliest_deadline_ = std::min(earliest_deadline_, slot->deadline.value_or(forever));
+        }
+    }
+    return late;
 }
 
 void Core::tick() {
     const Nanos now = clock_.now();
-    std::vector<Slot*> late;
-    for (const auto& [name, slot] : slots_) {
-        if (slot->deadline && *slot->deadline <= now) {
-            late.push_back(slot.get());
-        }
-    }
-    for (Slot* slot : late) {
+    for (Slot* slot : take_late(now)) {
         if (slot->state == WorkerState::stopping) {
             lose(*slot);
         } else {
@@ -122,7 +139,7 @@ void Core::run_schedule() {
                 break;
             case ScheduleAction::stop:
                 if (entry.worker.empty()) {
-                    stop_host(plan_.stop_grace, Ending::Cause::stopped, "");
+                    stop_host(plan_->stop_grace, Ending::Cause::stopped, "");
                 } else {
                     stop(entry.worker, log_refusal);
                 }
@@ -142,9 +159,9 @@ void Core::create(WorkerPlan worker, const Reply& reply) {
             {Refusal::Code::duplicate_worker, "worker '" + worker.name + "' exists already"}));
         return;
     }
-    Plan next = plan_;
+    Plan next = *plan_;
     next.workers.push_back(std::move(worker));
-    apply(std::move(next), false, reply);
+    apply(std::make_shared<const Plan>(std::move(next)), false, reply);
 }
 
 void Core::start(const std::string& worker, const Reply& reply) {
@@ -159,7 +176,7 @@ void Core::start(const std::string& worker, const Reply& reply) {
         reply(opened);
     } else {
         slot->waiting_for_run.push_back(reply);
-        slot->home.mailbox->open();  // before the routes to it are made
+        slot->home->mailbox->open();  // before the routes to it are made
         rewire();
         launch(*slot);
     }
@@ -234,7 +251,8 @@ void Core::stop(const std::string& worker, const Reply& reply) {
     }
     slot->is_stopped_by_operator = true;
     slot->waiting_for_end.push_back(reply);
-    slot->deadline = std::min(slot->deadline.value_or(forever), clock_.now() + plan_.stop_grace);
+    set_deadline(*slot,
+                 std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace));
     drain(*slot);
 }
 
@@ -258,7 +276,7 @@ Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
         return Unexpected<Refusal>(unknown(worker));
     }
     Envelope envelope = host_envelope(payload);
-    switch (slot->home.mailbox->push(envelope, direct_lane, nullptr)) {
+    switch (slot->home->mailbox->push(envelope, direct_lane, nullptr)) {
         case PushResult::accepted:
             return Done{};
         case PushResult::full:
@@ -278,7 +296,7 @@ std::size_t Core::broadcast(const std::string& payload) {
     for (const auto& [name, slot] : slots_) {
         Envelope copy = envelope;
         taken +=
-            slot->home.mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
+            slot->home->mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
     }
     return taken;
 }
@@ -297,7 +315,7 @@ HostMetrics Core::metrics() {
 HostMetrics Core::collect() const {
     std::map<std::size_t, WorkerMetrics> ordered;
     for (const Retired& it : retired_) {
-        read_counts(it.home, ordered[it.order] = it.metrics);
+        read_counts(*it.home, ordered[it.order] = it.metrics);
     }
     for (const auto& [name, slot] : slots_) {
         ordered[slot->order] = slot->metrics(clock_.now());
@@ -314,13 +332,17 @@ HostMetrics Core::collect() const {
 void Core::retire(Slot& slot) {
     retired_.push_back({slot.order, slot.metrics(clock_.now()), slot.home});
     if (retired_.size() > retired_max) {
-        read_counts(retired_.front().home, retired_.front().metrics);
+        read_counts(*retired_.front().home, retired_.front().metrics);
         forgotten_law_ += retired_.front().metrics.in;
         retired_.pop_front();
     }
-    const std::string path = slot.plan.plugin_path;
-    slots_.erase(slot.home.name);  // and with it `slot`
-    if (const auto found = libraries_.find(path);
+    const std::shared_ptr<const WorkerPlan> plan = slot.plan;
+    if (slot.group) {
+        std::vector<Slot*>& slots = flow_[*slot.group].slots;
+        std::replace(slots.begin(), slots.end(), &slot, static_cast<Slot*>(nullptr));
+    }
+    slots_.erase(slots_.find(slot.home->name));  // and with it `slot`
+    if (const auto found = libraries_.find(plan->plugin_path);
         found != libraries_.end() && found->second.use_count() == 1) {
         close_library(std::move(found->second));
         libraries_.erase(found);

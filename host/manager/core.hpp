@@ -4,7 +4,8 @@
 // manager's thread: a request is a closure that runs there, a fact from a worker is another.
 //
 //   core.cpp        the queue, the loop, requests, time
-//   lifecycle.cpp   what happens to one worker: launch, facts, ends
+//   launch.cpp      a plan being applied
+//   lifecycle.cpp   what happens to one worker: start, facts, ends
 //   ending.cpp      the order in which workers drain, and the end of the host
 #pragma once
 
@@ -14,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -40,7 +40,7 @@ public:
     Ending wait();
 
     // [manager-thread], all of them.
-    void apply(Plan next, bool starts, const Reply& reply);
+    void apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply);
     void create(WorkerPlan worker, const Reply& reply);
     void start(const std::string& worker, const Reply& reply);
     void pause(const std::string& worker, bool waits, const Reply& reply);
@@ -58,10 +58,17 @@ public:
 private:
     // A plan being applied: answered when all that it starts runs. The first failure undoes it.
     struct Launch {
-        std::set<std::string> waiting;  // for their instance
-        std::set<std::string> ready;
-        Plan before;
+        std::vector<Slot*> slots;  // receivers before their senders
+        std::size_t making = 0;    // how many of them have no instance yet
+        std::shared_ptr<const Plan> before;
         Reply reply;
+    };
+
+    // A group of the plan's workers. Null: one that is gone.
+    struct SlotGroup {
+        std::vector<Slot*> slots;
+        std::vector<std::size_t> upstream;
+        bool is_cycle = false;
     };
 
     // A worker that is gone. Whoever still has the routes of a plan before may offer to its
@@ -69,12 +76,14 @@ private:
     struct Retired {
         std::size_t order = 0;
         WorkerMetrics metrics;
-        WorkerHome home;
+        std::shared_ptr<const WorkerHome> home;
     };
 
     // core.cpp
     void tick();
     [[nodiscard]] Nanos next_deadline() const;
+    void set_deadline(Slot& slot, Nanos deadline);
+    [[nodiscard]] std::vector<Slot*> take_late(Nanos now);
     void run_schedule();
     Slot* find(const std::string& worker);
     [[nodiscard]] HostMetrics collect() const;
@@ -83,23 +92,27 @@ private:
 
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
 
+    // launch.cpp
+    [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
+    void adopt(std::shared_ptr<const Plan> plan);
+    [[nodiscard]] Launch end_launch();
+    void finish_launch();
+    void undo_launch(const Refusal& why);
+
     // lifecycle.cpp
     void set_state(Slot& slot, WorkerEvent event);
     [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
     Answer<Done> open_library(Slot& slot);
-    [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
     Answer<Done> start_pools(const Plan& plan);
     void drop_pools();
     void look_at_pools();
-    Slot& add_slot(const WorkerPlan& plan);
+    Slot& add_slot(std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] Placement placement_of(const Slot& slot);
     void rewire();
     void launch(Slot& slot);
-    void on_fact(std::size_t order, const Fact& fact);
+    void on_fact(const Fact& fact);
     void on_ready(Slot& slot);
     void release(Slot& slot);
-    void finish_launch();
-    void undo_launch(const Refusal& why);
     void on_ended(Slot& slot, bool has_failed, const std::string& error);
     void drain(Slot& slot);
     void stop_now(Slot& slot);
@@ -111,10 +124,6 @@ private:
     void drain_what_may();
     void retire_what_is_gone();
     [[nodiscard]] std::vector<bool> groups_to_drain() const;
-    [[nodiscard]] bool is_idle_handler(const std::string& worker) const;
-    [[nodiscard]] bool is_passive(const FlowGroup& group) const;
-    [[nodiscard]] bool has_ended(const std::string& worker) const;
-    [[nodiscard]] bool is_quiet(const FlowGroup& group);
     [[nodiscard]] bool is_all_at_rest() const;
 
     // Constant after construction.
@@ -125,10 +134,11 @@ private:
     const WorkerWorld world_;
 
     const std::shared_ptr<EventQueue> queue_;
+    const std::shared_ptr<const Worker::Report> report_;
 
     // The manager's thread alone.
-    Plan plan_;
-    std::vector<FlowGroup> flow_;
+    std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
+    std::vector<SlotGroup> flow_;  // as flow_groups()
     Rings rings_;
     std::map<std::string, std::shared_ptr<Pool>> pools_;  // those that the plan has
     std::optional<Nanos> next_pool_look_;                 // for workers that block a thread
@@ -140,6 +150,7 @@ private:
     std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
+    Nanos earliest_deadline_ = forever;    // no slot has one before that
     std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;

@@ -14,6 +14,47 @@ namespace {
 // How often a cycle that shall end is asked whether it is quiet.
 constexpr Nanos look_again = std::chrono::milliseconds(10);
 
+// Ended for good, as far as those are concerned whom it feeds.
+bool has_ended(const Slot* slot) {
+    if (slot == nullptr) {
+        return true;
+    }
+    switch (slot->state) {
+        case WorkerState::stopped:
+        case WorkerState::failed:
+            return !slot->is_stopped_by_operator || slot->is_removed;
+        case WorkerState::lost:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// A handler without a timer does nothing unless it is sent something.
+bool is_idle_handler(const Slot* slot) {
+    return slot != nullptr && slot->type != nullptr && slot->type->run == nullptr &&
+           (slot->worker == nullptr || !slot->worker->has_timer());
+}
+
+// No message is with workers that feed themselves, and none was between the two looks: a message
+// that moves from one mailbox to another in between shows in what they have accepted.
+bool are_quiet(const std::vector<Slot*>& slots) {
+    std::uint64_t accepted_before = 0;
+    std::uint64_t accepted_after = 0;
+    bool is_empty = true;
+    for (const Slot* const slot : slots) {
+        accepted_before += slot == nullptr ? 0 : slot->home->mailbox->counts().accepted;
+    }
+    for (const Slot* const slot : slots) {
+        const FlowCounts counts = slot == nullptr ? FlowCounts() : slot->home->mailbox->counts();
+        is_empty = is_empty && counts.queued == 0 && counts.in_flight == 0;
+    }
+    for (const Slot* const slot : slots) {
+        accepted_after += slot == nullptr ? 0 : slot->home->mailbox->counts().accepted;
+    }
+    return is_empty && accepted_before == accepted_after;
+}
+
 }  // namespace
 
 // The diff to the empty plan, with one deadline for all.
@@ -23,8 +64,8 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
         ending_ = Ending{cause, std::move(reason), {}};
         schedule_.clear();
         if (launch_) {
-            const Launch cut = *std::exchange(launch_, std::nullopt);
-            cut.reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+            end_launch().reply(
+                Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
         }
     }
     for (const auto& [name, slot] : slots_) {
@@ -34,72 +75,10 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
             slot->worker->request(Wanted::run);
         }
         if (slot->state != WorkerState::stopping && can(*slot, WorkerEvent::lost)) {
-            slot->deadline = std::min(slot->deadline.value_or(forever), stop_deadline_);
+            set_deadline(*slot, std::min(slot->deadline.value_or(forever), stop_deadline_));
         }
     }
     needs_advance_ = true;
-}
-
-// Ended for good, as far as those are concerned whom it feeds.
-bool Core::has_ended(const std::string& worker) const {
-    const auto found = slots_.find(worker);
-    if (found == slots_.end()) {
-        return true;
-    }
-    const Slot& slot = *found->second;
-    switch (slot.state) {
-        case WorkerState::stopped:
-        case WorkerState::failed:
-            return !slot.is_stopped_by_operator || slot.is_removed;
-        case WorkerState::lost:
-            return true;
-        default:
-            return false;
-    }
-}
-
-// A handler without a timer does nothing unless it is sent something.
-bool Core::is_idle_handler(const std::string& worker) const {
-    const auto found = slots_.find(worker);
-    if (found == slots_.end() || found->second->library == nullptr) {
-        return false;
-    }
-    const Slot& slot = *found->second;
-    return slot.library->find_type(slot.plan.type)->run == nullptr &&
-           (slot.worker == nullptr || !slot.worker->has_timer());
-}
-
-// Fed by no route: it works only when others send to it directly.
-bool Core::is_passive(const FlowGroup& group) const {
-    return group.upstream.empty() &&
-           std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
-               return is_idle_handler(name);
-           });
-}
-
-// No message is in a group that feeds itself, and none was between the two looks: a message that
-// moves from one mailbox to another in between shows in what they have accepted.
-bool Core::is_quiet(const FlowGroup& group) {
-    std::uint64_t accepted_before = 0;
-    std::uint64_t accepted_after = 0;
-    bool is_empty = true;
-    for (const std::string& name : group.workers) {
-        if (const Slot* const slot = find(name)) {
-            accepted_before += slot->home.mailbox->counts().accepted;
-        }
-    }
-    for (const std::string& name : group.workers) {
-        if (const Slot* const slot = find(name)) {
-            const FlowCounts counts = slot->home.mailbox->counts();
-            is_empty = is_empty && counts.queued == 0 && counts.in_flight == 0;
-        }
-    }
-    for (const std::string& name : group.workers) {
-        if (const Slot* const slot = find(name)) {
-            accepted_after += slot->home.mailbox->counts().accepted;
-        }
-    }
-    return is_empty && accepted_before == accepted_after;
 }
 
 std::vector<bool> Core::groups_to_drain() const {
@@ -112,11 +91,11 @@ std::vector<bool> Core::groups_to_drain() const {
     bool are_there_others = false;
     bool have_others_ended = true;
     for (std::size_t i = count; i-- > 0;) {  // senders stand behind their receivers
-        const FlowGroup& group = flow_[i];
-        ended[i] = std::all_of(group.workers.begin(),
-                               group.workers.end(),
-                               [this](const auto& name) { return has_ended(name); });
-        passive[i] = is_passive(group);
+        const SlotGroup& group = flow_[i];
+        ended[i] = std::all_of(group.slots.begin(), group.slots.end(), has_ended);
+        // Fed by no route: it works only when others send to it directly.
+        passive[i] = group.upstream.empty() &&
+                     std::all_of(group.slots.begin(), group.slots.end(), is_idle_handler);
         waits[i] = passive[i] || std::any_of(group.upstream.begin(),
                                              group.upstream.end(),
                                              [&](std::size_t up) { return waits[up]; });
@@ -127,17 +106,16 @@ std::vector<bool> Core::groups_to_drain() const {
         is_ending() || (ends_ == Manager::When::all_done && schedule_.empty() && are_there_others);
     std::vector<bool> drains(count);
     for (std::size_t i = 0; i < count; ++i) {
-        const FlowGroup& group = flow_[i];
+        const SlotGroup& group = flow_[i];
         if (passive[i]) {
             drains[i] = may_end && have_others_ended;
         } else if (group.upstream.empty()) {
             // A source, or a cycle that keeps itself going, until those in it that begin things
             // end.
-            drains[i] =
-                is_ending() ||
-                std::all_of(group.workers.begin(), group.workers.end(), [this](const auto& name) {
-                    return has_ended(name) || is_idle_handler(name);
-                });
+            drains[i] = is_ending() ||
+                        std::all_of(group.slots.begin(), group.slots.end(), [](const Slot* slot) {
+                            return has_ended(slot) || is_idle_handler(slot);
+                        });
         } else {
             drains[i] = std::all_of(group.upstream.begin(),
                                     group.upstream.end(),
@@ -172,12 +150,11 @@ void Core::drain_what_may() {
         if (!drains[i]) {
             continue;
         }
-        if (flow_[i].is_cycle && !is_ending() && !is_quiet(flow_[i])) {
+        if (flow_[i].is_cycle && !is_ending() && !are_quiet(flow_[i].slots)) {
             next_look_ = clock_.now() + look_again;
             continue;
         }
-        for (const std::string& name : flow_[i].workers) {
-            Slot* const slot = find(name);
+        for (Slot* const slot : flow_[i].slots) {
             // A pause holds until the host ends: what is queued waits with it.
             if (slot != nullptr && (slot->state == WorkerState::running ||
                                     (is_ending() && can(*slot, WorkerEvent::drain)))) {
@@ -188,8 +165,9 @@ void Core::drain_what_may() {
     // Workers that a plan no longer has: their routes are gone already.
     for (const auto& [name, slot] : slots_) {
         if (slot->is_removed && !is_ending() && can(*slot, WorkerEvent::drain)) {
-            slot->deadline =
-                std::min(slot->deadline.value_or(forever), clock_.now() + plan_.stop_grace);
+            set_deadline(
+                *slot,
+                std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace));
             drain(*slot);
         }
     }

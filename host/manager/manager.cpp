@@ -38,9 +38,9 @@ Manager::~Manager() {
 }
 
 Answer<Done> Manager::apply(Plan next) {
-    return ask<Done>(*core_, [this, next = std::move(next)](const Reply& reply) {
-        core_->apply(next, true, reply);
-    });
+    const auto shared = std::make_shared<const Plan>(std::move(next));
+    return ask<Done>(*core_,
+                     [this, shared](const Reply& reply) { core_->apply(shared, true, reply); });
 }
 
 Answer<Done> Manager::create(WorkerPlan worker) {

@@ -43,7 +43,7 @@ Answer<Done> Core::start_pools(const Plan& plan) {
 // Those that no worker runs on and the plan does not have.
 void Core::drop_pools() {
     std::erase_if(pools_, [this](const auto& it) {
-        return it.second.use_count() == 1 && plan_.find_pool(it.first) == nullptr;
+        return it.second.use_count() == 1 && plan_->find_pool(it.first) == nullptr;
     });
     if (pools_.empty()) {
         next_pool_look_.reset();
@@ -68,9 +68,9 @@ void Core::look_at_pools() {
 }
 
 Placement Core::placement_of(const Slot& slot) {
-    Placement placement = slot.plan.run.placement;
-    if (slot.plan.run.core_group > 0 && placement.cpus.empty() && !own_cpus_.empty()) {
-        placement.cpus = {own_cpus_[slot.plan.run.core_group % own_cpus_.size()]};
+    Placement placement = slot.plan->run.placement;
+    if (slot.plan->run.core_group > 0 && placement.cpus.empty() && !own_cpus_.empty()) {
+        placement.cpus = {own_cpus_[slot.plan->run.core_group % own_cpus_.size()]};
     }
     return placement;
 }

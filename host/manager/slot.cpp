@@ -6,9 +6,9 @@ namespace skep::host {
 
 WorkerMetrics Slot::metrics(Nanos now) const {
     WorkerMetrics it;
-    it.name = home.name;
+    it.name = home->name;
     it.plugin = library == nullptr ? "" : library->info().id + " " + library->info().version;
-    it.type = plan.type;
+    it.type = plan->type;
     it.generation = generation;
     it.state = state;
     it.error = error;
@@ -17,7 +17,7 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     it.started_wall = started_wall;
     it.ended_wall = ended_wall;
     it.cpu = worker == nullptr ? cpu : worker->cpu();
-    read_counts(home, it);
+    read_counts(*home, it);
     if (worker != nullptr) {
         it.checkpoint_age = now - worker->last_checkpoint();
     }
@@ -46,7 +46,7 @@ void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {
 
 Refusal cannot(std::string_view verb, const Slot& slot) {
     return {Refusal::Code::illegal_state,
-            "cannot " + std::string(verb) + " worker '" + slot.home.name + "': it is " +
+            "cannot " + std::string(verb) + " worker '" + slot.home->name + "': it is " +
                 std::string(name_of(slot.state))};
 }
 

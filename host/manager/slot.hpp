@@ -19,14 +19,20 @@ namespace skep::host {
 // How a request is answered, once: at once, or when a later fact decides it.
 using Reply = std::function<void(Answer<Done>)>;
 
-struct Slot {
-    WorkerPlan plan;
-    WorkerHome home;
-    std::size_t order = 0;  // among all that this manager ever made; the order of listings
+// What a launch still waits for before all that it starts is released.
+enum class LaunchPart { none, making, made };
 
-    std::shared_ptr<Pool> pool;        // null: a thread of its own
-    std::shared_ptr<Library> library;  // from the first start to the removal
-    std::shared_ptr<Worker> worker;    // while there is a thread
+struct Slot {
+    std::shared_ptr<const WorkerPlan> plan;  // a part of the plan that it is from
+    std::shared_ptr<const WorkerHome> home;
+    std::size_t order = 0;  // among all that this manager ever made; the order of listings
+    std::optional<std::size_t> group;  // of Core::flow_; none: the plan does not have it
+    LaunchPart launch_part = LaunchPart::none;
+
+    std::shared_ptr<Pool> pool;              // null: a thread of its own
+    std::shared_ptr<Library> library;        // from the first start to the removal
+    const skep_worker_type* type = nullptr;  // of the library
+    std::shared_ptr<Worker> worker;          // while there is a thread
     std::uint64_t generation = 0;
 
     WorkerState state = WorkerState::created;
@@ -37,6 +43,7 @@ struct Slot {
     bool is_stopped_by_operator = false;  // it may be started again: those it feeds wait for it
     std::uint64_t pause_epoch = 0;        // of the command that state pausing waits for
     // When the time for the present way of ending is over: draining is stopped, stopping is lost.
+    // Set by Core::set_deadline alone.
     std::optional<Nanos> deadline;
 
     std::optional<Nanos> started, ended;

@@ -1,7 +1,9 @@
 #include "host/manager/wiring.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
+#include <unordered_set>
 
 #include "host/base/assert.hpp"
 
@@ -29,16 +31,28 @@ public:
         : plan_(plan),
           names_(names),
           rings_(rings) {
+        std::unordered_set<std::string_view> joined;
+        for (const RoutePlan& route : plan.routes) {
+            joined.insert(route.from);
+            joined.insert(route.to);
+        }
+        table_->members.reserve(plan.workers.size());
         for (const WorkerPlan& worker : plan.workers) {
-            const WiredWorker& wired = workers_[worker.name] = find(worker.name);
-            table_->members[worker.name] = wired.mailbox;
-            if (wired.type != nullptr) {
+            WiredWorker wired = find(worker.name);
+            table_->members.push_back({names.intern(worker.name), wired.mailbox});
+            if (wired.type != nullptr && !wired.type->outputs.empty()) {
                 std::vector<Output>& outputs = table_->outputs[worker.name];
                 for (const PortInfo& port : wired.type->outputs) {
                     outputs.push_back({names.intern(port.content_type), {}, {}});
                 }
             }
+            if (joined.contains(worker.name)) {
+                workers_.emplace(worker.name, std::move(wired));
+            }
         }
+        std::sort(table_->members.begin(), table_->members.end(), [](const auto& a, const auto& b) {
+            return *a.name < *b.name;
+        });
         for (const RoutePlan& route : plan.routes) {
             ++between_[{route.from, route.to}];
         }
@@ -148,7 +162,7 @@ private:
     NamePool& names_;
     Rings& rings_;
     std::shared_ptr<RouteTable> table_ = std::make_shared<RouteTable>();
-    std::map<std::string, WiredWorker, std::less<>> workers_;
+    std::map<std::string, WiredWorker, std::less<>> workers_;  // that routes join
     std::map<std::pair<std::string_view, std::string_view>, std::size_t> between_;  // routes
     // Routes of one output that can share a ring: the same bound, and the sender waits.
     std::map<std::tuple<std::string, std::uint32_t, std::size_t>, std::vector<const RoutePlan*>>

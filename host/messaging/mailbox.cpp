@@ -78,7 +78,7 @@ void Mailbox::close() {
 }
 
 std::uint64_t Mailbox::dead_letter_rest() {
-    std::deque<Envelope> rest;  // freed without the lock
+    LazyDeque<Envelope> rest;  // freed without the lock
     std::vector<Announced> rings;
     std::uint64_t count = 0;
     {

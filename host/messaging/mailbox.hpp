@@ -21,12 +21,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "host/base/clock.hpp"
+#include "host/base/lazy_deque.hpp"
 #include "host/base/mutex.hpp"
 #include "host/messaging/counts.hpp"
 #include "host/messaging/envelope.hpp"
@@ -194,7 +194,7 @@ private:
     const std::shared_ptr<Parker> parker_;
 
     mutable Mutex mutex_;
-    std::deque<Envelope> queue_ GUARDED_BY(mutex_);  // oldest first, of all lanes
+    LazyDeque<Envelope> queue_ GUARDED_BY(mutex_);  // oldest first, of all lanes
     std::vector<Lane> lanes_ GUARDED_BY(mutex_);
     std::vector<std::shared_ptr<Parker>> waiting_ GUARDED_BY(mutex_);  // senders, for room
     FlowCounts counts_ GUARDED_BY(mutex_);

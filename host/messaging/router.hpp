@@ -5,6 +5,7 @@
 // 12's trips ThreadSanitizer.) The table knows mailboxes, not workers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -37,8 +38,14 @@ struct Output {
 };
 
 struct RouteTable {
-    std::map<std::string, std::vector<Output>, std::less<>> outputs;       // by sender
-    std::map<std::string, std::shared_ptr<Mailbox>, std::less<>> members;  // everyone, by name
+    // One of those that can be sent to.
+    struct Member {
+        const std::string* name;  // of the NamePool
+        std::shared_ptr<Mailbox> mailbox;
+    };
+
+    std::map<std::string, std::vector<Output>, std::less<>> outputs;  // by sender
+    std::vector<Member> members;                                      // everyone, by name
 
     // Null for a worker without outputs.
     [[nodiscard]] const std::vector<Output>* outputs_of(std::string_view sender) const {
@@ -48,8 +55,11 @@ struct RouteTable {
 
     // Null when there is no such worker.
     [[nodiscard]] const std::shared_ptr<Mailbox>* find(std::string_view worker) const {
-        const auto found = members.find(worker);
-        return found == members.end() ? nullptr : &found->second;
+        const auto found = std::lower_bound(
+            members.begin(), members.end(), worker, [](const Member& it, std::string_view name) {
+                return *it.name < name;
+            });
+        return found == members.end() || *found->name != worker ? nullptr : &found->mailbox;
     }
 };
 

@@ -1,7 +1,20 @@
 #include "host/topology/diff.hpp"
 
+#include <string_view>
+#include <unordered_map>
+
 namespace skep::host {
 namespace {
+
+using Workers = std::unordered_map<std::string_view, const WorkerPlan*>;
+
+Workers workers_of(const Plan& plan) {
+    Workers workers(plan.workers.size());
+    for (const WorkerPlan& worker : plan.workers) {
+        workers.emplace(worker.name, &worker);
+    }
+    return workers;
+}
 
 // A worker is no longer the same either when the pool that it runs on is another.
 bool differs(const WorkerPlan& before,
@@ -20,16 +33,18 @@ bool differs(const WorkerPlan& before,
 
 Changes diff(const Plan& current, const Plan& next) {
     Changes changes;
+    const Workers before = workers_of(current);
+    const Workers after = workers_of(next);
     for (const WorkerPlan& worker : current.workers) {
-        if (next.find(worker.name) == nullptr) {
+        if (!after.contains(worker.name)) {
             changes.to_remove.push_back(worker.name);
         }
     }
     for (const WorkerPlan& worker : next.workers) {
-        const WorkerPlan* const before = current.find(worker.name);
-        if (before == nullptr) {
+        const auto found = before.find(worker.name);
+        if (found == before.end()) {
             changes.to_add.push_back(worker.name);
-        } else if (differs(*before, current, worker, next)) {
+        } else if (differs(*found->second, current, worker, next)) {
             changes.to_change.push_back(worker.name);
         }
     }

@@ -9,9 +9,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/base/placement.hpp"
@@ -29,6 +32,48 @@ enum class OnFailure {
     isolate,    // its mailbox closes, and all else goes on
 };
 
+// The parameters of a worker. Copies share what they hold until one of them is changed: a plan is
+// copied now and then, and every running worker has its parameters.
+class WorkerConfig {
+public:
+    using Values = std::map<std::string, ParamValue, std::less<>>;
+
+    WorkerConfig() = default;
+
+    WorkerConfig(Values values)
+        : values_(std::make_shared<Values>(std::move(values))) {}
+
+    WorkerConfig(std::initializer_list<Values::value_type> values)
+        : WorkerConfig(Values(values)) {}
+
+    ParamValue& operator[](const std::string& name) {
+        values_ = std::make_shared<Values>(*values_);
+        return (*values_)[name];
+    }
+
+    [[nodiscard]] const ParamValue& at(const std::string& name) const { return values_->at(name); }
+
+    [[nodiscard]] std::size_t count(std::string_view name) const { return values_->count(name); }
+
+    // Null when it is not set.
+    [[nodiscard]] const ParamValue* find(std::string_view name) const {
+        const auto found = values_->find(name);
+        return found == values_->end() ? nullptr : &found->second;
+    }
+
+    bool operator==(const WorkerConfig& other) const {
+        return values_ == other.values_ || *values_ == *other.values_;
+    }
+
+private:
+    static std::shared_ptr<Values> none() {
+        static const auto empty = std::make_shared<Values>();
+        return empty;
+    }
+
+    std::shared_ptr<Values> values_ = none();  // never null; changed only while nobody shares it
+};
+
 // What runs a worker.
 struct RunPlan {
     std::string pool;     // one of Plan::pools; "": a thread of its own, and what follows is for it
@@ -41,10 +86,10 @@ struct RunPlan {
 };
 
 struct WorkerPlan {
-    std::string name;                          // unique; replicas are "name#0", "name#1", ...
-    std::string plugin_path;                   // the shared object
-    std::string type;                          // the worker type within it
-    std::map<std::string, ParamValue> config;  // every parameter that is set or has a default
+    std::string name;            // unique; replicas are "name#0", "name#1", ...
+    std::string plugin_path;     // the shared object
+    std::string type;            // the worker type within it
+    WorkerConfig config;         // every parameter that is set or has a default
     std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;

@@ -155,9 +155,9 @@ void conceal_secrets(const TopologyWorker& worker,
 
 }  // namespace
 
-std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
-                                              const WorkerTypeInfo& type,
-                                              Problems& problems) {
+WorkerConfig::Values plan_config(const TopologyWorker& worker,
+                                 const WorkerTypeInfo& type,
+                                 Problems& problems) {
     std::vector<std::string> known;
     for (const ParamInfo& param : type.params) {
         known.push_back(param.name);
@@ -174,7 +174,7 @@ std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
         misspelt.push_back(nearest(name, known));
     }
 
-    std::map<std::string, ParamValue> config;
+    WorkerConfig::Values config;
     for (const ParamInfo& param : type.params) {
         const auto written = worker.config.find(param.name);
         if (written != worker.config.end()) {

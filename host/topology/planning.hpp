@@ -41,9 +41,9 @@ struct WorkerRef {
                                                       Problems& problems);
 
 // The parameters of `worker` by the table of its type: checked, typed, with defaults filled in.
-[[nodiscard]] std::map<std::string, ParamValue> plan_config(const TopologyWorker& worker,
-                                                            const WorkerTypeInfo& type,
-                                                            Problems& problems);
+[[nodiscard]] WorkerConfig::Values plan_config(const TopologyWorker& worker,
+                                               const WorkerTypeInfo& type,
+                                               Problems& problems);
 
 // A route of the file after its ends have been found, before it is multiplied by the replicas.
 struct Link {

@@ -235,7 +235,9 @@ spdlog::level::level_enum level_of(std::int32_t level) {
 }
 
 std::int32_t log_enabled(const skep_context* context, std::int32_t level) noexcept {
-    return of(context).log().should_log(level_of(level)) ? 1 : 0;
+    const std::int32_t is_enabled =
+        contained([&] { return of(context).log().should_log(level_of(level)) ? 1 : 0; });
+    return is_enabled == 1 ? 1 : 0;
 }
 
 // A line that cannot be written is lost and nothing else is: spdlog reports sink errors on its own.

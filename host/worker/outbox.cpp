@@ -362,7 +362,7 @@ std::int32_t Outbox::broadcast(const skep_payload& payload) {
     begin(draft, payload, any_content_);
     std::int32_t best = SKEP_E_UNKNOWN;  // nobody else is there
     for (const auto& [name, mailbox] : table().members) {
-        if (name == *sender_.name) {
+        if (name == sender_.name) {
             continue;
         }
         const std::int32_t status = push_direct(mailbox, draft);

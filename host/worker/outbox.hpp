@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
+#include "host/base/lazy_deque.hpp"
 #include "host/base/spin.hpp"
 #include "host/messaging/inbox.hpp"
 #include "host/messaging/name_pool.hpp"
@@ -152,7 +152,7 @@ private:
     const Sender sender_;
     const Inbox& inbox_;
     const Checkpoint checkpoint_;
-    std::deque<Waiting> waiting_;
+    LazyDeque<Waiting> waiting_;
     std::vector<Ring*> published_;            // on a pool: in this turn, of the table
     const std::string* const any_content_;    // "*"
     const std::string* const plain_content_;  // "application/octet-stream"

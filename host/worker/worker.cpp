@@ -30,8 +30,12 @@ Nanos read_clock(clockid_t clock) {
 
 }  // namespace
 
-Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report report)
-    : home_(std::move(home)),
+Worker::Worker(const WorkerWorld& world,
+               std::shared_ptr<const WorkerHome> home,
+               Spec spec,
+               std::shared_ptr<const Report> report)
+    : shared_home_(std::move(home)),
+      home_(*shared_home_),
       spec_(std::move(spec)),
       report_(std::move(report)),
       context_(world,
@@ -40,7 +44,9 @@ Worker::Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report repo
                *spec_.type,
                spec_.config,
                [this](std::uint64_t epoch) {
-                   report_({home_.name, spec_.generation, Fact::Kind::held, epoch, false, {}});
+                   Fact held = fact(Fact::Kind::held);
+                   held.epoch = epoch;
+                   (*report_)(std::move(held));
                }),
       cpu_ns_(home_.seat == nullptr ? -1 : 0) {}
 
@@ -147,7 +153,19 @@ void Worker::report_end() {
     if (const auto kept = context_.kept().load(); kept != 0) {
         context_.log().warn("{} kept messages were not released", kept);
     }
-    report_({home_.name, spec_.generation, Fact::Kind::ended, 0, !is_well_, error_});
+    Fact ended = fact(Fact::Kind::ended);
+    ended.has_failed = !is_well_;
+    ended.error = error_;
+    (*report_)(std::move(ended));
+}
+
+Fact Worker::fact(Fact::Kind kind) const {
+    Fact made;
+    made.worker = home_.name;
+    made.order = spec_.order;
+    made.generation = spec_.generation;
+    made.kind = kind;
+    return made;
 }
 
 // Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown
@@ -179,7 +197,7 @@ bool Worker::make() {
     if (is_well_) {
         is_made_ = true;
         (void)context_.publish_timers();
-        report_({home_.name, spec_.generation, Fact::Kind::ready, 0, false, {}});
+        (*report_)(fact(Fact::Kind::ready));
     }
     return is_well_;
 }
@@ -251,7 +269,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
 // A handler that only its timers kept going may have come to its end.
 void Worker::publish_timers() {
     if (context_.publish_timers() && spec_.type->input_count == 0) {
-        report_({home_.name, spec_.generation, Fact::Kind::idle, 0, false, {}});
+        (*report_)(fact(Fact::Kind::idle));
     }
 }
 

@@ -21,6 +21,7 @@
 
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
+#include "host/topology/plan.hpp"
 #include "host/worker/worker_context.hpp"
 
 namespace skep::host {
@@ -34,6 +35,7 @@ struct Fact {
         ended,  // the thread is about to end; join() does not wait long
     };
     std::string worker;
+    std::size_t order = 0;  // of its slot
     std::uint64_t generation = 0;
     Kind kind = Kind::ready;
     std::uint64_t epoch = 0;
@@ -44,17 +46,21 @@ struct Fact {
 class Worker : public PoolTask, public std::enable_shared_from_this<Worker> {
 public:
     struct Spec {
+        std::size_t order = 0;  // for its facts
         std::uint64_t generation = 1;
         std::shared_ptr<Library> library;
         const skep_worker_type* type = nullptr;
-        std::map<std::string, ParamValue> config;
+        WorkerConfig config;
         Placement placement;  // of its own thread
     };
 
-    // Called on the worker's thread; must not wait for the manager.
+    // Called on the worker's thread; must not wait for the manager. One serves all workers.
     using Report = std::function<void(Fact)>;
 
-    Worker(const WorkerWorld& world, WorkerHome home, Spec spec, Report report);
+    Worker(const WorkerWorld& world,
+           std::shared_ptr<const WorkerHome> home,
+           Spec spec,
+           std::shared_ptr<const Report> report);
 
     // [manager-thread] Starts the thread, or takes its seat in the pool. The error is the
     // machine's: there was no thread to be had.
@@ -99,12 +105,14 @@ private:
     void run_loop();
     void unmake();
     void report_end();
+    [[nodiscard]] Fact fact(Fact::Kind kind) const;
     template <typename PluginCode>
     bool call(const char* what, PluginCode&& plugin_code);
 
-    const WorkerHome home_;
+    const std::shared_ptr<const WorkerHome> shared_home_;
+    const WorkerHome& home_;
     const Spec spec_;
-    const Report report_;
+    const std::shared_ptr<const Report> report_;
     WorkerContext context_;
 
     // The worker's thread alone.

@@ -23,14 +23,14 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
                              const WorkerHome& home,
                              std::uint64_t generation,
                              const skep_worker_type& type,
-                             std::map<std::string, ParamValue> config,
+                             const WorkerConfig& config,
                              ReportHeld report_held)
     : world_(world),
       home_(home),
+      generation_(generation),
       has_inputs_(type.input_count > 0),
-      config_(std::make_move_iterator(config.begin()), std::make_move_iterator(config.end())),
+      config_(config),
       report_held_(std::move(report_held)),
-      log_(spdlog::default_logger()->clone(home.name + "@" + std::to_string(generation))),
       last_checkpoint_ns_(world.clock->now().count()),
       inbox_(home.mailbox, home.seat != nullptr),
       outbox_(
@@ -45,6 +45,13 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
       raw_{sizeof(skep_context), 0, &host_api(), control_.word(), this} {}
 
 WorkerContext::~WorkerContext() = default;
+
+spdlog::logger& WorkerContext::log() {
+    std::call_once(log_made_, [this] {
+        log_ = spdlog::default_logger()->clone(home_.name + "@" + std::to_string(generation_));
+    });
+    return *log_;
+}
 
 void WorkerContext::enter() {
     entered = this;
@@ -234,8 +241,7 @@ std::optional<std::uint32_t> WorkerContext::due_timer() {
 }
 
 const ParamValue* WorkerContext::config(const char* name) const {
-    const auto found = config_.find(std::string_view(name));
-    return found == config_.end() ? nullptr : &found->second;
+    return config_.find(name);
 }
 
 }  // namespace skep::host

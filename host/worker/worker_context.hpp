@@ -8,8 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,7 +18,7 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
-#include "host/topology/plugin_info.hpp"
+#include "host/topology/plan.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/outbox.hpp"
 #include "host/worker/pool.hpp"
@@ -48,11 +48,12 @@ class WorkerContext {
 public:
     using ReportHeld = std::function<void(std::uint64_t epoch)>;
 
+    // All of these outlive it.
     WorkerContext(const WorkerWorld& world,
                   const WorkerHome& home,
                   std::uint64_t generation,
                   const skep_worker_type& type,
-                  std::map<std::string, ParamValue> config,
+                  const WorkerConfig& config,
                   ReportHeld report_held);
     ~WorkerContext();
     WorkerContext(const WorkerContext&) = delete;
@@ -62,7 +63,8 @@ public:
 
     [[nodiscard]] Control& control() { return control_; }
 
-    [[nodiscard]] spdlog::logger& log() { return *log_; }
+    // [any-thread] Made when it is first asked for: most workers say nothing.
+    [[nodiscard]] spdlog::logger& log();
 
     [[nodiscard]] Clock& clock() { return *world_.clock; }
 
@@ -175,11 +177,13 @@ private:
     Wanted look_at_command();
 
     const WorkerWorld world_;
-    const WorkerHome home_;
+    const WorkerHome& home_;
+    const std::uint64_t generation_;
     const bool has_inputs_;
-    const std::map<std::string, ParamValue, std::less<>> config_;
+    const WorkerConfig& config_;
     const ReportHeld report_held_;
-    const std::shared_ptr<spdlog::logger> log_;
+    std::once_flag log_made_;
+    std::shared_ptr<spdlog::logger> log_;
 
     Control control_;
     std::atomic<bool> is_revoked_{false};

@@ -1,0 +1,62 @@
+// A std::deque that takes no memory before its first element. One of libstdc++ takes 640 bytes when
+// it is made, and most queues of a host with many workers never hold anything.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <utility>
+
+namespace skep::host {
+
+template <typename T>
+class LazyDeque {
+public:
+    using iterator = typename std::deque<T>::iterator;
+    using const_iterator = typename std::deque<T>::const_iterator;
+
+    [[nodiscard]] bool empty() const { return made_ == nullptr || made_->empty(); }
+
+    [[nodiscard]] std::size_t size() const { return made_ == nullptr ? 0 : made_->size(); }
+
+    [[nodiscard]] iterator begin() { return made_ == nullptr ? iterator() : made_->begin(); }
+
+    [[nodiscard]] iterator end() { return made_ == nullptr ? iterator() : made_->end(); }
+
+    [[nodiscard]] const_iterator begin() const {
+        return made_ == nullptr ? const_iterator() : std::as_const(*made_).begin();
+    }
+
+    [[nodiscard]] const_iterator end() const {
+        return made_ == nullptr ? const_iterator() : std::as_const(*made_).end();
+    }
+
+    void push_back(T element) { made().push_back(std::move(element)); }
+
+    void push_front(T element) { made().push_front(std::move(element)); }
+
+    // These want an element.
+    [[nodiscard]] T& front() { return made_->front(); }
+
+    [[nodiscard]] const T& front() const { return std::as_const(*made_).front(); }
+
+    void pop_front() { made_->pop_front(); }
+
+    void erase(iterator at) { made_->erase(at); }
+
+    void clear() { made_.reset(); }
+
+    void swap(LazyDeque& other) { made_.swap(other.made_); }
+
+private:
+    std::deque<T>& made() {
+        if (made_ == nullptr) {
+            made_ = std::make_unique<std::deque<T>>();
+        }
+        return *made_;
+    }
+
+    std::unique_ptr<std::deque<T>> made_;
+};
+
+}  // namespace skep::host
