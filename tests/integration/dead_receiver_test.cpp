@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ struct Sibling {
     std::size_t its_queue;  // 4, as the sibling's: they share a ring
     bool is_crowded = false;
 };
+
+void PrintTo(const Sibling& it, std::ostream* to) {
+    *to << it.name;
+}
 
 class DeadReceiver : public WaitingSender, public testing::WithParamInterface<Sibling> {
 protected:
