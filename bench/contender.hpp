@@ -14,6 +14,7 @@ struct Sample {
     double seconds = 0;        // what it took, for the calibration
     std::string error;         // not empty: the count or the order was wrong, and the bench fails
     double whole_seconds = 0;  // with the set-up and the end; see timed()
+    bool is_too_slow = false;  // with an error: there was no time for it, and nothing is wrong
 };
 
 struct Contender {

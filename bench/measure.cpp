@@ -1,6 +1,7 @@
 #include "bench/measure.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
@@ -122,7 +123,7 @@ private:
         for (std::uint64_t count = cell_.least;;) {
             const Sample sample = run_once(entry, count);
             if (!sample.error.empty()) {
-                complain(entry, sample.error);
+                complain(entry, sample);
                 return;
             }
             const double factor = target / sample.seconds;
@@ -146,12 +147,17 @@ private:
         if (sample.error.empty()) {
             entry.values.push_back(sample.value);
         } else {
-            complain(entry, sample.error);
+            complain(entry, sample);
             entry.count = 0;
         }
     }
 
-    void complain(const Entry& entry, const std::string& error) {
+    void complain(const Entry& entry, const Sample& sample) {
+        const std::string& error = sample.error;
+        if (sample.is_too_slow) {
+            say(entry.label + ": left out: " + error);
+            return;
+        }
         results_.errors.push_back(std::string(cell_.name) + ", " + entry.label + ": " + error);
         say(entry.label + ": " + error);
     }
@@ -200,6 +206,7 @@ private:
 
 Results measure(const Options& options) {
     Results results;
+    limit_children(std::chrono::seconds(options.is_quick ? 30 : 300));
     const Contenders on_threads =
         options.has_mode("threads") ? skep_contenders(Mode::threads) : Contenders();
     Contenders on_pool;

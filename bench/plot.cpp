@@ -73,13 +73,20 @@ Sample steady(const Plot& plot, Mode mode, std::uint64_t x) {
     constexpr double most = 2e6;
     std::uint64_t count = std::max(plot.least, 2 * x * (plot.least >= 2000 ? 1 : 0));
     const auto run = [&] { return timed([&] { return plot.measure(mode, x, count); }); };
-    const Sample first = run();
-    if (!first.error.empty()) {
-        return first;
+    Sample result = run();
+    // A few messages say little of how fast many will be: there may be more, step by step.
+    while (result.error.empty() && result.seconds < target / 2 && result.whole_seconds < time / 3) {
+        const double factor = std::min(target / result.seconds, 8.0);
+        const double wanted = std::min(static_cast<double>(count) * factor, most);
+        if (static_cast<std::uint64_t>(wanted) <= count) {
+            break;
+        }
+        count = static_cast<std::uint64_t>(wanted);
+        result = run();
     }
-    const double wanted = static_cast<double>(count) * target / first.seconds;
-    count = std::max(count, static_cast<std::uint64_t>(std::min(wanted, most)));
-    Sample result = first;
+    if (!result.error.empty()) {
+        return result;
+    }
     std::vector<double> values;
     double spent = 0;
     while (values.size() < 3 && spent + result.whole_seconds <= time) {
@@ -107,8 +114,8 @@ public:
     }
 
     [[nodiscard]] double at(std::uint64_t x) const {
-        if (before_.x == 0) {
-            return 0;
+        if (before_.x == 0 || last_.seconds < 1) {
+            return 0;  // too short to tell
         }
         const double power =
             std::log(last_.seconds / before_.seconds) / std::log(last_.x / before_.x);
