@@ -76,7 +76,9 @@ public:
         for (int round = 1; round <= options_.rounds; ++round) {
             say("round " + std::to_string(round) + " of " + std::to_string(options_.rounds));
             for (Entry& entry : entries_) {
-                if (entry.count > 0 && is_affordable(entry)) {
+                if (entry.count > 0 && !is_affordable(entry)) {
+                    entry.count = 0;
+                } else if (entry.count > 0) {
                     take(entry);
                 }
             }
