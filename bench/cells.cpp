@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -52,6 +54,19 @@ Sample sample(const std::string& cell, std::uint64_t count, std::int64_t ns) {
 
 Sample failure(std::string error) {
     return {0, 0, std::move(error)};
+}
+
+Sample timed(const std::function<Sample()>& run) {
+    const auto begin = std::chrono::steady_clock::now();
+    Sample sample;
+    try {
+        sample = run();
+    } catch (const std::exception& error) {
+        sample = failure(error.what());
+    }
+    const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - begin;
+    sample.whole_seconds = whole.count();
+    return sample;
 }
 
 }  // namespace bench

@@ -10,9 +10,11 @@ namespace bench {
 
 // One measurement.
 struct Sample {
-    double value = 0;    // in the unit of the cell
-    double seconds = 0;  // what it took, for the calibration
-    std::string error;   // not empty: the count or the order was wrong, and the bench fails
+    double value = 0;          // in the unit of the cell
+    double seconds = 0;        // what it took, for the calibration
+    std::string error;         // not empty: the count or the order was wrong, and the bench fails
+    double whole_seconds = 0;  // with the set-up and the end; see timed()
+    bool is_too_slow = false;  // with an error: there was no time for it, and nothing is wrong
 };
 
 struct Contender {
@@ -43,5 +45,8 @@ struct CellInfo {
 // What a count and a time come to in a cell. `count` is of what is counted: deliveries, hops, ...
 [[nodiscard]] Sample sample(const std::string& cell, std::uint64_t count, std::int64_t ns);
 [[nodiscard]] Sample failure(std::string error);
+
+// Takes a measurement, and adds how long all of that took. What it throws is a failure.
+[[nodiscard]] Sample timed(const std::function<Sample()>& run);
 
 }  // namespace bench

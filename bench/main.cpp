@@ -38,7 +38,7 @@ int run(const Options& options) {
             std::fprintf(stderr, "bench: %s\n", sample.error.c_str());
             return 1;
         }
-        std::printf("%f\n", sample.value);
+        std::printf("%f %f\n", sample.value, sample.seconds);
         return 0;
     }
     if (!options.plot.empty()) {

@@ -1,6 +1,8 @@
 #include "bench/measure.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <stdexcept>
 
@@ -20,6 +22,8 @@ struct Entry {
     std::string label;
     std::uint64_t count = 0;
     std::vector<double> values;
+    double spent = 0;    // seconds, with the set-up and the end of what was measured
+    double longest = 0;  // of those, by one measurement
 };
 
 Spread spread_of(std::vector<double> values) {
@@ -37,7 +41,8 @@ public:
           options_(options),
           results_(results),
           count_(options.is_quick && !cell.is_scaled ? std::max(cell.count / 5, std::uint64_t{1})
-                                                     : cell.count) {}
+                                                     : cell.count),
+          budget_(options.is_quick ? 6 : 60) {}
 
     void add_skep(const Contenders& from, const std::string& label) {
         for (const Contender& it : from) {
@@ -71,7 +76,9 @@ public:
         for (int round = 1; round <= options_.rounds; ++round) {
             say("round " + std::to_string(round) + " of " + std::to_string(options_.rounds));
             for (Entry& entry : entries_) {
-                if (entry.count > 0) {
+                if (entry.count > 0 && !is_affordable(entry)) {
+                    entry.count = 0;
+                } else if (entry.count > 0) {
                     take(entry);
                 }
             }
@@ -90,15 +97,25 @@ private:
         std::fprintf(stderr, "bench: %s: %s\n", cell_.name, what.c_str());
     }
 
-    static Sample run_once(const Entry& entry, std::uint64_t count) {
-        try {
-            return entry.contender->run(count);
-        } catch (const std::exception& error) {
-            return failure(error.what());
-        }
+    static Sample run_once(Entry& entry, std::uint64_t count) {
+        Sample sample = timed([&] { return entry.contender->run(count); });
+        entry.spent += sample.whole_seconds;
+        entry.longest = std::max(entry.longest, sample.whole_seconds);
+        return sample;
     }
 
-    // Also the warm-up. A contender that fails here is not asked again.
+    // Whether there is time for one more. There always is for the first.
+    [[nodiscard]] bool is_affordable(const Entry& entry) const {
+        if (entry.values.empty() || entry.spent + entry.longest <= budget_) {
+            return true;
+        }
+        say(entry.label + ": left out, as one measurement with its set-up takes " +
+            std::to_string(std::lround(entry.longest)) + " s");
+        return false;
+    }
+
+    // Also the warm-up. A contender that fails here is not asked again. Where a set-up takes so
+    // long that there is hardly time for a round, the calibration is one.
     void calibrate(Entry& entry) {
         if (!cell_.is_scaled) {
             entry.count = count_;
@@ -108,7 +125,7 @@ private:
         for (std::uint64_t count = cell_.least;;) {
             const Sample sample = run_once(entry, count);
             if (!sample.error.empty()) {
-                complain(entry, sample.error);
+                complain(entry, sample);
                 return;
             }
             const double factor = target / sample.seconds;
@@ -116,7 +133,11 @@ private:
             const double next =
                 static_cast<double>(count) * (is_known ? factor : std::min(factor, 16.0));
             count = std::clamp(static_cast<std::uint64_t>(next), cell_.least / 10, cell_.count);
-            if (is_known) {
+            const bool is_slow = entry.spent + entry.longest > budget_;
+            if (is_slow) {
+                entry.values.push_back(sample.value);
+            }
+            if (is_known || is_slow) {
                 entry.count = count;
                 return;
             }
@@ -128,12 +149,17 @@ private:
         if (sample.error.empty()) {
             entry.values.push_back(sample.value);
         } else {
-            complain(entry, sample.error);
+            complain(entry, sample);
             entry.count = 0;
         }
     }
 
-    void complain(const Entry& entry, const std::string& error) {
+    void complain(const Entry& entry, const Sample& sample) {
+        const std::string& error = sample.error;
+        if (sample.is_too_slow) {
+            say(entry.label + ": left out: " + error);
+            return;
+        }
         results_.errors.push_back(std::string(cell_.name) + ", " + entry.label + ": " + error);
         say(entry.label + ": " + error);
     }
@@ -174,6 +200,7 @@ private:
     const Options& options_;
     Results& results_;
     const std::uint64_t count_;
+    const double budget_;  // seconds for one contender, after which it gets no further round
     std::vector<Entry> entries_;
 };
 
@@ -181,6 +208,7 @@ private:
 
 Results measure(const Options& options) {
     Results results;
+    limit_children(std::chrono::seconds(options.is_quick ? 30 : 300));
     const Contenders on_threads =
         options.has_mode("threads") ? skep_contenders(Mode::threads) : Contenders();
     Contenders on_pool;

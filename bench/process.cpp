@@ -15,6 +15,7 @@ namespace bench {
 namespace {
 
 bool is_child = false;
+std::chrono::seconds child_limit(300);
 
 double cpu_seconds() {
     rusage usage{};
@@ -25,15 +26,20 @@ double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// The first line that it prints, as a number.
-Sample ask_child(const std::string& command) {
+Sample ask_child(const std::string& what) {
+    const std::string seconds = std::to_string(child_limit.count());
+    const std::string command = "timeout -s KILL " + seconds + " " + what;
+    const auto deadline = std::chrono::steady_clock::now() + child_limit;
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> child(popen(command.c_str(), "r"),
                                                                 pclose);
-    double value = 0;
-    if (child == nullptr || std::fscanf(child.get(), "%lf", &value) != 1) {
-        return failure("no answer from " + command);
+    Sample sample;
+    if (child == nullptr ||
+        std::fscanf(child.get(), "%lf %lf", &sample.value, &sample.seconds) != 2) {
+        sample.is_too_slow = std::chrono::steady_clock::now() >= deadline;
+        sample.error = sample.is_too_slow ? "it is not done within " + seconds + " s"
+                                          : "no answer from " + what;
     }
-    return {value, 1, {}};
+    return sample;
 }
 
 }  // namespace
@@ -74,6 +80,10 @@ std::function<Sample(std::uint64_t)> in_own_process(const std::string& id,
         const std::string self = std::filesystem::read_symlink("/proc/self/exe");
         return ask_child("'" + self + "' --measure '" + id + ":" + std::to_string(count) + "'");
     };
+}
+
+void limit_children(std::chrono::seconds most) {
+    child_limit = most;
 }
 
 void be_the_child() {

@@ -242,7 +242,9 @@ Contenders skep_contenders(Mode mode) {
         in_own_process("mem.msg:skep:" + word, [=](Count n) { return message_memory(mode, n); }));
     add("idle", [=](Count) { return idle(mode); });
     if (mode == Mode::pool) {
-        add("ring.100k", [=](Count n) { return ring("ring.100k", mode, 100'000, n); });
+        add("ring.100k", in_own_process("ring.100k:skep:pool", [=](Count n) {
+                return ring("ring.100k", mode, 100'000, n);
+            }));
     } else {
         add("pp.late", [=](Count n) { return ping_pong("pp.late", mode, n, true); });
         add("check", [=](Count n) { return check(n); });
