@@ -148,7 +148,9 @@ void Core::on_fact(const Fact& fact) {
             }
             break;
         case Fact::Kind::idle:
-            needs_advance_ = true;
+            // With nobody upstream it has come to its end.
+            needs_advance_ =
+                needs_advance_ || (slot->group && flow_[*slot->group].upstream.empty());
             break;
         case Fact::Kind::ended:
             if (slot->state == WorkerState::lost) {

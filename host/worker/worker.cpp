@@ -268,7 +268,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
 
 // A handler that only its timers kept going may have come to its end.
 void Worker::publish_timers() {
-    if (context_.publish_timers() && spec_.type->input_count == 0) {
+    if (context_.publish_timers()) {
         (*report_)(fact(Fact::Kind::idle));
     }
 }

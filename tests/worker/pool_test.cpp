@@ -1,5 +1,5 @@
-// The threads of a pool, with tasks that are not workers. What workers do on a pool is tested by the
-// tests of the host, which run again with every handler on one.
+// The threads of a pool, with tasks that are not workers. What workers do on a pool is tested by
+// the tests of the host, which run again with every handler on one.
 #include "host/worker/pool.hpp"
 
 #include <functional>
