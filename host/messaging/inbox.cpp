@@ -41,11 +41,13 @@ bool Inbox::take(std::vector<skep_message>& views, std::uint32_t max) {
             }
             continue;
         }
-        const std::uint32_t count = cursor->scan(batch_max, [](const RingSlot&) { return true; });
+        const std::uint32_t count = show(*cursor, views, max, any);
         // The look at all of the batch came before this look at the queue.
         if (!mailbox_->has_news()) {
-            return take_of(*cursor, views, std::min(max, count), any, any);
+            return take_shown(*cursor, count);
         }
+        views.clear();
+        lent_.clear();
         if (adopt_announced()) {
             continue;  // one of them may hold what the same sender sent before
         }
@@ -119,14 +121,24 @@ bool Inbox::take_of(RingCursor& cursor,
     if (max == 0) {
         return false;
     }
+    return take_shown(cursor, show(cursor, views, max, below_sequence));
+}
+
+std::uint32_t Inbox::show(RingCursor& cursor,
+                          std::vector<skep_message>& views,
+                          std::uint32_t max,
+                          std::uint64_t below_sequence) {
     const std::uint32_t port = cursor.ring().port(cursor.reader());
-    const std::uint32_t count = cursor.scan(max, [&](const RingSlot& slot) {
+    return cursor.scan(max, [&](const RingSlot& slot) {
         if (slot.sequence >= below_sequence) {
             return false;
         }
         views.push_back({lend(slot.data(), slot.size), slot.size, port, of_slot, &slot});
         return true;
     });
+}
+
+bool Inbox::take_shown(RingCursor& cursor, std::uint32_t count) {
     if (count == 0) {
         return false;
     }

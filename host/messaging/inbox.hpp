@@ -114,6 +114,12 @@ private:
                  std::uint32_t max,
                  std::uint64_t limit,
                  std::uint64_t below_sequence);
+    // Views of the next messages of a ring, which are not taken yet.
+    std::uint32_t show(RingCursor& cursor,
+                       std::vector<skep_message>& views,
+                       std::uint32_t max,
+                       std::uint64_t below_sequence);
+    bool take_shown(RingCursor& cursor, std::uint32_t count);
     // Another ring of the same sender that holds something older. (The topology has changed: the
     // sender has left that ring for this one.)
     [[nodiscard]] RingCursor* elder_of(RingCursor& cursor);

@@ -24,6 +24,7 @@ Ring::Ring(Spec spec, const std::vector<ReaderSpec>& readers)
                 (!spec_.drops_newest || readers.size() == 1));
     for (const ReaderSpec& it : readers) {
         readers_.emplace_back(it);
+        ++open_;
     }
 }
 
@@ -99,6 +100,7 @@ void Ring::look_at_readers() {
             enlarge(slots_->count);
         }
     }
+    open_ = static_cast<std::uint32_t>(readers_.size()) - closed_;
     limit_ = written();
 }
 

@@ -171,10 +171,10 @@ public:
         return attention_.load(std::memory_order_relaxed) != 0;
     }
 
-    [[nodiscard]] std::size_t open_readers() const { return readers_.size() - closed_; }
+    [[nodiscard]] std::uint32_t open_readers() const { return open_; }
 
     // Nobody takes any more, as far as the last claim() has seen.
-    [[nodiscard]] bool is_closed() const { return closed_ == readers_.size(); }
+    [[nodiscard]] bool is_closed() const { return open_ == 0; }
 
     [[nodiscard]] bool drops_newest() const { return spec_.drops_newest; }
 
@@ -380,7 +380,8 @@ private:
     std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
     Buffer* slots_ = nullptr;  // the newest
     std::uint32_t index_ = 0;
-    std::uint32_t closed_ = 0;     // readers that it has found closed
+    std::uint32_t open_ = 0;       // readers that it has not found closed
+    std::uint32_t closed_ = 0;     // and those that it has
     std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
     bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
     bool is_unattended_ = false;   // see attend_later()

@@ -102,6 +102,10 @@ std::int64_t send_each(const skep_context* context,
         return SKEP_E_INVALID;
     }
     return contained([&]() -> std::int64_t {
+        if (count == 1) {
+            const std::int32_t status = send(it, *first);
+            return status == SKEP_OK ? 1 : static_cast<std::int64_t>(status);
+        }
         const char* at = reinterpret_cast<const char*>(first);
         for (std::uint32_t i = 0; i < count; ++i, at += stride) {
             const std::int32_t status = send(it, *reinterpret_cast<const skep_payload*>(at));

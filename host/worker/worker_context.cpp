@@ -10,8 +10,6 @@ namespace skep::host {
 
 namespace {
 
-thread_local const WorkerContext* entered = nullptr;
-
 // now + duration, without overflow; negative: for ever.
 Nanos deadline_after(Nanos now, Nanos duration) {
     return duration < Nanos(0) || duration > forever - now ? forever : now + duration;
@@ -54,18 +52,14 @@ spdlog::logger& WorkerContext::log() {
 }
 
 void WorkerContext::enter() {
-    entered = this;
+    entered_ = this;
     if (std::exchange(is_asleep_, false)) {
         inbox_.wake_up();
     }
 }
 
 void WorkerContext::leave() {
-    entered = nullptr;
-}
-
-bool WorkerContext::is_entered() const {
-    return entered == this;
+    entered_ = nullptr;
 }
 
 void WorkerContext::note_checkpoint(Nanos now) {

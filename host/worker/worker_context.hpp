@@ -91,8 +91,9 @@ public:
     // Makes this thread the worker's, until leave() or its end.
     void enter();
     static void leave();
+
     // Whether the calling thread is the worker's.
-    [[nodiscard]] bool is_entered() const;
+    [[nodiscard]] bool is_entered() const { return entered_ == this; }
 
     // -- Flow. --
 
@@ -175,6 +176,8 @@ private:
 
     void note_checkpoint(Nanos now);
     Wanted look_at_command();
+
+    static constinit inline thread_local const WorkerContext* entered_ = nullptr;
 
     const WorkerWorld world_;
     const WorkerHome& home_;

@@ -72,6 +72,6 @@ else()
         "ring_->set_taken(reader_, position_), ring_->set_done(reader_, position_, failed_)")
     skep_twin(
         batch_is_not_limited messaging/inbox.cpp KeepsTheOrder "out of order"
-        "return take_of(*cursor, views, std::min(max, count), any, any)"
-        "std::this_thread::yield(), (void)count; return take_of(*cursor, views, max, any, any)")
+        "return take_shown(*cursor, count)"
+        "std::this_thread::yield(), views.clear(); return take_of(*cursor, views, max, any, any)")
 endif()
