@@ -338,8 +338,7 @@ void Core::retire(Slot& slot) {
     }
     const std::shared_ptr<const WorkerPlan> plan = slot.plan;
     if (slot.group) {
-        std::vector<Slot*>& slots = flow_[*slot.group].slots;
-        std::replace(slots.begin(), slots.end(), &slot, static_cast<Slot*>(nullptr));
+        flow_[*slot.group].slots[slot.place] = nullptr;
     }
     slots_.erase(slots_.find(slot.home->name));  // and with it `slot`
     if (const auto found = libraries_.find(plan->plugin_path);

@@ -119,6 +119,7 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
         made.is_cycle = group.is_cycle;
         for (const std::string& worker : group.workers) {
             made.slots.push_back(find(worker));
+            made.slots.back()->place = made.slots.size() - 1;
             made.slots.back()->group = flow_.size() - 1;
         }
     }

@@ -27,6 +27,7 @@ struct Slot {
     std::shared_ptr<const WorkerHome> home;
     std::size_t order = 0;  // among all that this manager ever made; the order of listings
     std::optional<std::size_t> group;  // of Core::flow_; none: the plan does not have it
+    std::size_t place = 0;             // in that group
     LaunchPart launch_part = LaunchPart::none;
 
     std::shared_ptr<Pool> pool;              // null: a thread of its own

@@ -243,11 +243,8 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
                                         const NamedWorkers& workers,
                                         Problems& problems) {
     const std::string base(name.substr(0, name.find('#')));
-    const auto worker =
-        std::find_if(workers.begin(), workers.end(), [&](const NamedWorker& candidate) {
-            return candidate.name() == base;
-        });
-    if (worker == workers.end()) {
+    const std::optional<std::size_t> index = workers.find(base);
+    if (!index) {
         // A name that is no good may hold what ends a name here: "[worker.'web.parse']".
         const bool may_be_cut =
             std::any_of(workers.begin(), workers.end(), [&](const NamedWorker& candidate) {
@@ -266,15 +263,15 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
                        suggestion(name, known, "worker"));
         return {};
     }
-    const auto index = static_cast<std::size_t>(worker - workers.begin());
-    const std::vector<std::string>& replicas = worker->replicas;
+    const NamedWorker& worker = workers[*index];
+    const std::vector<std::string>& replicas = worker.replicas;
     if (name == base) {
-        return WorkerRef{index, replicas};
+        return WorkerRef{*index, replicas};
     }
     // How many there are may be what could not be read.
-    if (worker->written->unread.count("replicas") > 0 ||
+    if (worker.written->unread.count("replicas") > 0 ||
         std::find(replicas.begin(), replicas.end(), name) != replicas.end()) {
-        return WorkerRef{index, {std::string(name)}};
+        return WorkerRef{*index, {std::string(name)}};
     }
     problems.error(span,
                    "worker '" + base + "' has no replica '" + std::string(name) + "'",

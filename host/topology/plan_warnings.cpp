@@ -15,7 +15,8 @@ public:
         : workers_(workers),
           problems_(problems),
           leaving_(workers.size()),
-          seen_(workers.size()) {
+          seen_(workers.size()),
+          is_on_way_(workers.size()) {
         for (const Link& link : links) {
             if (link.when_full == WhenFull::block) {
                 leaving_[link.from].push_back(&link);
@@ -32,23 +33,41 @@ public:
     }
 
 private:
+    // Depth first, without recursion: a chain may be 100,000 workers long.
     void visit(std::size_t worker) {
-        seen_[worker] = true;
-        way_.push_back(worker);
-        for (const Link* link : leaving_[worker]) {
-            const auto start = std::find(way_.begin(), way_.end(), link->to);
-            if (start != way_.end()) {
-                report(start, *link);
-            } else if (!seen_[link->to]) {
-                visit(link->to);
+        enter(worker);
+        while (!way_.empty()) {
+            const std::size_t here = way_.back();
+            if (next_.back() == leaving_[here].size()) {
+                way_.pop_back();
+                next_.pop_back();
+                is_on_way_[here] = false;
+                continue;
+            }
+            const Link& link = *leaving_[here][next_.back()++];
+            if (is_on_way_[link.to]) {
+                report(std::find(way_.begin(), way_.end(), link.to), link);
+            } else if (!seen_[link.to]) {
+                enter(link.to);
             }
         }
-        way_.pop_back();
+    }
+
+    void enter(std::size_t worker) {
+        seen_[worker] = true;
+        is_on_way_[worker] = true;
+        way_.push_back(worker);
+        next_.push_back(0);
     }
 
     void report(std::vector<std::size_t>::const_iterator start, const Link& last) {
         std::string circle;
         for (auto at = start; at != way_.end(); ++at) {
+            const auto left = static_cast<std::size_t>(way_.end() - at);
+            if (at - start == most_named && left > 2) {
+                circle += "... (" + std::to_string(left - 1) + " more) -> ";
+                at = way_.end() - 1;
+            }
             circle += workers_[*at].name() + " -> ";
         }
         problems_.warning(last.span,
@@ -57,11 +76,16 @@ private:
                           "routes drop: when_full = \"drop_oldest\"");
     }
 
+    // So many workers of a circle are named, and the last.
+    static constexpr std::ptrdiff_t most_named = 12;
+
     const NamedWorkers& workers_;
     Problems& problems_;
     std::vector<std::vector<const Link*>> leaving_;
     std::vector<bool> seen_;
+    std::vector<bool> is_on_way_;
     std::vector<std::size_t> way_;
+    std::vector<std::size_t> next_;  // of the links that leave each on the way
 };
 
 }  // namespace

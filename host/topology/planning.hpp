@@ -24,7 +24,34 @@ struct NamedWorker {
     [[nodiscard]] const std::string& name() const { return written->name.value; }
 };
 
-using NamedWorkers = std::vector<NamedWorker>;
+// In the order of the file.
+class NamedWorkers {
+public:
+    void push_back(NamedWorker worker) {
+        by_name_.emplace(worker.name(), workers_.size());
+        workers_.push_back(std::move(worker));
+    }
+
+    // The index of the worker of this name.
+    [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+    }
+
+    [[nodiscard]] std::size_t size() const { return workers_.size(); }
+
+    [[nodiscard]] bool empty() const { return workers_.empty(); }
+
+    [[nodiscard]] const NamedWorker& operator[](std::size_t index) const { return workers_[index]; }
+
+    [[nodiscard]] auto begin() const { return workers_.begin(); }
+
+    [[nodiscard]] auto end() const { return workers_.end(); }
+
+private:
+    std::vector<NamedWorker> workers_;
+    std::map<std::string_view, std::size_t> by_name_;  // of the topology
+};
 
 // Some replicas of one worker, as a name in the file means them.
 struct WorkerRef {
