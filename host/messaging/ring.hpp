@@ -258,7 +258,7 @@ public:
         return readers_[reader].parked.exchange(Parked::no, std::memory_order_acq_rel);
     }
 
-    // The same for one that has parked in place: it is awake, whoever woke it.
+    // For one that has parked in place: it is awake, whoever woke it.
     void unpark_in_place(std::uint32_t reader) {
         readers_[reader].parked.store(Parked::no, std::memory_order_relaxed);
     }
@@ -380,11 +380,10 @@ private:
     std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
     Buffer* slots_ = nullptr;  // the newest
     std::uint32_t index_ = 0;
-    std::uint32_t open_ = 0;       // readers that it has not found closed
-    std::uint32_t closed_ = 0;     // and those that it has
-    std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
-    bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
-    bool is_unattended_ = false;   // see attend_later()
+    std::uint32_t open_ = 0, closed_ = 0;  // readers that it has not found closed, and has
+    std::uint64_t reclaimed_ = 0;          // payloads before it have gone to the cache
+    bool is_memory_left_ = false;          // to a closed reader: payloads stay where they are
+    bool is_unattended_ = false;           // see attend_later()
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 
