@@ -149,6 +149,7 @@ std::vector<Pool::Blocker> Pool::look_for_blockers() {
 
 void Pool::give_up(PoolSeat& seat) {
     bool is_running = false;
+    PoolSeat* held_up = nullptr;
     std::shared_ptr<PoolTask> task;  // freed without the lock
     {
         MutexLock lock(shared_->mutex);
@@ -156,6 +157,7 @@ void Pool::give_up(PoolSeat& seat) {
             if (it->running.load() == &seat) {
                 it->is_abandoned.store(true);
                 std::erase(shared_->threads, it.get());  // nobody counts on it any more
+                held_up = it->next.exchange(nullptr, std::memory_order_acq_rel);
                 is_running = true;
             }
         }
@@ -172,6 +174,9 @@ void Pool::give_up(PoolSeat& seat) {
             seat.state_.store(PoolSeat::State::vacant);
             task.swap(seat.task_);
         }
+    }
+    if (held_up != nullptr) {
+        push(*shared_, *held_up);
     }
     if (is_running) {
         (void)add_thread();  // without one the pool goes on with those that it has

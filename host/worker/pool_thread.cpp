@@ -110,6 +110,10 @@ void Pool::thread_main(const std::shared_ptr<Shared>& shared, Thread& self) {
         }
         sleep(*shared, self);
     }
+    // Abandoned, it leaves to others whom its last turn has woken.
+    if (PoolSeat* const next = self.next.exchange(nullptr, std::memory_order_acq_rel)) {
+        push(*shared, *next);
+    }
     MutexLock lock(shared->mutex);
     std::erase(shared->threads, &self);
     leave_sleep(*shared, self);

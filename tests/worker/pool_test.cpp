@@ -37,8 +37,10 @@ private:
 
 class PoolTest : public testing::Test {
 protected:
-    std::unique_ptr<Pool> make_pool(std::size_t threads) {
-        auto pool = std::make_unique<Pool>(clock, "test", threads, Placement{});
+    std::unique_ptr<Pool> make_pool(std::size_t threads) { return make_pool(threads, clock); }
+
+    static std::unique_ptr<Pool> make_pool(std::size_t threads, Clock& its_clock) {
+        auto pool = std::make_unique<Pool>(its_clock, "test", threads, Placement{});
         EXPECT_TRUE(pool->start());
         return pool;
     }
@@ -47,12 +49,18 @@ protected:
     ManualClock clock;
 };
 
+// For tests whose last thread may outlive them.
+SteadyClock& lasting_clock() {
+    static SteadyClock clock;
+    return clock;
+}
+
 constexpr Turn rest{Turn::Kind::wait};
 constexpr Turn ended{Turn::Kind::ended};
 
 TEST_F(PoolTest, RunsAChainOfTasksOnOneThread) {
     constexpr int count = 500;
-    const auto pool = make_pool(3);
+    auto pool = make_pool(3);
     std::vector<std::unique_ptr<PoolSeat>> seats;
     std::vector<std::thread::id> threads(count);
     std::vector<bool> has_run(count);
@@ -83,14 +91,13 @@ TEST_F(PoolTest, RunsAChainOfTasksOnOneThread) {
     seats[0]->unpark();
     done.wait_until_open();
     EXPECT_EQ(std::set<std::thread::id>(threads.begin(), threads.end()).size(), 1U);
+    pool.reset();  // before the seats that its threads may still be at
 }
 
 TEST_F(PoolTest, TakesOverWhatWaitsBehindATaskThatKeepsItsThread) {
-    SteadyClock real;
-    Pool steady(real, "steady", 2, Placement{});
-    ASSERT_TRUE(steady.start());
-    PoolSeat blocker(steady);
-    PoolSeat follower(steady);
+    auto pool = make_pool(2, lasting_clock());
+    PoolSeat blocker(*pool);
+    PoolSeat follower(*pool);
     Gate follows;
     Gate over;
     follower.seat(std::make_shared<ScriptedTask>([&, is_first = true]() mutable {
@@ -107,15 +114,14 @@ TEST_F(PoolTest, TakesOverWhatWaitsBehindATaskThatKeepsItsThread) {
         return ended;
     }));
     over.wait_until_open();
+    pool.reset();  // before the seats that its threads may still be at
 }
 
 TEST_F(PoolTest, NeverHasOneTaskOnTwoThreads) {
-    SteadyClock real;
-    Pool pool(real, "steady", 3, Placement{});
-    ASSERT_TRUE(pool.start());
+    auto pool = make_pool(3, lasting_clock());
     constexpr int wakers = 3;
     constexpr int each = 20'000;
-    PoolSeat seat(pool);
+    PoolSeat seat(*pool);
     std::atomic<int> inside{0};
     std::atomic<int> most{0};
     std::atomic<int> wanted{0};
@@ -146,10 +152,11 @@ TEST_F(PoolTest, NeverHasOneTaskOnTwoThreads) {
     }
     all.wait_until_open();
     EXPECT_EQ(most.load(), 1);
+    pool.reset();  // before the seats that its threads may still be at
 }
 
 TEST_F(PoolTest, WakesATaskAtItsDeadline) {
-    const auto pool = make_pool(2);
+    auto pool = make_pool(2);
     PoolSeat seat(*pool);
     std::vector<Nanos> at;
     seat.seat(std::make_shared<ScriptedTask>([&]() -> Turn {
@@ -162,10 +169,11 @@ TEST_F(PoolTest, WakesATaskAtItsDeadline) {
     clock.run_until(std::chrono::seconds(5));
     using std::chrono::seconds;
     EXPECT_EQ(at, (std::vector<Nanos>{seconds(0), seconds(1), seconds(2)}));
+    pool.reset();  // before the seats that its threads may still be at
 }
 
 TEST_F(PoolTest, NamesATaskThatKeepsItsThread) {
-    const auto pool = make_pool(2);
+    auto pool = make_pool(2);
     PoolSeat seat(*pool);
     Gate gate;
     seat.seat(std::make_shared<ScriptedTask>([&] {
@@ -178,26 +186,67 @@ TEST_F(PoolTest, NamesATaskThatKeepsItsThread) {
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found.front().worker, "task");
     gate.open();
+    pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, ATaskThatIsGivenUpCostsThePoolNoThread) {
-    const auto pool = make_pool(1);
+TEST_F(PoolTest, WhomATaskHasWokenIsNotLostWithItsThread) {
+    auto pool = make_pool(1, lasting_clock());
+    Gate rests;
     Gate stuck;
-    Gate other;
-    auto seat = std::make_unique<PoolSeat>(*pool);
-    PoolSeat next(*pool);
-    seat->seat(std::make_shared<ScriptedTask>([&] {
+    Gate early;
+    Gate late;
+    PoolSeat lost(*pool);
+    PoolSeat before(*pool);
+    PoolSeat after(*pool);
+    const auto second_turn_opens = [](Gate& gate, Gate* first) {
+        return std::make_shared<ScriptedTask>([&gate, first, is_first = true]() mutable {
+            if (std::exchange(is_first, false)) {
+                if (first != nullptr) {
+                    first->open();
+                }
+                return rest;
+            }
+            gate.open();
+            return ended;
+        });
+    };
+    before.seat(second_turn_opens(early, nullptr));
+    after.seat(second_turn_opens(late, &rests));
+    rests.wait_until_open();
+    lost.seat(std::make_shared<ScriptedTask>([&] {
+        before.unpark();
         stuck.wait_until_open();
+        after.unpark();
         return ended;
     }));
     stuck.wait_for_visitor();
+    lost.give_up();
+    early.wait_until_open();
+    stuck.open();
+    late.wait_until_open();
+    pool.reset();  // before the seats that its threads may still be at
+}
+
+TEST_F(PoolTest, ATaskThatIsGivenUpCostsThePoolNoThread) {
+    auto pool = make_pool(1, lasting_clock());
+    const auto stuck = std::make_shared<Gate>();
+    Gate other;
+    // The task, which may end after the pool, keeps what its thread needs; workers do so too.
+    const auto seat = std::make_shared<PoolSeat>(*pool);
+    PoolSeat next(*pool);
+    seat->seat(std::make_shared<ScriptedTask>([stuck, seat] {
+        stuck->wait_until_open();
+        return ended;
+    }));
+    stuck->wait_for_visitor();
     next.seat(std::make_shared<ScriptedTask>([&] {
         other.open();
         return ended;
     }));
     seat->give_up();
     other.wait_until_open();
-    stuck.open();
+    stuck->open();
+    pool.reset();  // before the seats that its threads may still be at
 }
 
 }  // namespace
