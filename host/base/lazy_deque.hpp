@@ -12,23 +12,23 @@ namespace skep::host {
 template <typename T>
 class LazyDeque {
 public:
-    using iterator = typename std::deque<T>::iterator;
-    using const_iterator = typename std::deque<T>::const_iterator;
+    using Iterator = typename std::deque<T>::iterator;
+    using ConstIterator = typename std::deque<T>::const_iterator;
 
     [[nodiscard]] bool empty() const { return made_ == nullptr || made_->empty(); }
 
     [[nodiscard]] std::size_t size() const { return made_ == nullptr ? 0 : made_->size(); }
 
-    [[nodiscard]] iterator begin() { return made_ == nullptr ? iterator() : made_->begin(); }
+    [[nodiscard]] Iterator begin() { return made_ == nullptr ? Iterator() : made_->begin(); }
 
-    [[nodiscard]] iterator end() { return made_ == nullptr ? iterator() : made_->end(); }
+    [[nodiscard]] Iterator end() { return made_ == nullptr ? Iterator() : made_->end(); }
 
-    [[nodiscard]] const_iterator begin() const {
-        return made_ == nullptr ? const_iterator() : std::as_const(*made_).begin();
+    [[nodiscard]] ConstIterator begin() const {
+        return made_ == nullptr ? ConstIterator() : std::as_const(*made_).begin();
     }
 
-    [[nodiscard]] const_iterator end() const {
-        return made_ == nullptr ? const_iterator() : std::as_const(*made_).end();
+    [[nodiscard]] ConstIterator end() const {
+        return made_ == nullptr ? ConstIterator() : std::as_const(*made_).end();
     }
 
     void push_back(T element) { made().push_back(std::move(element)); }
@@ -42,7 +42,7 @@ public:
 
     void pop_front() { made_->pop_front(); }
 
-    void erase(iterator at) { made_->erase(at); }
+    void erase(Iterator at) { made_->erase(at); }
 
     void clear() { made_.reset(); }
 

@@ -106,7 +106,7 @@ private:
     Answer<Done> start_pools(const Plan& plan);
     void drop_pools();
     void look_at_pools();
-    Slot& add_slot(std::shared_ptr<const WorkerPlan> plan);
+    Slot& add_slot(std::shared_ptr<const WorkerPlan> shared);
     [[nodiscard]] Placement placement_of(const Slot& slot);
     void rewire();
     void launch(Slot& slot);

@@ -40,6 +40,7 @@ public:
 
     WorkerConfig() = default;
 
+    // NOLINTNEXTLINE(google-explicit-constructor): it is nothing but these values
     WorkerConfig(Values values)
         : values_(std::make_shared<Values>(std::move(values))) {}
 

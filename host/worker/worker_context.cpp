@@ -26,9 +26,9 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
     : world_(world),
       home_(home),
       generation_(generation),
-      has_inputs_(type.input_count > 0),
       config_(config),
       report_held_(std::move(report_held)),
+      has_inputs_(type.input_count > 0),
       last_checkpoint_ns_(world.clock->now().count()),
       inbox_(home.mailbox, home.seat != nullptr),
       outbox_(
@@ -52,14 +52,14 @@ spdlog::logger& WorkerContext::log() {
 }
 
 void WorkerContext::enter() {
-    entered_ = this;
+    entered = this;
     if (std::exchange(is_asleep_, false)) {
         inbox_.wake_up();
     }
 }
 
 void WorkerContext::leave() {
-    entered_ = nullptr;
+    entered = nullptr;
 }
 
 void WorkerContext::note_checkpoint(Nanos now) {

@@ -93,7 +93,7 @@ public:
     static void leave();
 
     // Whether the calling thread is the worker's.
-    [[nodiscard]] bool is_entered() const { return entered_ == this; }
+    [[nodiscard]] bool is_entered() const { return entered == this; }
 
     // -- Flow. --
 
@@ -177,28 +177,28 @@ private:
     void note_checkpoint(Nanos now);
     Wanted look_at_command();
 
-    static constinit inline thread_local const WorkerContext* entered_ = nullptr;
+    static constinit inline thread_local const WorkerContext* entered = nullptr;
 
     const WorkerWorld world_;
     const WorkerHome& home_;
     const std::uint64_t generation_;
-    const bool has_inputs_;
     const WorkerConfig& config_;
     const ReportHeld report_held_;
-    std::once_flag log_made_;
     std::shared_ptr<spdlog::logger> log_;
+    std::once_flag log_made_;
+    const bool has_inputs_;
 
-    Control control_;
     std::atomic<bool> is_revoked_{false};
+    std::atomic<bool> has_timer_{false};
+    bool is_asleep_ = false;  // the worker's thread alone, as all below the counts
+    Control control_;
     std::atomic<std::int64_t> last_checkpoint_ns_;
     std::atomic<std::int64_t> kept_{0};
-    std::atomic<bool> has_timer_{false};
 
     // The worker's thread alone.
     Inbox inbox_;
     Outbox outbox_;
     AdaptiveSpin spin_;
-    bool is_asleep_ = false;
     std::uint64_t reported_epoch_;
     std::vector<skep_message> views_;
     std::vector<Timer> timers_;
