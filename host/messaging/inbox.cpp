@@ -104,7 +104,6 @@ bool Inbox::take_queued(std::vector<skep_message>& views, std::uint32_t max) {
         in_flight_ = static_cast<std::uint32_t>(envelopes_.size());
         for (const Envelope& it : envelopes_) {
             views.push_back(view_of(it));
-            views.back().data = lend(views.back().data, views.back().size);
         }
         return true;
     }
@@ -133,7 +132,9 @@ std::uint32_t Inbox::show(RingCursor& cursor,
         if (slot.sequence >= below_sequence) {
             return false;
         }
-        views.push_back({lend(slot.data(), slot.size), slot.size, port, of_slot, &slot});
+        // A shared payload is memory of its own already.
+        const void* const data = slot.is_shared != 0 ? slot.data() : lend(slot.bytes, slot.size);
+        views.push_back({data, slot.size, port, of_slot, &slot});
         return true;
     });
 }

@@ -74,10 +74,14 @@ TEST_F(LifeOfAMessage, ItArrivesByteForByteWithSenderTypeAndSequence) {
     EXPECT_EQ(told, (Texts{"a text/plain 1 1 4", "a text/plain 2 1 0"}));
 }
 
+// Short payloads lie in the slots of their rings and are copied from one to the next; all others
+// are shared.
+const std::string long_text(1000, 'x');
+
 TEST_F(LifeOfAMessage, EveryRouteOfAPortGetsEachMessageAndThePayloadIsShared) {
     const void* in_b = nullptr;  // each written by its own worker, on its own thread
     const void* in_c = nullptr;
-    source("a", [](skep::context& context) { context.emit("shared"); });
+    source("a", [](skep::context& context) { context.emit(long_text); });
     Script script;
     script.on_message = [&in_b](skep::context&, const skep::message& message) {
         in_b = message.data();
@@ -94,10 +98,6 @@ TEST_F(LifeOfAMessage, EveryRouteOfAPortGetsEachMessageAndThePayloadIsShared) {
     EXPECT_NE(in_b, nullptr);
     EXPECT_EQ(in_b, in_c);
 }
-
-// Short payloads lie in the slots of their rings and are copied from one to the next; all others
-// are shared.
-const std::string long_text(1000, 'x');
 
 TEST_F(LifeOfAMessage, AForwardedMessageIsNotCopied) {
     const void* first = nullptr;
