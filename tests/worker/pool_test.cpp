@@ -49,9 +49,9 @@ protected:
     ManualClock clock;
 };
 
-// For tests whose last thread may outlive them.
+// For tests whose last thread may outlive them, and main: it is never destroyed.
 SteadyClock& lasting_clock() {
-    static SteadyClock clock;
+    static SteadyClock& clock = *new SteadyClock;
     return clock;
 }
 
