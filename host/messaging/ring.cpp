@@ -19,12 +19,12 @@ constexpr std::size_t first_slots = 8;
 }  // namespace
 
 Ring::Ring(Spec spec, const std::vector<ReaderSpec>& readers)
-    : spec_(std::move(spec)) {
+    : spec_(std::move(spec)),
+      reader_count_(static_cast<std::uint32_t>(readers.size())) {
     SKEP_ASSERT(spec_.bound > 0 && !readers.empty() &&
                 (!spec_.drops_newest || readers.size() == 1));
     for (const ReaderSpec& it : readers) {
         readers_.emplace_back(it);
-        ++open_;
     }
 }
 
@@ -100,7 +100,6 @@ void Ring::look_at_readers() {
             enlarge(slots_->count);
         }
     }
-    open_ = static_cast<std::uint32_t>(readers_.size()) - closed_;
     limit_ = written();
 }
 
@@ -108,12 +107,12 @@ void Ring::answer_attention() {
     // Acquire pairs with the release in park(): what the readers said before is seen.
     (void)attention_.exchange(0, std::memory_order_acq_rel);
     // The mark of a single reader is attention_ itself.
-    if (readers_.size() == 1 &&
+    if (reader_count_ == 1 &&
         readers_.front().parked.load(std::memory_order_relaxed) == Parked::in_place) {
         readers_.front().home->wake();
         return;
     }
-    for (std::uint32_t i = 0; i < readers_.size(); ++i) {
+    for (std::uint32_t i = 0; i < reader_count_; ++i) {
         switch (unpark(i)) {
             case Parked::no:
                 break;

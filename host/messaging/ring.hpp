@@ -113,8 +113,7 @@ public:
         if (slots_->holds > 0 && slots_->is_holding[index_]) {
             give_back(*slots_, index_, cache);
         }
-        // Its line was asked for some messages ago; ask for one that comes some messages later. By
-        // itself the core asks when it stores, and then waits.
+        // Asks for the line of a later message: by itself the core asks as it stores, and waits.
         const std::uint32_t ahead = index_ + (slots_->count > slots_ahead ? slots_ahead : 0);
         prefetch_to_write(&slots_->slots[ahead < slots_->count ? ahead : ahead - slots_->count]);
         return &slots_->slots[index_];
@@ -171,10 +170,10 @@ public:
         return attention_.load(std::memory_order_relaxed) != 0;
     }
 
-    [[nodiscard]] std::uint32_t open_readers() const { return open_; }
+    [[nodiscard]] std::uint32_t open_readers() const { return reader_count_ - closed_; }
 
     // Nobody takes any more, as far as the last claim() has seen.
-    [[nodiscard]] bool is_closed() const { return open_ == 0; }
+    [[nodiscard]] bool is_closed() const { return closed_ == reader_count_; }
 
     [[nodiscard]] bool drops_newest() const { return spec_.drops_newest; }
 
@@ -380,10 +379,10 @@ private:
     std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
     Buffer* slots_ = nullptr;  // the newest
     std::uint32_t index_ = 0;
-    std::uint32_t open_ = 0, closed_ = 0;  // readers that it has not found closed, and has
-    std::uint64_t reclaimed_ = 0;          // payloads before it have gone to the cache
-    bool is_memory_left_ = false;          // to a closed reader: payloads stay where they are
-    bool is_unattended_ = false;           // see attend_later()
+    std::uint32_t closed_ = 0;     // readers that it has found closed
+    std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
+    bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
+    bool is_unattended_ = false;   // see attend_later()
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 
@@ -394,6 +393,7 @@ private:
     std::atomic<bool> is_sealed_{false};
     std::atomic<Buffer*> first_{nullptr};
     const Spec spec_;
+    const std::uint32_t reader_count_;
     std::deque<Reader> readers_;  // as many as there ever will be; a Reader cannot move
 };
 

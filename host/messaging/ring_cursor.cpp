@@ -3,41 +3,34 @@
 namespace skep::host {
 
 const RingSlot* RingCursor::front() {
-    if (buffer_ == nullptr) {
-        buffer_ = ring_->first_buffer();
-        if (buffer_ == nullptr) {
+    return find_next(buffer_, index_);
+}
+
+bool RingCursor::has_next() const {
+    Ring::Buffer* buffer = buffer_;
+    std::uint32_t index = index_;
+    return find_next(buffer, index) != nullptr;
+}
+
+const RingSlot* RingCursor::find_next(Ring::Buffer*& buffer, std::uint32_t& index) const {
+    if (buffer == nullptr) {
+        buffer = ring_->first_buffer();
+        if (buffer == nullptr) {
             return nullptr;
         }
     }
     for (;;) {
-        const RingSlot& slot = buffer_->slots[index_];
+        const RingSlot& slot = buffer->slots[index];
         if (slot.stamp.load(std::memory_order_acquire) == RingSlot::stamp_of(position_)) {
             return ring_->is_past_end(reader_, position_) ? nullptr : &slot;
         }
-        Ring::Buffer* const next = buffer_->next.load(std::memory_order_acquire);
+        Ring::Buffer* const next = buffer->next.load(std::memory_order_acquire);
         if (next == nullptr || next->first != position_) {
             return nullptr;
         }
-        buffer_ = next;
-        index_ = 0;
-    }
-}
-
-bool RingCursor::has_next() const {
-    const Ring::Buffer* buffer = buffer_ != nullptr ? buffer_ : ring_->first_buffer();
-    std::uint32_t index = index_;
-    while (buffer != nullptr) {
-        if (buffer->slots[index].stamp.load(std::memory_order_acquire) ==
-            RingSlot::stamp_of(position_)) {
-            return !ring_->is_past_end(reader_, position_);
-        }
-        buffer = buffer->next.load(std::memory_order_acquire);
-        if (buffer != nullptr && buffer->first != position_) {
-            return false;
-        }
+        buffer = next;
         index = 0;
     }
-    return false;
 }
 
 void RingCursor::settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed) {

@@ -106,6 +106,9 @@ public:
     void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
 
 private:
+    // The next message, looked for from `buffer` and `index` on, which become its place.
+    const RingSlot* find_next(Ring::Buffer*& buffer, std::uint32_t& index) const;
+
     std::shared_ptr<Ring> ring_;
     const std::string* sender_;
     Ring::Buffer* buffer_ = nullptr;

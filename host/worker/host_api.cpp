@@ -102,7 +102,7 @@ std::int64_t send_each(const skep_context* context,
         return SKEP_E_INVALID;
     }
     return contained([&]() -> std::int64_t {
-        if (count == 1) {
+        if (count == 1) {  // nearly always, and without the loop a good part cheaper
             const std::int32_t status = send(it, *first);
             return status == SKEP_OK ? 1 : static_cast<std::int64_t>(status);
         }

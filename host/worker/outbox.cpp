@@ -86,7 +86,6 @@ void Outbox::take_new_table() {
     const std::shared_ptr<const RouteTable> before = std::exchange(table_, router_->table());
     const std::vector<Output>* const old_outputs =
         std::exchange(outputs_, table_->outputs_of(*sender_.name));
-    output_count_ = outputs_ == nullptr ? 0 : outputs_->size();
     std::set<const Ring*> kept;
     for_each_ring(outputs_, [&](const std::shared_ptr<Ring>& ring) { kept.insert(ring.get()); });
     for_each_ring(old_outputs, [&](const std::shared_ptr<Ring>& ring) {
@@ -169,7 +168,7 @@ Envelope Outbox::envelope_of(Draft& draft, std::uint32_t port) {
 
 std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     table();
-    if (port >= output_count_) {
+    if (outputs_ == nullptr || port >= outputs_->size()) {
         return SKEP_E_UNKNOWN;
     }
     if (is_too_big(payload)) {

@@ -160,7 +160,6 @@ private:
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;
     const std::vector<Output>* outputs_ = nullptr;  // of the table
-    std::size_t output_count_ = 0;                  // of outputs_
     std::uint64_t sequence_;
     Nanos time_{0};
     PayloadCache cache_;

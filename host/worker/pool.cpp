@@ -164,7 +164,7 @@ void Pool::give_up(PoolSeat& seat) {
         if (!is_running) {
             // It waits for a thread that did not come free in time.
             std::erase(shared_->ready, &seat);
-            shared_->ready_count.store(shared_->ready.size(), std::memory_order_relaxed);
+            note_ready(*shared_);
             shared_->timers.erase({seat.deadline_, &seat});
             note_timers(*shared_);
             for (const auto& it : threads_) {

@@ -59,8 +59,8 @@ struct Turn {
 class PoolTask {
 public:
     virtual ~PoolTask() = default;
-    // [one thread of the pool at a time] Never wait_for_message unless nothing has come: falling
-    // asleep is the task's. `now`: the time, or a few turns ago.
+    // [one thread of the pool at a time] Falling asleep is the task's: it says wait_for_message
+    // only after that. `now`: the time, or a few turns ago.
     virtual Turn run_turn(Nanos now) = 0;
     [[nodiscard]] virtual const std::string& name() const = 0;
     // The thread that runs the task has measured so much CPU time for it.
@@ -193,6 +193,7 @@ private:
     static std::shared_ptr<Parker> call_helper(Shared& shared) REQUIRES(shared.mutex);
     static std::shared_ptr<Parker> call_watcher(Shared& shared) REQUIRES(shared.mutex);
     static void note_watcher(Shared& shared) REQUIRES(shared.mutex);
+    static void note_ready(Shared& shared) REQUIRES(shared.mutex);
     static void read_clock(Shared& shared, Thread& self, PoolSeat& seat);
     static void run(Shared& shared, Thread& self, PoolSeat& seat);
     static void end_task(Shared& shared, Thread& self, PoolSeat& seat);

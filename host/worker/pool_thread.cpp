@@ -11,6 +11,19 @@ namespace {
 thread_local void* current_thread = nullptr;
 thread_local const void* current_pool = nullptr;
 
+// Without the lock. Null: nobody.
+void wake(const std::shared_ptr<Parker>& sleeper) {
+    if (sleeper != nullptr) {
+        sleeper->unpark();
+    }
+}
+
+void unpark_all(const std::vector<PoolSeat*>& seats) {
+    for (PoolSeat* const seat : seats) {
+        seat->unpark();
+    }
+}
+
 }  // namespace
 
 // -- Making a seat ready. [any-thread] --
@@ -31,9 +44,7 @@ void Pool::make_ready(PoolSeat& seat) {
             MutexLock lock(shared_->mutex);
             woken = call_watcher(*shared_);
         }
-        if (woken != nullptr) {
-            woken->unpark();
-        }
+        wake(woken);
     }
 }
 
@@ -42,12 +53,10 @@ void Pool::push(Shared& shared, PoolSeat& seat) {
     {
         MutexLock lock(shared.mutex);
         shared.ready.push_back(&seat);
-        shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
+        note_ready(shared);
         woken = call_helper(shared);
     }
-    if (woken != nullptr) {
-        woken->unpark();
-    }
+    wake(woken);
 }
 
 // Whom to wake for what waits in the queue.
@@ -78,6 +87,10 @@ std::shared_ptr<Parker> Pool::call_watcher(Shared& shared) {
 void Pool::note_watcher(Shared& shared) {
     shared.wants_watcher.store(shared.watcher == nullptr && !shared.asleep.empty(),
                                std::memory_order_relaxed);
+}
+
+void Pool::note_ready(Shared& shared) {
+    shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
 }
 
 void Pool::leave_sleep(Shared& shared, Thread& self) {
@@ -132,7 +145,7 @@ PoolSeat* Pool::take_next(Shared& shared, Thread& self) {
         if (!shared.ready.empty()) {
             PoolSeat* const seat = shared.ready.front();
             shared.ready.pop_front();
-            shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
+            note_ready(shared);
             return seat;
         }
     }
@@ -162,9 +175,7 @@ void Pool::wake_due(Shared& shared) {
         MutexLock lock(shared.mutex);
         due = take_due(shared);
     }
-    for (PoolSeat* const seat : due) {
-        seat->unpark();
-    }
+    unpark_all(due);
 }
 
 // Until there is work: somebody has called this thread for it, a timer is due, or the watcher has
@@ -214,9 +225,7 @@ bool Pool::stays_asleep(Shared& shared, Thread& self, Nanos& watch, Nanos& deadl
             return true;
         }
     }
-    for (PoolSeat* const seat : due) {
-        seat->unpark();
-    }
+    unpark_all(due);
     return false;
 }
 
@@ -238,7 +247,7 @@ bool Pool::finds_held_up(Shared& shared, Nanos& watch) {
         // It would wait for longer in the slot than in the queue.
         if (PoolSeat* const next = other->next.exchange(nullptr, std::memory_order_acq_rel)) {
             shared.ready.push_back(next);
-            shared.ready_count.store(shared.ready.size(), std::memory_order_relaxed);
+            note_ready(shared);
         }
     }
     if (shared.stuck > 0 && !shared.ready.empty()) {
@@ -270,9 +279,7 @@ void Pool::set_timer(Shared& shared, PoolSeat& seat, Nanos deadline) {
         }
         note_timers(shared);
     }
-    if (woken != nullptr) {
-        woken->unpark();
-    }
+    wake(woken);
 }
 
 // After a turn of the seat's task. The task is charged for all since the last look: who has many

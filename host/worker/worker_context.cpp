@@ -157,12 +157,14 @@ std::int32_t WorkerContext::sleep(Nanos duration) {
 }
 
 bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
-    const std::uint32_t wanted =
-        is_pooled() ? max : spin_.before_look(max, [this](std::uint32_t count) {
-            return inbox_.has_more_than(count);
-        });
-    const bool has_found = inbox_.take(views_, wanted);
-    spin_.after_look(inbox_.in_flight());
+    if (!is_pooled()) {
+        max = spin_.before_look(
+            max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
+    }
+    const bool has_found = inbox_.take(views_, max);
+    if (!is_pooled()) {
+        spin_.after_look(inbox_.in_flight());
+    }
     if (!has_found) {
         return false;
     }

@@ -111,19 +111,24 @@ TEST_F(WaitingSender, IsReleasedByAStopWithoutGraceAndWhatWaitedIsDeadLetters) {
 
 // -- The sender itself. --
 
-class StoppedSender : public WaitingSender, public testing::WithParamInterface<bool> {};
+class StoppedSender : public WaitingSender, public testing::WithParamInterface<bool> {
+protected:
+    void wait_for_room_at_b() {
+        gated_source(100);
+        sink("b");
+        route("a", "b", 4);
+        if (GetParam()) {
+            crowd("a", "b");
+        }
+        fill_b();
+    }
+};
 
 INSTANTIATE_TEST_SUITE_P(RingOrQueue, StoppedSender, testing::Bool());
 
 TEST_P(StoppedSender, GivesUpWhenItsGraceIsOverAndLosesThatOneMessage) {
-    gated_source(100);
-    sink("b");
-    route("a", "b", 4);
-    if (GetParam()) {
-        crowd("a", "b");
-    }
     world.plan.stop_grace = seconds(3);
-    fill_b();
+    wait_for_room_at_b();
     EXPECT_TRUE(stop("a"));
     EXPECT_GE(world.clock.now(), seconds(3)) << "as long as it may, it waits";
     EXPECT_EQ(sent, 4);
@@ -135,13 +140,7 @@ TEST_P(StoppedSender, GivesUpWhenItsGraceIsOverAndLosesThatOneMessage) {
 }
 
 TEST_P(StoppedSender, IsPausedWhileItWaitsAndSendsNothingUntilItIsResumed) {
-    gated_source(100);
-    sink("b");
-    route("a", "b", 4);
-    if (GetParam()) {
-        crowd("a", "b");
-    }
-    fill_b();
+    wait_for_room_at_b();
     ASSERT_TRUE(manager().pause("a", true));
     ASSERT_TRUE(manager().resume("b"));
     world.clock.settle();
