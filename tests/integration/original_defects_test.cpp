@@ -325,6 +325,9 @@ TEST_F(OriginalDefect, S19APauseBeforeTheWorkerRunsIsNotForgotten) {
     world.clock.settle();
     EXPECT_EQ(world.state("a"), WorkerState::paused);
     EXPECT_FALSE(has_run);
+    ASSERT_TRUE(manager.resume("a"));
+    world.clock.settle();
+    EXPECT_TRUE(has_run);
 }
 
 TEST_F(OriginalDefect, S20AWorkerThatHasEndedCanNeitherPauseNorResume) {
