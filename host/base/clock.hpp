@@ -33,6 +33,11 @@ namespace skep::host {
 using Nanos = std::chrono::nanoseconds;
 inline constexpr Nanos forever = Nanos::max();
 
+// now + duration, without overflow; negative: for ever.
+[[nodiscard]] constexpr Nanos deadline_after(Nanos now, Nanos duration) {
+    return duration < Nanos(0) || duration > forever - now ? forever : now + duration;
+}
+
 class Parker {
 public:
     virtual ~Parker() = default;

@@ -1,10 +1,12 @@
 #include "host/loader/describe.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
 #include "host/loader/descriptor_rules.hpp"
+#include "host/loader/loader.hpp"
 
 namespace skep::host {
 namespace {
@@ -51,6 +53,7 @@ private:
     WorkerTypeInfo read_type(const skep_worker_type& type,
                              const std::string& what,
                              const std::vector<WorkerTypeInfo>& before);
+    void read_state(const skep_worker_type& type, const std::string& named, WorkerTypeInfo& info);
     std::vector<PortInfo> read_ports(const skep_port* const* ports,
                                      std::uint32_t count,
                                      const std::string& direction,
@@ -99,7 +102,7 @@ PluginInfo Describer::read_plugin(const skep_plugin* plugin) {
     if (check_list(plugin->types, plugin->type_count, "the list of worker types")) {
         for (std::uint32_t i = 0; i < plugin->type_count; ++i) {
             const std::string what = "worker type " + std::to_string(i);
-            if (check_struct(plugin->types[i], what)) {
+            if (check_struct(plugin->types[i], what, offsetof(skep_worker_type, state_version))) {
                 info.types.push_back(read_type(*plugin->types[i], what, info.types));
             }
         }
@@ -135,7 +138,27 @@ WorkerTypeInfo Describer::read_type(const skep_worker_type& type,
         complain(named + " has " + (type.run == nullptr ? "neither" : "both") +
                  " run and on_message, expected one of them");
     }
+    read_state(type, named, info);
     return info;
+}
+
+void Describer::read_state(const skep_worker_type& type,
+                           const std::string& named,
+                           WorkerTypeInfo& info) {
+    if (!has_state_fields(type)) {
+        return;
+    }
+    info.state_version = type.state_version;
+    info.state_oldest = type.state_oldest;
+    const bool has_state = type.state_version > 0;
+    if ((type.save_state != nullptr) != has_state || (type.load_state != nullptr) != has_state) {
+        complain(named + " has state_version " + std::to_string(type.state_version) +
+                 ", expected save_state and load_state with one above 0 and neither with 0");
+    }
+    if (type.state_oldest > type.state_version || (has_state && type.state_oldest == 0)) {
+        complain(named + " has state_oldest " + std::to_string(type.state_oldest) +
+                 ", expected 1 to state_version (" + std::to_string(type.state_version) + ")");
+    }
 }
 
 std::vector<PortInfo> Describer::read_ports(const skep_port* const* ports,

@@ -33,18 +33,17 @@ protected:
 
     void complain(const std::string& what);
 
-    // What every struct of the descriptor has. False: nothing more can be read from it.
+    // What every struct of the descriptor has. False: nothing more can be read from it. `least` is
+    // its size in the lowest minor that the host still runs.
     template <typename T>
-    bool check_struct(const T* value, const std::string& what) {
+    bool check_struct(const T* value, const std::string& what, std::size_t least = sizeof(T)) {
         if (value == nullptr) {
             complain(what + " is null");
             return false;
         }
-        // All fields of today are of the lowest minor; who adds some asks for the fewer of that
-        // minor.
-        if (value->size < sizeof(T)) {
+        if (value->size < least) {
             complain(what + " has size " + std::to_string(value->size) + ", expected at least " +
-                     std::to_string(sizeof(T)));
+                     std::to_string(least));
             return false;
         }
         const std::uint32_t unknown = value->flags & ~(SKEP_MUST_UNDERSTAND - 1);

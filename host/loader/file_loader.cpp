@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "host/loader/abi_check.hpp"
+#include "host/loader/content_hash.hpp"
 #include "host/loader/describe.hpp"
 #include "host/loader/elf_file.hpp"
 #include "host/loader/pin_cause.hpp"
@@ -87,6 +88,7 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
 std::shared_ptr<FileLibrary> load(const std::string& path,
                                   const std::string& copy,
                                   ElfFacts facts,
+                                  const std::string& content,
                                   Diagnostics& problems) {
     Result<SharedObject, std::string> object = SharedObject::open(copy);
     if (!object) {
@@ -98,7 +100,9 @@ std::shared_ptr<FileLibrary> load(const std::string& path,
     const auto entry = reinterpret_cast<skep_plugin_entry>(object->find(SKEP_ENTRY_NAME));
     const skep_plugin* descriptor = entry != nullptr ? entry() : nullptr;
     Result<PluginInfo> info = describe(descriptor, *facts.note, path);
-    if (!info) {
+    if (info) {
+        info->content = content;
+    } else {
         problems = std::move(info.error());
     }
     return std::make_shared<FileLibrary>(path,
@@ -135,13 +139,14 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path) {
     if (!copy) {
         return failure(copy.error());
     }
+    std::string content = content_hash(bytes->span());
     bytes->data.reset();
 
     std::shared_ptr<FileLibrary> library;
     Diagnostics problems;
     const std::vector<std::string> threads = threads_named(loader_thread_name);
     const bool ran =
-        run_and_join([&] { library = load(path, *copy, std::move(*facts), problems); });
+        run_and_join([&] { library = load(path, *copy, std::move(*facts), content, problems); });
     if (!ran) {
         problems.push_back(error_about(path, "no thread could be started to open it"));
     }

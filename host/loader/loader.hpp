@@ -8,6 +8,7 @@
 // library for good (measured; ARCHITECTURE.md, "Loading").
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -48,6 +49,11 @@ private:
     const PluginInfo info_;
     const skep_plugin* const descriptor_;
 };
+
+// Whether the plugin was built with the fields of the state: they came with minor 2.
+[[nodiscard]] inline bool has_state_fields(const skep_worker_type& type) {
+    return type.size >= offsetof(skep_worker_type, load_state) + sizeof(type.load_state);
+}
 
 // What became of a library that was closed.
 struct UnloadReport {

@@ -7,7 +7,6 @@
 
 #include "host/base/assert.hpp"
 #include "host/topology/diff.hpp"
-#include "host/worker/thread_census.hpp"
 
 namespace skep::host {
 
@@ -22,10 +21,11 @@ Refusal unknown(const std::string& worker) {
 
 }  // namespace
 
-Core::Core(Clock& clock, Loader& loader, Manager::When ends)
+Core::Core(Clock& clock, Loader& loader, Manager::When ends, const Manager::Limits& limits)
     : clock_(clock),
       loader_(loader),
       ends_(ends),
+      limits_(limits),
       parker_(clock.make_parker()),
       world_{&clock, std::make_shared<Router>(), std::make_shared<NamePool>()},
       queue_(std::make_shared<EventQueue>(parker_)),
@@ -37,7 +37,7 @@ Core::Core(Clock& clock, Loader& loader, Manager::When ends)
 }
 
 void Core::loop() {
-    while (!(is_ending() && slots_.empty())) {
+    while (!(is_ending() && slots_.empty() && asides_.empty())) {
         const std::uint32_t ticket = parker_->prepare();
         const std::vector<EventQueue::Action> actions = queue_->take();
         for (const auto& action : actions) {
@@ -69,6 +69,13 @@ Nanos Core::next_deadline() const {
     if (!schedule_.empty()) {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
     }
+    if (!probations_.empty()) {
+        next = std::min(next, probations_.front().end);
+    }
+    if (launch_) {
+        next = std::min(next, launch_->deadline);
+    }
+    next = std::min(next, asides_deadline_);
     return std::min(next, earliest_deadline_);
 }
 
@@ -104,6 +111,20 @@ void Core::tick() {
         }
     }
     run_schedule();
+    check_launch(now);
+    for (; !probations_.empty() && probations_.front().end <= now; probations_.pop_front()) {
+        Slot* const slot = find(probations_.front().worker);
+        if (slot != nullptr && slot->swap && slot->swap->is_committed &&
+            slot->generation == probations_.front().generation) {
+            end_probation(*slot);
+        }
+    }
+    if (is_ending() && slots_.empty()) {
+        asides_deadline_ = std::min(asides_deadline_, now + Manager::stop_margin);
+        if (asides_deadline_ <= now) {
+            give_up_asides();
+        }
+    }
     if (next_pool_look_ && *next_pool_look_ <= now) {
         look_at_pools();
     }
@@ -190,8 +211,10 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
     }
     switch (slot->state) {
         case WorkerState::running:
-            set_state(*slot, WorkerEvent::pause);
-            slot->pause_epoch = slot->worker->request(Wanted::hold);
+            if (slot->launch_part != LaunchPart::swap) {  // else when its successor is in place
+                set_state(*slot, WorkerEvent::pause);
+                slot->pause_epoch = slot->worker->request(Wanted::hold);
+            }
             break;
         case WorkerState::loading:
         case WorkerState::starting:
@@ -219,8 +242,10 @@ void Core::resume(const std::string& worker, const Reply& reply) {
     switch (slot->state) {
         case WorkerState::pausing:
         case WorkerState::paused:
-            set_state(*slot, WorkerEvent::resume);
-            slot->worker->request(Wanted::run);
+            if (slot->launch_part != LaunchPart::swap) {
+                set_state(*slot, WorkerEvent::resume);
+                slot->worker->request(Wanted::run);
+            }
             break;
         case WorkerState::loading:
         case WorkerState::starting:
@@ -248,6 +273,9 @@ void Core::stop(const std::string& worker, const Reply& reply) {
         slot->state != WorkerState::stopping) {
         reply(Unexpected<Refusal>(cannot("stop", *slot)));
         return;
+    }
+    if (slot->launch_part == LaunchPart::swap) {
+        undo_launch({Refusal::Code::illegal_state, "worker '" + worker + "' was stopped"});
     }
     slot->is_stopped_by_operator = true;
     slot->waiting_for_end.push_back(reply);
@@ -336,40 +364,11 @@ void Core::retire(Slot& slot) {
         forgotten_law_ += retired_.front().metrics.in;
         retired_.pop_front();
     }
-    const std::shared_ptr<const WorkerPlan> plan = slot.plan;
     if (slot.group) {
         flow_[*slot.group].slots[slot.place] = nullptr;
     }
     slots_.erase(slots_.find(slot.home->name));  // and with it `slot`
-    if (const auto found = libraries_.find(plan->plugin_path);
-        found != libraries_.end() && found->second.use_count() == 1) {
-        close_library(std::move(found->second));
-        libraries_.erase(found);
-    }
-}
-
-// A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
-void Core::close_library(std::shared_ptr<Library> library) {
-    const std::string id = library->info().id;
-    std::map<pid_t, std::string> left = threads_named_as_workers();
-    for (const auto& [thread, worker] : lost_threads_) {
-        left.erase(thread);
-    }
-    for (const auto& [name, slot] : slots_) {
-        if (slot->worker != nullptr) {
-            left.erase(slot->worker->thread_id());
-        }
-    }
-    if (!left.empty()) {
-        const auto& [thread, name] = *left.begin();
-        spdlog::warn(
-            "plugin {} stays mapped: a worker left thread {} ({}) behind", id, name, thread);
-        return;
-    }
-    const UnloadReport report = loader_.close(std::move(library));
-    if (!report.unloaded) {
-        spdlog::info("plugin {} stays mapped: {}", id, report.cause);
-    }
+    close_unused_libraries();
 }
 
 }  // namespace skep::host

@@ -5,10 +5,14 @@
 //
 //   core.cpp        the queue, the loop, requests, time
 //   launch.cpp      a plan being applied
+//   swap.cpp        workers that get a successor
+//   libraries.cpp   the plugins, as long as somebody needs them
+//   aside.cpp       what calls plugins, on threads of its own
 //   lifecycle.cpp   what happens to one worker: start, facts, ends
 //   ending.cpp      the order in which workers drain, and the end of the host
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <future>
@@ -16,6 +20,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "host/manager/event_queue.hpp"
@@ -29,7 +35,7 @@ namespace skep::host {
 
 class Core {
 public:
-    Core(Clock& clock, Loader& loader, Manager::When ends);
+    Core(Clock& clock, Loader& loader, Manager::When ends, const Manager::Limits& limits);
 
     // [any-thread] Runs `action` on the manager's thread. False when that has ended.
     bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
@@ -56,12 +62,36 @@ public:
     [[nodiscard]] HostMetrics last_metrics() const { return collect(); }
 
 private:
-    // A plan being applied: answered when all that it starts runs. The first failure undoes it.
+    // A plan being applied, in two steps: instances are made, then successors take over. When all
+    // have, the plan is in force; the first failure undoes what was begun, and it never was.
     struct Launch {
-        std::vector<Slot*> slots;  // receivers before their senders
-        std::size_t making = 0;    // how many of them have no instance yet
-        std::shared_ptr<const Plan> before;
+        std::uint64_t number = 0;
+        std::shared_ptr<const Plan> next;
+        std::vector<std::string> to_remove;
+        std::vector<Slot*> starts;  // receivers before their senders
+        std::vector<Slot*> swaps;
+        std::size_t making = 0;  // how many have no instance yet
+        std::size_t taking = 0;  // how many successors have not taken over yet
+        Nanos deadline = forever;
         Reply reply;
+    };
+
+    // A successor that is to be created, or an instance that is to be destroyed. Its worker
+    // outlives it.
+    struct Spare {
+        std::string worker;
+        std::size_t order = 0;  // of its slot
+        std::shared_ptr<Worker> owner;
+        std::unique_ptr<Instance> instance;
+        bool is_made = true;
+    };
+
+    // A thread of its own that calls plugins.
+    struct Aside {
+        std::thread thread;
+        std::shared_ptr<std::atomic<pid_t>> id;
+        std::string what;  // for people
+        std::function<void()> keeps;
     };
 
     // A group of the plan's workers. Null: one that is gone.
@@ -87,22 +117,51 @@ private:
     void run_schedule();
     Slot* find(const std::string& worker);
     [[nodiscard]] HostMetrics collect() const;
-    void close_library(std::shared_ptr<Library> library);
     Envelope host_envelope(const std::string& payload);
 
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
 
+    // libraries.cpp
+    Answer<Version> open_version(std::shared_ptr<const WorkerPlan> plan);
+    Answer<Done> open_library(Slot& slot);
+    void close_unused_libraries();
+    void close_library(std::shared_ptr<Library> library);
+
     // launch.cpp
     [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
     void adopt(std::shared_ptr<const Plan> plan);
-    [[nodiscard]] Launch end_launch();
-    void finish_launch();
+    [[nodiscard]] std::optional<Refusal> prepare(Launch& launch,
+                                                 const Changes& changes,
+                                                 bool opens);
+    void continue_launch();
+    void commit_launch();
     void undo_launch(const Refusal& why);
+    void check_launch(Nanos now);
+
+    // swap.cpp
+    [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
+                                                    std::shared_ptr<const WorkerPlan> plan);
+    void create_successors();
+    void on_created(std::uint64_t launch, std::vector<Spare>& spares);
+    void offer_successors();
+    void on_swapped(Slot& slot);
+    void on_reverted(Slot& slot);
+    void commit_swap(Slot& slot);
+    void resume_swapped(Slot& slot);
+    void adopt_version_of(const Slot& slot);
+    void withdraw_swap(Slot& slot);
+    void end_probation(Slot& slot);
+    void end_swap(Slot& slot);
+    void obey_wish(Slot& slot);
+
+    // aside.cpp
+    void aside(std::string what, std::function<void()> work, EventQueue::Action then);
+    void discard(Spare spare);
+    void give_up_asides();
 
     // lifecycle.cpp
     void set_state(Slot& slot, WorkerEvent event);
     [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
-    Answer<Done> open_library(Slot& slot);
     Answer<Done> start_pools(const Plan& plan);
     void drop_pools();
     void look_at_pools();
@@ -130,6 +189,7 @@ private:
     Clock& clock_;
     Loader& loader_;
     const Manager::When ends_;
+    const Manager::Limits limits_;
     const std::shared_ptr<Parker> parker_;
     const WorkerWorld world_;
 
@@ -144,12 +204,26 @@ private:
     std::optional<Nanos> next_pool_look_;                 // for workers that block a thread
     std::vector<int> own_cpus_;                           // those that the process may use
     std::map<std::string, std::unique_ptr<Slot>> slots_;
-    std::map<std::string, std::shared_ptr<Library>> libraries_;  // by path
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
+        libraries_;  // by path and content
     std::deque<Retired> retired_;
     FlowCounts forgotten_law_;                        // of those that no longer fit into retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were
     std::size_t slots_made_ = 0;
     std::optional<Launch> launch_;
+    std::uint64_t launches_ = 0;
+
+    // Until when the swap of whom, to which generation, is on probation. By time.
+    struct Probation {
+        Nanos end;
+        std::string worker;
+        std::uint64_t generation = 0;
+    };
+
+    std::deque<Probation> probations_;
+    std::map<std::uint64_t, Aside> asides_;
+    std::uint64_t asides_made_ = 0;
+    Nanos asides_deadline_ = forever;      // at the end: then they are given up
     Nanos earliest_deadline_ = forever;    // no slot has one before that
     std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran

@@ -64,8 +64,7 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
         ending_ = Ending{cause, std::move(reason), {}};
         schedule_.clear();
         if (launch_) {
-            end_launch().reply(
-                Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+            undo_launch({Refusal::Code::host_ended, "the host is ending"});
         }
     }
     for (const auto& [name, slot] : slots_) {

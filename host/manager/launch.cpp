@@ -1,6 +1,5 @@
 // Applying a plan: what is checked first, the launch of what it adds, and how that is undone.
 #include <algorithm>
-#include <iterator>
 
 #include "host/manager/core.hpp"
 #include "host/topology/diff.hpp"
@@ -9,14 +8,20 @@ namespace skep::host {
 
 namespace {
 
-std::vector<const WorkerPlan*> added_by(const Plan& next, const Changes& changes) {
-    std::vector<const WorkerPlan*> added;
-    for (const WorkerPlan& worker : next.workers) {  // both in the same order
-        if (added.size() < changes.to_add.size() && changes.to_add[added.size()] == worker.name) {
-            added.push_back(&worker);
+// The workers of `next` that `names` has; both in the same order.
+std::vector<const WorkerPlan*> workers_named(const Plan& next,
+                                             const std::vector<std::string>& names) {
+    std::vector<const WorkerPlan*> found;
+    for (const WorkerPlan& worker : next.workers) {
+        if (found.size() < names.size() && names[found.size()] == worker.name) {
+            found.push_back(&worker);
         }
     }
-    return added;
+    return found;
+}
+
+Refusal bad_plan(std::string message) {
+    return {Refusal::Code::bad_plan, std::move(message)};
 }
 
 }  // namespace
@@ -27,18 +32,20 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
         return Refusal{Refusal::Code::illegal_state,
                        is_ending() ? "the host is ending" : "a plan is being applied"};
     }
-    if (!changes.to_change.empty()) {
-        return Refusal{Refusal::Code::bad_plan,
-                       "worker '" + changes.to_change.front() +
-                           "' differs, and a running worker cannot be exchanged yet"};
+    if (!changes.to_move.empty()) {
+        return bad_plan("worker '" + changes.to_move.front() +
+                        "' differs in run or mailbox, which cannot change while it is there");
     }
-    for (const WorkerPlan* const worker : added_by(next, changes)) {
+    if (schedule_start_ && next.schedule != plan_->schedule) {
+        return bad_plan("[[schedule]] differs, which cannot change once the host has started");
+    }
+    for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
         if (const Slot* const slot = find(worker->name)) {  // of the plan before, and not gone yet
             return cannot("add", *slot);
         }
         const std::string& pool = worker->run.pool;
         if (!pool.empty() && next.find_pool(pool) == nullptr) {
-            return Refusal{Refusal::Code::bad_plan, "no pool '" + pool + "'"};
+            return bad_plan("no pool '" + pool + "'");
         }
     }
     return std::nullopt;
@@ -54,52 +61,75 @@ void Core::apply(std::shared_ptr<const Plan> next, bool starts, const Reply& rep
         reply(pooled);
         return;
     }
-    // Everything that can fail without a thread comes first, on slots that nobody else has seen
-    // yet.
-    std::vector<Slot*> added;
-    for (const WorkerPlan* const worker : added_by(*next, changes)) {
-        added.push_back(&add_slot({next, worker}));
-        const Answer<Done> opened = starts ? open_library(*added.back()) : Answer<Done>(Done{});
-        if (!opened) {
-            for (Slot* const slot : added) {
-                retire(*slot);
-                retired_.pop_back();
-            }
-            reply(opened);
-            return;
+    Launch launch;
+    launch.number = ++launches_;
+    launch.next = std::move(next);
+    launch.to_remove = changes.to_remove;
+    launch.reply = reply;
+    if (const std::optional<Refusal> refused = prepare(launch, changes, starts)) {
+        for (Slot* const slot : launch.starts) {
+            retire(*slot);
+            retired_.pop_back();
         }
-    }
-    std::shared_ptr<const Plan> before = plan_;
-    adopt(std::move(next));
-    for (const std::string& name : changes.to_remove) {
-        find(name)->is_removed = true;
-    }
-    for (Slot* const slot : added) {
-        if (starts) {
-            slot->home->mailbox->open();  // before the routes to it are made
+        for (Slot* const slot : launch.swaps) {
+            withdraw_swap(*slot);
         }
+        reply(Unexpected<Refusal>(*refused));
+        return;
     }
-    rewire();
-    needs_advance_ = true;
-    if (!starts || added.empty()) {
+    if (!starts) {
+        adopt(std::move(launch.next));
+        rewire();
+        needs_advance_ = true;
         reply(Done{});
         return;
     }
-    launch_ = Launch{{}, added.size(), std::move(before), reply};
-    for (Slot* const slot : added) {
+    launch.making = launch.starts.size();
+    launch.deadline = deadline_after(clock_.now(), limits_.make);
+    launch_ = std::move(launch);
+    for (Slot* const slot : launch_->starts) {
         slot->launch_part = LaunchPart::making;
     }
-    for (const SlotGroup& group : flow_) {  // receivers before their senders
-        std::copy_if(group.slots.begin(),
-                     group.slots.end(),
-                     std::back_inserter(launch_->slots),
-                     [](const Slot* it) { return it->launch_part == LaunchPart::making; });
-    }
-    const std::vector<Slot*> slots = launch_->slots;
+    create_successors();
+    const std::vector<Slot*> slots = launch_->starts;
     for (Slot* const slot : slots) {
         if (launch_) {  // until one fails at once
-            launch(*slot);
+            this->launch(*slot);
         }
+    }
+    if (launch_) {
+        continue_launch();
+    }
+}
+
+// Everything that can fail without a thread, on slots that nobody else has seen yet.
+std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, bool opens) {
+    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_add)) {
+        launch.starts.push_back(&add_slot({launch.next, worker}));
+        if (opens) {
+            if (const Answer<Done> opened = open_library(*launch.starts.back()); !opened) {
+                return opened.error();
+            }
+        }
+    }
+    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
+        Slot& slot = *find(worker->name);
+        if (const auto refused = begin_swap(slot, {launch.next, worker})) {
+            return refused;
+        }
+        launch.swaps.push_back(&slot);
+    }
+    return std::nullopt;
+}
+
+// When all instances are made, and then when all successors have taken over.
+void Core::continue_launch() {
+    if (launch_->making > 0) {
+        return;
+    }
+    offer_successors();
+    if (launch_->taking == 0) {
+        commit_launch();
     }
 }
 
@@ -110,7 +140,7 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
         slot->group.reset();
     }
     for (const WorkerPlan& worker : plan_->workers) {
-        find(worker.name)->plan = {plan_, &worker};  // of the plan before it is equal
+        find(worker.name)->plan = {plan_, &worker};  // what it had before is equal
     }
     flow_.clear();
     for (FlowGroup& group : flow_groups(*plan_)) {
@@ -125,45 +155,80 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
     }
 }
 
-Core::Launch Core::end_launch() {
-    Launch ended = *std::exchange(launch_, std::nullopt);
-    for (Slot* const slot : ended.slots) {
-        slot->launch_part = LaunchPart::none;
-    }
-    return ended;
-}
-
-void Core::finish_launch() {
-    const Launch launched = end_launch();
-    if (!schedule_start_) {
-        schedule_.assign(plan_->schedule.begin(), plan_->schedule.end());
+// The plan is in force from here on.
+void Core::commit_launch() {
+    const Launch launched = *std::exchange(launch_, std::nullopt);
+    if (!schedule_start_ && !launched.starts.empty()) {
+        schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
         schedule_start_ = clock_.now();
     }
-    for (Slot* const slot : launched.slots) {
+    for (const std::string& name : launched.to_remove) {
+        find(name)->is_removed = true;
+    }
+    for (Slot* const slot : launched.swaps) {
+        commit_swap(*slot);
+    }
+    adopt(launched.next);
+    for (Slot* const slot : launched.starts) {
+        slot->home->mailbox->open();  // before the routes to it are made
+    }
+    rewire();
+    needs_advance_ = true;
+    for (Slot* const slot : launched.starts) {
+        slot->launch_part = LaunchPart::none;
         if (slot->state == WorkerState::starting) {  // and not told to stop meanwhile
             release(*slot);
         }
     }
+    for (Slot* const slot : launched.swaps) {
+        resume_swapped(*slot);
+    }
     launched.reply(Done{});
 }
 
-// None of the new workers has run: they hold, or are still being made. The plan before is in force
-// again.
+// None of the new workers has run: they hold, or are still being made. The plan before never ceased
+// to be in force.
 void Core::undo_launch(const Refusal& why) {
-    Launch undone = end_launch();
-    for (Slot* const slot : undone.slots) {
+    const Launch undone = *std::exchange(launch_, std::nullopt);
+    for (Slot* const slot : undone.starts) {
+        slot->launch_part = LaunchPart::none;
         slot->is_removed = true;
         if (can(*slot, WorkerEvent::drain)) {
             drain(*slot);
         }
     }
-    adopt(std::move(undone.before));
-    for (const WorkerPlan& worker : plan_->workers) {
-        find(worker.name)->is_removed = false;
+    for (Slot* const slot : undone.swaps) {
+        withdraw_swap(*slot);
     }
-    rewire();
     needs_advance_ = true;
     undone.reply(Unexpected<Refusal>(why));
+}
+
+// Whether it takes too long.
+void Core::check_launch(Nanos now) {
+    if (!launch_ || now < launch_->deadline) {
+        return;
+    }
+    for (const Slot* const slot : launch_->starts) {
+        if (slot->launch_part == LaunchPart::making) {
+            undo_launch(bad_plan("worker '" + slot->home->name + "' was not made in time"));
+            return;
+        }
+    }
+    if (launch_->making > 0) {
+        undo_launch(bad_plan("the successor of worker '" + launch_->swaps.front()->home->name +
+                             "' was not made in time"));
+        return;
+    }
+    for (const Slot* const slot : launch_->swaps) {
+        if (const Handover* const handover = slot->swap->handover.get();
+            handover != nullptr && !handover->is_decided()) {
+            undo_launch({Refusal::Code::illegal_state,
+                         "worker '" + slot->home->name +
+                             "' did not come to a boundary between two messages in time"});
+            return;
+        }
+    }
 }
 
 }  // namespace skep::host

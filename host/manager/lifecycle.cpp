@@ -10,28 +10,16 @@ namespace skep::host {
 
 namespace {
 
-const WorkerTypeInfo* type_info(const Slot& slot) {
-    if (slot.library == nullptr) {
-        return nullptr;
-    }
-    const auto& types = slot.library->info().types;
-    const auto found = std::find_if(
-        types.begin(), types.end(), [&](const auto& it) { return it.name == slot.plan->type; });
-    return found == types.end() ? nullptr : &*found;
-}
-
 // A thread of its own has an id; what is lost on a pool has none, but its place in all listings.
 pid_t lost_key(const Slot& slot) {
     const pid_t thread = slot.worker->thread_id();
     return thread != 0 ? thread : -1 - static_cast<pid_t>(slot.order);
 }
 
-std::string first_line(const Diagnostics& diagnostics) {
-    std::string text;
-    for (const Diagnostic& it : diagnostics) {
-        text += (text.empty() ? "" : "; ") + (it.file.empty() ? "" : it.file + ": ") + it.message;
-    }
-    return text;
+Refusal ended_meanwhile(const Slot& slot, const Fact& fact) {
+    return {Refusal::Code::illegal_state,
+            "worker '" + slot.home->name + "' ended before its successor could take over" +
+                (fact.error.empty() ? "" : ": " + fact.error)};
 }
 
 }  // namespace
@@ -68,34 +56,11 @@ Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared) {
     return *slots_.emplace(plan.name, std::move(slot)).first->second;
 }
 
-Answer<Done> Core::open_library(Slot& slot) {
-    if (slot.library != nullptr) {
-        return Done{};
-    }
-    std::shared_ptr<Library>& shared = libraries_[slot.plan->plugin_path];
-    if (shared == nullptr) {
-        Result<std::shared_ptr<Library>> opened = loader_.open(slot.plan->plugin_path);
-        if (!opened) {
-            libraries_.erase(slot.plan->plugin_path);
-            return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
-        }
-        shared = std::move(*opened);
-    }
-    slot.type = shared->find_type(slot.plan->type);
-    if (slot.type == nullptr) {
-        return Unexpected<Refusal>(
-            {Refusal::Code::bad_plan,
-             slot.plan->plugin_path + ": the plugin has no worker type '" + slot.plan->type + "'"});
-    }
-    slot.library = shared;
-    return Done{};
-}
-
 void Core::rewire() {
     world_.router->publish(wire(*plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
         return WiredWorker{
-            slot.home->mailbox, slot.order, slot.home->seat != nullptr, type_info(slot)};
+            slot.home->mailbox, slot.order, slot.home->seat != nullptr, slot.version().info()};
     }));
 }
 
@@ -110,15 +75,13 @@ void Core::launch(Slot& slot) {
     slot.started_wall = std::chrono::system_clock::now();
     slot.ended.reset();
     slot.ended_wall.reset();
-    slot.worker = std::make_shared<Worker>(world_,
-                                           slot.home,
-                                           Worker::Spec{slot.order,
-                                                        slot.generation,
-                                                        slot.library,
-                                                        slot.type,
-                                                        slot.plan->config,
-                                                        placement_of(slot)},
-                                           report_);
+    slot.worker = std::make_shared<Worker>(
+        world_,
+        slot.home,
+        Worker::Spec{slot.order,
+                     placement_of(slot),
+                     {slot.generation, slot.library, slot.type, slot.plan->config}},
+        report_);
     const Result<Done, std::string> started = slot.worker->start();
     if (!started) {
         slot.worker.reset();
@@ -132,7 +95,8 @@ void Core::launch(Slot& slot) {
 // order tells.
 void Core::on_fact(const Fact& fact) {
     Slot* const slot = find(fact.worker);
-    if (slot == nullptr || slot->order != fact.order || slot->generation != fact.generation) {
+    if (slot == nullptr || slot->order != fact.order || slot->worker == nullptr ||
+        slot->worker->start_generation() != fact.start) {
         return;
     }
     switch (fact.kind) {
@@ -152,7 +116,19 @@ void Core::on_fact(const Fact& fact) {
             needs_advance_ =
                 needs_advance_ || (slot->group && flow_[*slot->group].upstream.empty());
             break;
+        case Fact::Kind::swapped:
+            on_swapped(*slot);
+            break;
+        case Fact::Kind::reverted:
+            on_reverted(*slot);
+            break;
         case Fact::Kind::ended:
+            if (slot->launch_part == LaunchPart::swap) {
+                undo_launch(ended_meanwhile(*slot, fact));
+            }
+            if (slot->swap) {
+                end_probation(*slot);
+            }
             if (slot->state == WorkerState::lost) {
                 lost_threads_.erase(lost_key(*slot));
             } else {
@@ -171,9 +147,8 @@ void Core::on_ready(Slot& slot) {
         return;
     }
     slot.launch_part = LaunchPart::made;
-    if (--launch_->making == 0) {
-        finish_launch();
-    }
+    --launch_->making;
+    continue_launch();
 }
 
 // Lets a worker go that has been made and holds.

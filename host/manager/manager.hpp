@@ -63,21 +63,38 @@ public:
     // up.
     static constexpr Nanos stop_margin = std::chrono::seconds(1);
 
+    struct Limits {
+        // So long a plan may take until its instances are made, and then until its successors have
+        // taken over.
+        Nanos make = std::chrono::seconds(30);
+        Nanos take = std::chrono::seconds(10);
+        // So long after a swap the instance before stands by.
+        Nanos probation = std::chrono::seconds(5);
+    };
+
     enum class When {
         all_done,  // the host ends by itself when every source has finished and all has drained
         asked,     // it ends when it is asked to
     };
 
     // The clock and the loader outlive the manager.
-    Manager(Clock& clock, Loader& loader, When ends = When::all_done);
+    Manager(Clock& clock, Loader& loader, When ends, const Limits& limits);
+
+    explicit Manager(Clock& clock, Loader& loader, When ends = When::all_done)
+        : Manager(clock, loader, ends, Limits()) {}
+
     // Stops without grace whatever still runs.
     ~Manager();
     Manager(const Manager&) = delete;
     Manager& operator=(const Manager&) = delete;
 
-    // Moves from the current plan to `next`: loads, makes, and only when all of that has worked,
-    // runs the new workers; drains those that are gone; rewires. Answers when the new ones run. A
-    // failure on the way undoes what was begun.
+    // Moves from the current plan to `next`, which is in force when it answers: new workers run,
+    // those that differ have got a successor, those that are gone drain, routes are as it says.
+    // All instances are made first, beside what runs; then the successors take over, each at the
+    // next boundary of its worker. A failure up to there undoes what was begun: nothing is lost,
+    // and `next` was never in force. Unchanged workers notice nothing.
+    //
+    // A successor that fails within Limits::probation is replaced by the instance before it.
     Answer<Done> apply(Plan next);
 
     // One worker more, not started; and starting it (again, when it is stopped or failed).

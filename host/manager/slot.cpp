@@ -1,5 +1,6 @@
 #include "host/manager/slot.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace skep::host {
@@ -16,12 +17,34 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     it.ended = ended;
     it.started_wall = started_wall;
     it.ended_wall = ended_wall;
+    it.swaps = swaps;
+    it.rollbacks = rollbacks;
+    it.blackout = blackout;
     it.cpu = worker == nullptr ? cpu : worker->cpu();
     read_counts(*home, it);
     if (worker != nullptr) {
         it.checkpoint_age = now - worker->last_checkpoint();
     }
     return it;
+}
+
+Version Slot::exchange(Version version) {
+    Version before = this->version();
+    plan = std::move(version.plan);
+    library = std::move(version.library);
+    type = version.type;
+    generation = version.generation;
+    return before;
+}
+
+const WorkerTypeInfo* Version::info() const {
+    if (library == nullptr) {
+        return nullptr;
+    }
+    const auto& types = library->info().types;
+    const auto found = std::find_if(
+        types.begin(), types.end(), [&](const auto& it) { return it.name == plan->type; });
+    return found == types.end() ? nullptr : &*found;
 }
 
 void read_counts(const WorkerHome& home, WorkerMetrics& into) {

@@ -19,8 +19,30 @@ namespace skep::host {
 // How a request is answered, once: at once, or when a later fact decides it.
 using Reply = std::function<void(Answer<Done>)>;
 
-// What a launch still waits for before all that it starts is released.
-enum class LaunchPart { none, making, made };
+// A slot's part in the plan that is being applied.
+enum class LaunchPart {
+    none,
+    making,  // it is started, and its instance is being made
+    made,    // it is started, and holds until all of them are made
+    swap,    // it gets a successor
+};
+
+// What a worker runs: the code, and the part of the plan that says so.
+struct Version {
+    std::shared_ptr<const WorkerPlan> plan;
+    std::shared_ptr<Library> library;
+    const skep_worker_type* type = nullptr;  // of the library
+    std::uint64_t generation = 0;
+
+    [[nodiscard]] const WorkerTypeInfo* info() const;  // null: not opened yet
+};
+
+// A worker being given a successor, from the offer to the end of the probation.
+struct Swap {
+    Version other;  // the successor's until it is committed, then the predecessor's
+    std::shared_ptr<Handover> handover;  // null until the instance is made
+    bool is_committed = false;
+};
 
 struct Slot {
     std::shared_ptr<const WorkerPlan> plan;  // a part of the plan that it is from
@@ -35,6 +57,9 @@ struct Slot {
     const skep_worker_type* type = nullptr;  // of the library
     std::shared_ptr<Worker> worker;          // while there is a thread
     std::uint64_t generation = 0;
+    std::optional<Swap> swap;
+    std::uint64_t swaps = 0, rollbacks = 0;  // over all generations
+    std::optional<Nanos> blackout;           // of the last swap
 
     WorkerState state = WorkerState::created;
     std::string error;
@@ -56,6 +81,11 @@ struct Slot {
     std::vector<Reply> waiting_for_end;
 
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
+
+    [[nodiscard]] Version version() const { return {plan, library, type, generation}; }
+
+    // What it runs is `version` from now on; what it ran is returned.
+    Version exchange(Version version);
 };
 
 // The counts of a name, as they are now: its mailbox's books and what it offered in vain.

@@ -16,17 +16,23 @@ Workers workers_of(const Plan& plan) {
     return workers;
 }
 
-// A worker is no longer the same either when the pool that it runs on is another.
-bool differs(const WorkerPlan& before,
-             const Plan& current,
-             const WorkerPlan& after,
-             const Plan& next) {
-    if (before != after) {
+// A worker runs elsewhere also when the pool that it runs on is another.
+bool moves(const WorkerPlan& before,
+           const Plan& current,
+           const WorkerPlan& after,
+           const Plan& next) {
+    if (before.run != after.run || before.mailbox != after.mailbox) {
         return true;
     }
     const PoolPlan* const old_pool = current.find_pool(before.run.pool);
     const PoolPlan* const new_pool = next.find_pool(after.run.pool);
     return old_pool != nullptr && new_pool != nullptr && *old_pool != *new_pool;
+}
+
+bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
+    return before.plugin_path != after.plugin_path ||
+           before.plugin_content != after.plugin_content || before.type != after.type ||
+           before.config != after.config;
 }
 
 }  // namespace
@@ -44,11 +50,18 @@ Changes diff(const Plan& current, const Plan& next) {
         const auto found = before.find(worker.name);
         if (found == before.end()) {
             changes.to_add.push_back(worker.name);
-        } else if (differs(*found->second, current, worker, next)) {
-            changes.to_change.push_back(worker.name);
+            continue;
         }
+        const WorkerPlan& old = *found->second;
+        if (moves(old, current, worker, next)) {
+            changes.to_move.push_back(worker.name);
+        } else if (swaps(old, worker)) {
+            changes.to_swap.push_back(worker.name);
+        }
+        changes.settings_changed = changes.settings_changed || old.on_failure != worker.on_failure;
     }
     changes.routes_changed = current.routes != next.routes;
+    changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace;
     return changes;
 }
 

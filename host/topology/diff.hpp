@@ -12,12 +12,12 @@ namespace skep::host {
 struct Changes {
     std::vector<std::string> to_add;     // in the order of `next`
     std::vector<std::string> to_remove;  // in the order of `current`
-    std::vector<std::string> to_change;  // same name, anything else about it or its pool differs
+    std::vector<std::string> to_swap;    // other code or parameters: it gets a successor
+    std::vector<std::string> to_move;    // it would run elsewhere, or have another mailbox
     bool routes_changed = false;
+    bool settings_changed = false;  // what the manager alone reads: grace, on_failure
 
-    [[nodiscard]] bool empty() const {
-        return to_add.empty() && to_remove.empty() && to_change.empty() && !routes_changed;
-    }
+    [[nodiscard]] bool empty() const { return *this == Changes(); }
 
     bool operator==(const Changes&) const = default;
 };

@@ -166,7 +166,9 @@ void Planner::plan_workers() {
         if (worker.type == nullptr) {
             continue;
         }
-        planned.plugin_path = found_.at(written.plugin->value)->path;
+        const FoundPlugin& plugin = *found_.at(written.plugin->value);
+        planned.plugin_path = plugin.path;
+        planned.plugin_content = plugin.info->content;
         planned.type = worker.type->name;
         planned.config = plan_config(written, *worker.type, problems_);
         for (const std::string& name : worker.replicas) {

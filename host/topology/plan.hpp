@@ -94,6 +94,7 @@ struct WorkerPlan {
     std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;
+    std::string plugin_content;  // PluginInfo::content of the shared object
 
     bool operator==(const WorkerPlan&) const = default;
 };

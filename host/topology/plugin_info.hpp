@@ -49,6 +49,8 @@ struct WorkerTypeInfo {
     std::vector<ParamInfo> params;
     std::vector<PortInfo> inputs;
     std::vector<PortInfo> outputs;
+    // Of the state that an instance hands over: what it writes (0: none), and the oldest it takes.
+    std::uint32_t state_version = 0, state_oldest = 0;
 };
 
 struct PluginInfo {
@@ -57,6 +59,7 @@ struct PluginInfo {
     std::string vendor, licence, doc;  // may be empty
     std::uint16_t abi_major = 0, abi_minor = 0, lowest_host_minor = 0;
     std::vector<WorkerTypeInfo> types;
+    std::string content;  // a hash of the file that this was read from; "" when there is none
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as

@@ -17,6 +17,7 @@ namespace skep::host {
 enum class Wanted : std::uint8_t {
     run,    // nothing in particular
     hold,   // stand still at the next checkpoint
+    swap,   // hand over to the successor that was offered (handover.hpp)
     drain,  // end when the mailbox is empty
     stop,   // end now
 };

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "host/worker/instance.hpp"
 #include "host/worker/worker_context.hpp"
 
 namespace skep::host {
@@ -14,12 +15,22 @@ WorkerContext& of(const skep_context* context) {
     return *static_cast<WorkerContext*>(context->host);
 }
 
-// Why a [worker] function may not go on, or SKEP_OK.
-std::int32_t refusal(const WorkerContext& it) {
+// Why a [worker] function may not go on, or SKEP_OK. In create() nobody has entered.
+std::int32_t refusal(const skep_context* context) {
+    const WorkerContext& it = of(context);
     if (it.is_revoked()) {
         return SKEP_E_REVOKED;
     }
-    return it.is_entered() ? SKEP_OK : SKEP_E_THREAD;
+    if (it.is_entered()) {
+        return SKEP_OK;
+    }
+    return Instance::of(context).is_being_made() ? SKEP_E_STATE : SKEP_E_THREAD;
+}
+
+// The same for those that may be called in create() too.
+std::int32_t refusal_also_in_create(const skep_context* context) {
+    const std::int32_t refused = refusal(context);
+    return refused == SKEP_E_STATE ? SKEP_OK : refused;
 }
 
 // Runs `call` with what may go wrong in the host kept in the host.
@@ -44,7 +55,7 @@ skep_text text_of(std::string_view text) {
 
 std::int32_t checkpoint(const skep_context* context) noexcept {
     WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
         return refused;
     }
     return it.must_end() ? SKEP_STOP : SKEP_GO_ON;
@@ -55,7 +66,7 @@ std::int32_t receive(const skep_context* context,
                      std::uint32_t max,
                      skep_batch* batch) noexcept {
     WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
         return refused;
     }
     if (max == 0 || batch == nullptr || batch->size < sizeof(skep_batch)) {
@@ -66,7 +77,7 @@ std::int32_t receive(const skep_context* context,
 
 std::int32_t sleep(const skep_context* context, std::int64_t duration_ns) noexcept {
     WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
         return refused;
     }
     return it.sleep(Nanos(duration_ns));
@@ -76,12 +87,11 @@ std::int32_t timer_set(const skep_context* context,
                        std::uint32_t id,
                        std::int64_t first_ns,
                        std::int64_t period_ns) noexcept {
-    WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+    if (const std::int32_t refused = refusal_also_in_create(context); refused != SKEP_OK) {
         return refused;
     }
     return contained([&] {
-        it.set_timer(id, Nanos(first_ns), Nanos(period_ns));
+        Instance::of(context).set_timer(id, Nanos(first_ns), Nanos(period_ns));
         return SKEP_OK;
     });
 }
@@ -95,7 +105,7 @@ std::int64_t send_each(const skep_context* context,
                        std::uint32_t count,
                        Send&& send) noexcept {
     WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(it); refused != SKEP_OK) {
+    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
         return refused;
     }
     if (first == nullptr || stride < sizeof(skep_payload)) {
@@ -162,7 +172,7 @@ std::int64_t reply(const skep_context* context,
 }
 
 // A view that owns its envelope: what message_release takes.
-std::int32_t give(WorkerContext& it, Envelope envelope, skep_message* view) {
+std::int32_t give(Instance& it, Envelope envelope, skep_message* view) {
     auto* const owned = new Envelope(std::move(envelope));
     it.kept().fetch_add(1, std::memory_order_relaxed);
     *view = Inbox::view_of(*owned);
@@ -181,7 +191,7 @@ std::int32_t buffer_new(const skep_context* context,
         fresh.sender = of(context).names().intern(of(context).home().name);
         fresh.content_type = of(context).names().intern("application/octet-stream");
         fresh.port = SKEP_PORT_DIRECT;
-        return give(of(context), std::move(fresh), view);
+        return give(Instance::of(context), std::move(fresh), view);
     });
 }
 
@@ -191,7 +201,7 @@ std::int32_t message_keep(const skep_context* context,
     return contained([&] {
         const Inbox& inbox = of(context).inbox();
         const Inbox::Facts facts = inbox.facts_of(*message);
-        return give(of(context),
+        return give(Instance::of(context),
                     {inbox.payload_of(*message),
                      facts.sender,
                      facts.content_type,
@@ -205,7 +215,7 @@ std::int32_t message_keep(const skep_context* context,
 
 void message_release(const skep_context* context, const skep_message* kept) noexcept {
     delete static_cast<const Envelope*>(kept->host);
-    of(context).kept().fetch_sub(1, std::memory_order_relaxed);
+    Instance::of(context).kept().fetch_sub(1, std::memory_order_relaxed);
 }
 
 std::int32_t message_info(const skep_context* context,
@@ -240,14 +250,14 @@ spdlog::level::level_enum level_of(std::int32_t level) {
 
 std::int32_t log_enabled(const skep_context* context, std::int32_t level) noexcept {
     const std::int32_t is_enabled =
-        contained([&] { return of(context).log().should_log(level_of(level)) ? 1 : 0; });
+        contained([&] { return Instance::of(context).log().should_log(level_of(level)) ? 1 : 0; });
     return is_enabled == 1 ? 1 : 0;
 }
 
 // A line that cannot be written is lost and nothing else is: spdlog reports sink errors on its own.
 void log(const skep_context* context, std::int32_t level, skep_text text) noexcept {
     (void)contained([&] {
-        of(context).log().log(level_of(level), view_of(text));
+        Instance::of(context).log().log(level_of(level), view_of(text));
         return SKEP_OK;
     });
 }
@@ -265,9 +275,9 @@ void errors_add(const skep_context* context, std::uint64_t count) noexcept {
 }
 
 void fail(const skep_context* context, skep_text text) noexcept {
-    if (refusal(of(context)) == SKEP_OK) {
+    if (refusal_also_in_create(context) == SKEP_OK) {
         (void)contained([&] {
-            of(context).fail(std::string(view_of(text)));
+            Instance::of(context).fail(std::string(view_of(text)));
             return SKEP_OK;
         });
     }
@@ -275,7 +285,7 @@ void fail(const skep_context* context, skep_text text) noexcept {
 
 template <typename Stored, typename Out>
 std::int32_t config_value(const skep_context* context, const char* name, Out&& out) noexcept {
-    const ParamValue* value = of(context).config(name);
+    const ParamValue* value = Instance::of(context).config(name);
     if (value == nullptr) {
         return SKEP_E_UNKNOWN;
     }

@@ -17,7 +17,7 @@ struct WorkerMetrics {
     std::string name;
     std::string plugin;  // id and version: "org.skep.regex 0.1.0"; "" before it was loaded
     std::string type;
-    std::uint64_t generation = 0;  // how often it was started; 0: never
+    std::uint64_t generation = 0;  // of its instance: 1, 2, 3, ...; 0: it never had one
     WorkerState state = WorkerState::created;
     std::string error;  // why it failed or was lost; "" otherwise
 
@@ -27,6 +27,10 @@ struct WorkerMetrics {
     Nanos cpu{0};  // by the clock of its thread
 
     // Of the name, over all its generations.
+    std::uint64_t swaps = 0;        // successors that took over while it ran
+    std::uint64_t rollbacks = 0;    // of those, how many failed on probation
+    std::optional<Nanos> blackout;  // of the last swap: from the boundary where the old instance
+                                    // stopped to where the new one could take a message
     std::uint64_t items = 0;
     std::uint64_t errors = 0;
     std::uint64_t out = 0;       // what others accepted from it

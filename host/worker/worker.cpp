@@ -2,7 +2,6 @@
 
 #include <system_error>
 
-#include <cxxabi.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -36,18 +35,18 @@ Worker::Worker(const WorkerWorld& world,
                std::shared_ptr<const Report> report)
     : shared_home_(std::move(home)),
       home_(*shared_home_),
-      spec_(std::move(spec)),
+      order_(spec.order),
+      placement_(std::move(spec.placement)),
+      start_generation_(spec.instance.generation),
       report_(std::move(report)),
       context_(world,
                home_,
-               spec_.generation,
-               *spec_.type,
-               spec_.config,
                [this](std::uint64_t epoch) {
                    Fact held = fact(Fact::Kind::held);
                    held.epoch = epoch;
                    (*report_)(std::move(held));
                }),
+      instance_(std::make_unique<Instance>(context_, std::move(spec.instance))),
       cpu_ns_(home_.seat == nullptr ? -1 : 0) {}
 
 Result<Done, std::string> Worker::start() {
@@ -100,12 +99,12 @@ Nanos Worker::cpu() const {
 
 void Worker::thread_main() {
     thread_id_.store(gettid(), std::memory_order_relaxed);
-    pthread_setname_np(pthread_self(), worker_thread_name(home_.name, spec_.generation).c_str());
+    pthread_setname_np(pthread_self(), worker_thread_name(home_.name, start_generation_).c_str());
     context_.enter();
-    if (const Result<Done, std::string> placed = apply_placement(spec_.placement); !placed) {
+    if (const Result<Done, std::string> placed = apply_placement(placement_); !placed) {
         is_well_ = false;
         error_ = placed.error();
-    } else if (spec_.type->run != nullptr) {
+    } else if (instance_->type().run != nullptr) {
         run_loop();
     } else {
         Parker& parker = *home_.mailbox->parker();
@@ -150,87 +149,64 @@ Turn Worker::run_turn(Nanos now) {
 
 void Worker::report_end() {
     context_.outbox().end();
-    if (const auto kept = context_.kept().load(); kept != 0) {
-        context_.log().warn("{} kept messages were not released", kept);
-    }
     Fact ended = fact(Fact::Kind::ended);
     ended.has_failed = !is_well_;
-    ended.error = error_;
+    ended.error = error_.empty() ? instance_->error() : error_;
     (*report_)(std::move(ended));
 }
 
 Fact Worker::fact(Fact::Kind kind) const {
     Fact made;
     made.worker = home_.name;
-    made.order = spec_.order;
-    made.generation = spec_.generation;
+    made.order = order_;
+    made.start = start_generation_;
     made.kind = kind;
     return made;
 }
 
-// Runs code of the plugin. The first failure is the worker's error. An SDK catches what is thrown
-// inside the plugin; this is the second net, for plugins without one. It works only where both
-// sides share a C++ runtime, which is why the ABI forbids to rely on it.
-template <typename PluginCode>
-bool Worker::call(const char* what, PluginCode&& plugin_code) {
-    std::string text;
-    try {
-        if (plugin_code() >= 0) {
-            return true;
-        }
-        text = context_.take_error();
-    } catch (abi::__forced_unwind&) {
-        throw;  // pthread_exit: the C library aborts if this is swallowed
-    } catch (const std::exception& thrown) {
-        text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
-    } catch (...) {
-        text = "an exception crossed the plugin boundary";
-    }
-    if (error_.empty()) {
-        error_ = std::string(what) + ": " + (text.empty() ? "no reason given" : text);
-    }
-    return false;
-}
-
 bool Worker::make() {
-    is_well_ = call("create", [&] { return spec_.type->create(context_.raw(), &instance_); });
+    context_.serve(instance_->type());
+    WorkerContext::leave();  // it has no place in the topology yet
+    is_well_ = instance_->create();
+    context_.enter();
     if (is_well_) {
         is_made_ = true;
-        (void)context_.publish_timers();
-        (*report_)(fact(Fact::Kind::ready));
+        publish_timers();
+        report(Fact::Kind::ready);
     }
     return is_well_;
 }
 
 void Worker::unmake() {
     context_.settle_all(!is_well_);
-    const bool is_destroyed = call("destroy", [&] {
-        spec_.type->destroy(instance_);
-        return SKEP_OK;
-    });
-    is_well_ = is_well_ && is_destroyed;
+    instance_->destroy();
+    is_well_ = is_well_ && instance_->error().empty();
 }
 
 void Worker::run_loop() {
     if (!make()) {
         return;
     }
-    if (context_.stand_still_if_wanted() != Wanted::stop) {
-        is_well_ = call("run", [&] { return spec_.type->run(instance_); });
+    while (obey() != Wanted::stop) {
+        context_.begin_run();
+        is_well_ = instance_->run();
+        if (is_well_ ? !context_.is_told_to_return() : !roll_back()) {
+            break;
+        }
+        context_.settle_all(false);  // by returning it says that it is done with them
     }
     unmake();
 }
 
 Turn Worker::turn(std::optional<Nanos> now) {
-    const skep_worker_type& type = *spec_.type;
     if (!is_made_ && !make()) {
         return {Turn::Kind::ended};
     }
-    if (!is_well_) {
+    if (!is_well_ && !roll_back()) {
         context_.outbox().reject_waiting();
         return end_turns(Wanted::stop);
     }
-    const Wanted wanted = now ? context_.begin_turn(*now) : context_.stand_still_if_wanted();
+    const Wanted wanted = obey(now);
     if (wanted == Wanted::hold) {
         return {Turn::Kind::wait};
     }
@@ -245,53 +221,49 @@ Turn Worker::turn(std::optional<Nanos> now) {
     if (has_drained_ || context_.is_to_end(wanted)) {
         return end_turns(wanted);
     }
-    if (const auto due = context_.due_timer()) {
-        if (type.on_timer != nullptr) {
-            is_well_ = call("on_timer", [&] { return type.on_timer(instance_, *due); });
-        }
+    if (const auto due = instance_->due_timer()) {
+        is_well_ = instance_->on_timer(*due);
         publish_timers();
         return {Turn::Kind::again};
     }
     skep_batch batch{};
     batch.size = sizeof(batch);
     if (!context_.take(handler_batch, batch)) {
-        return {Turn::Kind::wait_for_message, context_.next_timer()};
+        return {Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     handle(batch);
     publish_timers();
     // On a pool the end of the turn sees whether there are more; a thread looks again.
     if (now && is_well_ && wanted == Wanted::run && !context_.outbox().is_waiting()) {
-        return {Turn::Kind::wait_for_message, context_.next_timer()};
+        return {Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     return {Turn::Kind::again};
 }
 
-// A handler that only its timers kept going may have come to its end.
+// Between two calls of the plugin: in a call it may set again what was due. A handler that only its
+// timers kept going may have come to its end.
 void Worker::publish_timers() {
-    if (context_.publish_timers()) {
-        (*report_)(fact(Fact::Kind::idle));
+    const bool had_any = has_timer();
+    if (had_any != instance_->has_timers()) {
+        has_timer_.store(!had_any, std::memory_order_relaxed);
+        if (had_any) {
+            report(Fact::Kind::idle);
+        }
     }
 }
 
 void Worker::handle(skep_batch& batch) {
     std::uint32_t done = 0;
-    is_well_ = call("on_message", [&] {
-        const std::int32_t status = spec_.type->on_message(instance_, &batch, &done);
-        if (status >= 0 && done == 0) {
-            context_.fail("it returned without an error and without a message done");
-            return static_cast<std::int32_t>(SKEP_E_FAILED);
-        }
-        return status;
-    });
+    is_well_ = instance_->on_message(batch, done);
     context_.settle(done, !is_well_);
 }
 
 // The last turn, or, when what on_drain sent has to wait for room, the last but one.
 Turn Worker::end_turns(Wanted wanted) {
-    if (is_well_ && !has_drained_ && wanted == Wanted::drain && spec_.type->on_drain != nullptr) {
+    if (is_well_ && !has_drained_ && wanted == Wanted::drain) {
         has_drained_ = true;
-        is_well_ = call("on_drain", [&] { return spec_.type->on_drain(instance_); });
-        if (context_.outbox().is_waiting()) {
+        is_well_ = instance_->on_drain();
+        if (!is_well_ || context_.outbox().is_waiting()) {
             return {Turn::Kind::again};
         }
     }

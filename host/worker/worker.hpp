@@ -1,8 +1,8 @@
-// A worker: one generation of a name, on its own thread or on a pool.
+// A worker: what serves a name on its own thread, or on a pool, from its start to its end.
 //
 //   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
 //
-// A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
+// Its instance may be exchanged on the way (handover.hpp). A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
 // turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
 // runs the next one.
 //
@@ -22,21 +22,25 @@
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
 #include "host/topology/plan.hpp"
+#include "host/worker/handover.hpp"
+#include "host/worker/instance.hpp"
 #include "host/worker/worker_context.hpp"
 
 namespace skep::host {
 
-// What a worker tells the manager. A fact of an older generation than the manager's is out of date.
+// What a worker tells the manager. A fact of an earlier start than the manager's is out of date.
 struct Fact {
     enum class Kind {
-        ready,  // the instance is made; the worker holds
-        held,   // it stands still for the command of `epoch`
-        idle,   // it has no timer any more
-        ended,  // the thread is about to end; join() does not wait long
+        ready,     // the instance is made; the worker holds
+        held,      // it stands still for the command of `epoch`
+        idle,      // it has no timer any more
+        swapped,   // a hand-over is committed, tentative or refused
+        reverted,  // the instance before is back
+        ended,     // the thread is about to end; join() does not wait long
     };
     std::string worker;
-    std::size_t order = 0;  // of its slot
-    std::uint64_t generation = 0;
+    std::size_t order = 0;    // of its slot
+    std::uint64_t start = 0;  // the generation that its thread began with
     Kind kind = Kind::ready;
     std::uint64_t epoch = 0;
     bool has_failed = false;
@@ -47,11 +51,8 @@ class Worker : public PoolTask, public std::enable_shared_from_this<Worker> {
 public:
     struct Spec {
         std::size_t order = 0;  // for its facts
-        std::uint64_t generation = 1;
-        std::shared_ptr<Library> library;
-        const skep_worker_type* type = nullptr;
-        WorkerConfig config;
-        Placement placement;  // of its own thread
+        Placement placement;    // of its own thread
+        Instance::Spec instance;
     };
 
     // Called on the worker's thread; must not wait for the manager. One serves all workers.
@@ -67,17 +68,29 @@ public:
     [[nodiscard]] Result<Done, std::string> start();
     // [manager-thread] Returns the epoch of the command.
     std::uint64_t request(Wanted wanted);
+
+    // [manager-thread] An instance that can succeed the present one, not created yet. The worker
+    // outlives it.
+    [[nodiscard]] std::unique_ptr<Instance> make_successor(Instance::Spec spec) {
+        return std::make_unique<Instance>(context_, std::move(spec));
+    }
+
+    // [manager-thread] Offers a successor that has been created, and says Wanted::swap. Only when
+    // the hand-over before is refused, reverted or closed.
+    void offer(std::shared_ptr<Handover> handover);
     // [manager-thread] After Fact::ended.
     void join();
     // [manager-thread] The thread is not coming back: the context does nothing from now on, and
     // nobody will join it. A pool gets another thread for it.
     void give_up();
 
-    [[nodiscard]] std::uint64_t generation() const { return spec_.generation; }
+    // The generation that it began with.
+    [[nodiscard]] std::uint64_t start_generation() const { return start_generation_; }
 
     [[nodiscard]] Nanos last_checkpoint() const { return context_.last_checkpoint(); }
 
-    [[nodiscard]] bool has_timer() const { return context_.has_timer(); }
+    // [any-thread] A handler without routes to it but with a timer is a source of its own.
+    [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
 
     // Of its own thread; 0 until that runs, and on a pool. [any-thread]
     [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
@@ -97,6 +110,12 @@ public:
 private:
     void thread_main();
     bool make();
+    Wanted obey(std::optional<Nanos> now = std::nullopt);
+    void take_over(std::uint64_t epoch);
+    [[nodiscard]] bool can_take(Handover& handover);
+    void exchange(Handover& handover);
+    void undo_tentative();
+    [[nodiscard]] bool roll_back();
     // `now`: on a pool, from its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Wanted wanted);
@@ -105,22 +124,28 @@ private:
     void run_loop();
     void unmake();
     void report_end();
+
+    void report(Fact::Kind kind) const { (*report_)(fact(kind)); }
+
     [[nodiscard]] Fact fact(Fact::Kind kind) const;
-    template <typename PluginCode>
-    bool call(const char* what, PluginCode&& plugin_code);
 
     const std::shared_ptr<const WorkerHome> shared_home_;
     const WorkerHome& home_;
-    const Spec spec_;
+    const std::size_t order_;
+    const Placement placement_;
+    const std::uint64_t start_generation_;
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
+    std::atomic<bool> has_timer_{false};
+    std::shared_ptr<Handover> offered_;  // written before Wanted::swap, read after
 
     // The worker's thread alone.
-    void* instance_ = nullptr;
+    std::unique_ptr<Instance> instance_;
+    std::shared_ptr<Handover> handover_;  // the last that was taken
     bool is_made_ = false;
     bool is_well_ = true;
     bool has_drained_ = false;
-    std::string error_;
+    std::string error_;  // of the machine; an instance has its own
 
     std::thread thread_;  // the manager's alone
     std::atomic<pid_t> thread_id_{0};

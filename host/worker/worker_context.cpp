@@ -2,33 +2,16 @@
 
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
-
 #include "host/base/assert.hpp"
 
 namespace skep::host {
 
-namespace {
-
-// now + duration, without overflow; negative: for ever.
-Nanos deadline_after(Nanos now, Nanos duration) {
-    return duration < Nanos(0) || duration > forever - now ? forever : now + duration;
-}
-
-}  // namespace
-
 WorkerContext::WorkerContext(const WorkerWorld& world,
                              const WorkerHome& home,
-                             std::uint64_t generation,
-                             const skep_worker_type& type,
-                             const WorkerConfig& config,
                              ReportHeld report_held)
     : world_(world),
       home_(home),
-      generation_(generation),
-      config_(config),
       report_held_(std::move(report_held)),
-      has_inputs_(type.input_count > 0),
       last_checkpoint_ns_(world.clock->now().count()),
       inbox_(home.mailbox, home.seat != nullptr),
       outbox_(
@@ -39,17 +22,9 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
           inbox_,
           home.seat != nullptr ? Outbox::Checkpoint() : [this] { return must_stop_now(); }),
       // The first hold is the manager's own and is not reported: it has no pause to acknowledge.
-      reported_epoch_(control_.command().epoch),
-      raw_{sizeof(skep_context), 0, &host_api(), control_.word(), this} {}
+      reported_epoch_(control_.command().epoch) {}
 
 WorkerContext::~WorkerContext() = default;
-
-spdlog::logger& WorkerContext::log() {
-    std::call_once(log_made_, [this] {
-        log_ = spdlog::default_logger()->clone(home_.name + "@" + std::to_string(generation_));
-    });
-    return *log_;
-}
 
 void WorkerContext::enter() {
     entered = this;
@@ -62,35 +37,26 @@ void WorkerContext::leave() {
     entered = nullptr;
 }
 
-void WorkerContext::note_checkpoint(Nanos now) {
+Control::Command WorkerContext::look(Nanos now) {
     last_checkpoint_ns_.store(now.count(), std::memory_order_relaxed);
     outbox_.set_time(now);
-}
-
-Wanted WorkerContext::stand_still_if_wanted() {
-    for (;;) {
-        note_checkpoint(clock().now());
-        const std::uint32_t ticket = home_.mailbox->parker()->prepare();
-        const Wanted wanted = look_at_command();
-        if (wanted != Wanted::hold || is_pooled()) {
-            return wanted;
-        }
-        home_.mailbox->parker()->park(ticket, forever);
-    }
-}
-
-Wanted WorkerContext::look_at_command() {
     const Control::Command command = control_.command();
     if (command.wanted == Wanted::hold && command.epoch != reported_epoch_) {
         reported_epoch_ = command.epoch;
         report_held_(command.epoch);
     }
-    return command.wanted;
+    return command;
 }
 
-Wanted WorkerContext::begin_turn(Nanos now) {
-    note_checkpoint(now);
-    return look_at_command();
+Wanted WorkerContext::stand_still_if_wanted() {
+    for (;;) {
+        const std::uint32_t ticket = home_.mailbox->parker()->prepare();
+        const Control::Command command = look(clock().now());
+        if (command.wanted != Wanted::hold || is_pooled()) {
+            return is_done(command) ? Wanted::run : command.wanted;
+        }
+        home_.mailbox->parker()->park(ticket, forever);
+    }
 }
 
 // One fence serves all: what was sent (P2 in ring.hpp), what was taken (T2), and the sleep (R2).
@@ -107,6 +73,9 @@ bool WorkerContext::is_to_end(Wanted wanted) {
     switch (wanted) {
         case Wanted::stop:
             return true;
+        case Wanted::swap:
+            is_told_to_return_ = is_loop_;  // a handler comes to a boundary by itself
+            return is_loop_;
         case Wanted::drain:
             return !has_inputs_ || !inbox_.has_news();
         default:
@@ -123,7 +92,8 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
     for (;;) {
         const std::uint32_t ticket = home_.mailbox->parker()->prepare();
         const Wanted wanted = stand_still_if_wanted();
-        if (wanted == Wanted::stop) {
+        if (wanted == Wanted::stop || wanted == Wanted::swap) {
+            is_told_to_return_ = wanted == Wanted::swap;
             return SKEP_E_STOPPING;
         }
         if (take(max, batch)) {
@@ -197,47 +167,6 @@ void WorkerContext::settle(std::uint32_t done, bool failed) {
 void WorkerContext::settle_all(bool failed) {
     const std::uint32_t count = inbox_.in_flight();
     inbox_.settle(failed ? 0 : count, failed ? count : 0);
-}
-
-void WorkerContext::set_timer(std::uint32_t id, Nanos first, Nanos period) {
-    std::erase_if(timers_, [id](const Timer& it) { return it.id == id; });
-    if (first >= Nanos(0)) {
-        timers_.push_back({id, deadline_after(clock().now(), first), std::max(period, Nanos(0))});
-    }
-}
-
-Nanos WorkerContext::next_timer() const {
-    Nanos next = forever;
-    for (const Timer& timer : timers_) {
-        next = std::min(next, timer.next);
-    }
-    return next;
-}
-
-std::optional<std::uint32_t> WorkerContext::due_timer() {
-    if (timers_.empty()) {
-        return std::nullopt;
-    }
-    const auto due =
-        std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
-            return a.next < b.next;
-        });
-    const Nanos now = clock().now();
-    if (due->next > now) {
-        return std::nullopt;
-    }
-    const std::uint32_t id = due->id;
-    if (due->period == Nanos(0)) {
-        timers_.erase(due);
-    } else {
-        // On the grid of its first time, but never in the past: what was missed is not made up for.
-        due->next = deadline_after(due->next, due->period * ((now - due->next) / due->period + 1));
-    }
-    return id;
-}
-
-const ParamValue* WorkerContext::config(const char* name) const {
-    return config_.find(name);
 }
 
 }  // namespace skep::host

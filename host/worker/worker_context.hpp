@@ -1,4 +1,5 @@
-// The host's half of a context: what stands behind skep_context for one generation of one worker.
+// The host's half of a context: what stands behind skep_context for one thread of one worker, or one
+// seat in a pool. It stays when the worker gets another instance.
 //
 // All [worker-thread] but what says otherwise. It touches only what is shared for the worker's name
 // (mailbox, counters) and what is immutable, so a thread that the manager gave up for lost can
@@ -9,8 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,10 +21,6 @@
 #include "host/worker/control.hpp"
 #include "host/worker/outbox.hpp"
 #include "host/worker/pool.hpp"
-
-namespace spdlog {
-class logger;
-}
 
 namespace skep::host {
 
@@ -49,22 +44,12 @@ public:
     using ReportHeld = std::function<void(std::uint64_t epoch)>;
 
     // All of these outlive it.
-    WorkerContext(const WorkerWorld& world,
-                  const WorkerHome& home,
-                  std::uint64_t generation,
-                  const skep_worker_type& type,
-                  const WorkerConfig& config,
-                  ReportHeld report_held);
+    WorkerContext(const WorkerWorld& world, const WorkerHome& home, ReportHeld report_held);
     ~WorkerContext();
     WorkerContext(const WorkerContext&) = delete;
     WorkerContext& operator=(const WorkerContext&) = delete;
 
-    [[nodiscard]] const skep_context* raw() const { return &raw_; }
-
     [[nodiscard]] Control& control() { return control_; }
-
-    // [any-thread] Made when it is first asked for: most workers say nothing.
-    [[nodiscard]] spdlog::logger& log();
 
     [[nodiscard]] Clock& clock() { return *world_.clock; }
 
@@ -95,20 +80,38 @@ public:
     // Whether the calling thread is the worker's.
     [[nodiscard]] bool is_entered() const { return entered == this; }
 
+    // The type that is served from now on.
+    void serve(const skep_worker_type& type) {
+        has_inputs_ = type.input_count > 0;
+        is_loop_ = type.run != nullptr;
+    }
+
     // -- Flow. --
 
-    // Stands still while the manager wants that; then what it wants now: run, drain or stop. On a
-    // pool it does not stand still, but returns `hold`: the worker gets no turn that does anything.
+    // What is wanted now, at a checkpoint.
+    Control::Command look(Nanos now);
+
+    // The hand-over of that command has been made, or refused.
+    void end_swap(std::uint64_t epoch) { done_swap_ = epoch; }
+
+    [[nodiscard]] bool is_done(const Control::Command& command) const {
+        return command.wanted == Wanted::swap && command.epoch == done_swap_;
+    }
+
+    // Around run() of a loop worker: whether it was told to return for a hand-over.
+    void begin_run() { is_told_to_return_ = false; }
+
+    [[nodiscard]] bool is_told_to_return() const { return is_told_to_return_; }
+
+    // Stands still while the manager wants that; then what it wants now: run, swap, drain or stop.
     Wanted stand_still_if_wanted();
 
     // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when
     // its mailbox is empty.
     bool must_end() { return is_to_end(stand_still_if_wanted()); }
 
-    // The same for the beginning of a turn on a pool, whose thread knows about what time it is.
-    Wanted begin_turn(Nanos now);
-    // And its end: whether the worker, if it wants to, may wait for a message. False when there is
-    // one.
+    // The end of a turn on a pool: whether the worker, if it wants to, may wait for a message.
+    // False when there is one.
     bool end_turn(bool wants_to_wait);
 
     [[nodiscard]] bool is_to_end(Wanted wanted);
@@ -135,76 +138,28 @@ public:
     // Whether take() would find something.
     [[nodiscard]] bool has_more() { return inbox_.has_news(); }
 
-    void set_timer(std::uint32_t id, Nanos first, Nanos period);
-
-    // Makes has_timer() true or false, between two calls of the plugin: in a call it may set again
-    // what was due. True when there were timers, and are none.
-    bool publish_timers() {
-        const bool had_any = has_timer();
-        if (had_any == timers_.empty()) {
-            has_timer_.store(!had_any, std::memory_order_relaxed);
-        }
-        return had_any && timers_.empty();
-    }
-
-    [[nodiscard]] Nanos next_timer() const;
-
-    // [any-thread] A handler without routes to it but with a timer is a source of its own.
-    [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
-
-    // The id of a timer that is due, which is thereby set for its next time; or nothing.
-    std::optional<std::uint32_t> due_timer();
-
-    // -- Services. --
-
-    void fail(std::string text) { error_ = std::move(text); }
-
-    // What the plugin said to fail(), once.
-    [[nodiscard]] std::string take_error() { return std::exchange(error_, {}); }
-
-    [[nodiscard]] const ParamValue* config(const char* name) const;
-
-    // Messages that the plugin has kept and not released. [any-thread]
-    std::atomic<std::int64_t>& kept() { return kept_; }
-
 private:
-    struct Timer {
-        std::uint32_t id;
-        Nanos next;
-        Nanos period;
-    };
-
-    void note_checkpoint(Nanos now);
-    Wanted look_at_command();
-
     static constinit inline thread_local const WorkerContext* entered = nullptr;
 
     const WorkerWorld world_;
     const WorkerHome& home_;
-    const std::uint64_t generation_;
-    const WorkerConfig& config_;
     const ReportHeld report_held_;
-    std::shared_ptr<spdlog::logger> log_;
-    std::once_flag log_made_;
-    const bool has_inputs_;
 
     std::atomic<bool> is_revoked_{false};
-    std::atomic<bool> has_timer_{false};
-    bool is_asleep_ = false;  // the worker's thread alone, as all below the counts
     Control control_;
     std::atomic<std::int64_t> last_checkpoint_ns_;
-    std::atomic<std::int64_t> kept_{0};
 
     // The worker's thread alone.
+    bool has_inputs_ = false;
+    bool is_loop_ = false;
+    bool is_asleep_ = false;
+    bool is_told_to_return_ = false;
+    std::uint64_t done_swap_ = 0;  // the epoch of the last one; 0: none
     Inbox inbox_;
     Outbox outbox_;
     AdaptiveSpin spin_;
     std::uint64_t reported_epoch_;
     std::vector<skep_message> views_;
-    std::vector<Timer> timers_;
-    std::string error_;
-
-    const skep_context raw_;
 };
 
 // The table that every context points to.

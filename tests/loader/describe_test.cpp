@@ -128,14 +128,35 @@ TEST_F(Describe, RefusesAStructThatIsTooSmall) {
     plugin.size = 8;
     EXPECT_THAT(complaint(), HasSubstr("has size 8, expected at least"));
     plugin.size = sizeof(plugin);
-    type.size -= 1;
+    type.size = offsetof(skep_worker_type, state_version) - 1;
     EXPECT_THAT(complaint(), HasSubstr("worker type 0 has size"));
-    type.size += 1;
+    type.size = sizeof(type);
     every.size = 0;
     EXPECT_THAT(complaint(), HasSubstr("parameter 0 of worker type 'hello' has size 0"));
     every.size = sizeof(every);
     out.size = 4;
     EXPECT_THAT(complaint(), HasSubstr("output 0 of worker type 'hello' has size 4"));
+}
+
+TEST_F(Describe, TakesATypeFromBeforeThereWasAState) {
+    type.state_version = 7;  // is not read
+    type.size = offsetof(skep_worker_type, state_version);
+    EXPECT_EQ(complaint(), "");
+    EXPECT_EQ(describe(&plugin, note, "x.so")->types[0].state_version, 0U);
+}
+
+TEST_F(Describe, RefusesAStateThatCannotBeHandedOver) {
+    type.state_version = type.state_oldest = 2;
+    EXPECT_THAT(complaint(), HasSubstr("expected save_state and load_state"));
+    type.save_state = [](const void*, const skep_state_sink*) { return 0; };
+    type.load_state = [](void*, uint32_t, const void*, uint64_t) { return 0; };
+    EXPECT_EQ(complaint(), "");
+    type.state_oldest = 3;
+    EXPECT_THAT(complaint(), HasSubstr("has state_oldest 3, expected 1 to state_version (2)"));
+    type.state_oldest = 0;
+    EXPECT_THAT(complaint(), HasSubstr("has state_oldest 0"));
+    type.state_version = 0;
+    EXPECT_THAT(complaint(), HasSubstr("neither with 0"));
 }
 
 TEST_F(Describe, RefusesAFlagThatItMustUnderstandAndIgnoresOthers) {

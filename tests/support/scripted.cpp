@@ -33,6 +33,21 @@ struct scripted {
         }
     }
 
+    static constexpr std::uint32_t state_version = 2;
+    static constexpr std::uint32_t state_oldest = 1;
+
+    void save_state(skep::state_writer& out) const {
+        if (script.save) {
+            out.write(script.save());
+        }
+    }
+
+    void load_state(std::uint32_t /*version*/, std::string_view state) {
+        if (script.load) {
+            script.load(state);
+        }
+    }
+
     scripted(const scripted&) = delete;
     scripted& operator=(const scripted&) = delete;
 

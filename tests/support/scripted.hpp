@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,6 +33,10 @@ struct Script {
     std::function<void(skep::context&, std::uint32_t)> on_timer;
     std::function<void(skep::context&)> on_drain;
     std::function<void()> destroy;
+    // In a reload: what the successor is told, and what it makes of it. The version is 2; 1 is
+    // taken too.
+    std::function<std::string()> save;
+    std::function<void(std::string_view)> load;
 };
 
 class ScriptedLoader : public host::Loader {
@@ -53,9 +58,10 @@ public:
 template <typename ClockType = host::ManualClock>
 class World {
 public:
-    explicit World(host::Manager::When ends = host::Manager::When::all_done)
+    explicit World(host::Manager::When ends = host::Manager::When::all_done,
+                   const host::Manager::Limits& limits = {})
         : loader(scripts),
-          manager(std::make_unique<host::Manager>(clock, loader, ends)) {
+          manager(std::make_unique<host::Manager>(clock, loader, ends, limits)) {
         if (is_pooled) {
             // As many threads as the tests ever block at once.
             plan.pools.push_back({"pool", 8, {}});

@@ -1,5 +1,8 @@
 #include "host/topology/diff.hpp"
 
+#include <chrono>
+#include <functional>
+
 #include <gtest/gtest.h>
 
 namespace skep::host {
@@ -37,37 +40,52 @@ TEST(Diff, IsEmptyBetweenEqualPlans) {
 
 TEST(Diff, FromTheEmptyPlanAddsAllInTheirOrder) {
     const Changes changes = diff(Plan{}, two_workers());
-    EXPECT_EQ(changes, (Changes{Names{"b", "a"}, {}, {}, true}));
+    EXPECT_EQ(changes, (Changes{Names{"b", "a"}, {}, {}, {}, true, false}));
     EXPECT_FALSE(changes.empty());
 }
 
 TEST(Diff, ToTheEmptyPlanRemovesAllInTheirOrder) {
-    EXPECT_EQ(diff(two_workers(), Plan{}), (Changes{{}, Names{"b", "a"}, {}, true}));
+    EXPECT_EQ(diff(two_workers(), Plan{}), (Changes{{}, Names{"b", "a"}, {}, {}, true, false}));
 }
 
-TEST(Diff, ChangesAWorkerWhoseConfigDiffers) {
+TEST(Diff, SwapsAWorkerWhoseConfigDiffers) {
     Plan next = two_workers();
     next.workers[1].config["limit"] = ParamValue(std::int64_t{6});
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, false}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, {}, false, false}));
 }
 
-TEST(Diff, ChangesAWorkerWhoseOtherFieldsDiffer) {
-    const auto changed = [](auto change) {
-        Plan next = two_workers();
-        change(next.workers[0]);
-        return diff(two_workers(), next).to_change;
-    };
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_path = "/other.so"; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), Names{"b"});
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), Names{"b"});
+// The first worker, changed so.
+Changes changed(const std::function<void(WorkerPlan&)>& change) {
+    Plan next = two_workers();
+    change(next.workers[0]);
+    return diff(two_workers(), next);
 }
 
-TEST(Diff, ChangesTheWorkersOfAPoolThatDiffers) {
+TEST(Diff, SwapsAWorkerWhosePluginOrTypeDiffers) {
+    const Changes swap = {{}, {}, Names{"b"}, {}, false, false};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_path = "/other.so"; }), swap);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_content = "6f"; }), swap);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), swap);
+}
+
+TEST(Diff, MovesAWorkerThatRunsElsewhereOrHasAnotherMailbox) {
+    const Changes move = {{}, {}, {}, Names{"b"}, false, false};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), move);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), move);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), move);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), move);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), move);
+}
+
+TEST(Diff, TellsSettingsThatTheManagerAloneReads) {
+    const Changes settings = {{}, {}, {}, {}, false, true};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), settings);
+    Plan next = two_workers();
+    next.stop_grace = std::chrono::seconds(1);
+    EXPECT_EQ(diff(two_workers(), next), settings);
+}
+
+TEST(Diff, MovesTheWorkersOfAPoolThatDiffers) {
     Plan plan = two_workers();
     plan.pools = {{"light", 1, {}}, {"heavy", 2, {}}};
     plan.workers[0].run.pool = "light";
@@ -75,9 +93,9 @@ TEST(Diff, ChangesTheWorkersOfAPoolThatDiffers) {
     Plan next = plan;
     EXPECT_TRUE(diff(plan, next).empty());
     next.pools[0].threads = 3;
-    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b"}, false}));
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, {}, Names{"b"}, false, false}));
     next.pools[1].placement.nice = 1;
-    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b", "a"}, false}));
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, {}, Names{"b", "a"}, false, false}));
 }
 
 TEST(Diff, IgnoresTheOrderOfPools) {
@@ -92,16 +110,16 @@ TEST(Diff, IgnoresTheOrderOfPools) {
 TEST(Diff, RewiringTouchesNoWorker) {
     Plan next = two_workers();
     next.routes[0].when_full = WhenFull::drop_oldest;
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, true, false}));
     next.routes.clear();
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, true, false}));
 }
 
 TEST(Diff, AddsAndRemovesAroundAWorkerThatStays) {
     Plan next = two_workers();
     next.workers = {worker("c"), worker("a")};
     next.routes = {};
-    EXPECT_EQ(diff(two_workers(), next), (Changes{Names{"c"}, Names{"b"}, {}, true}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{Names{"c"}, Names{"b"}, {}, {}, true, false}));
 }
 
 TEST(Diff, IgnoresTheOrderOfWorkers) {

@@ -19,9 +19,12 @@
  *
  * Threads. Each function carries a tag:
  *   [loader]  a short-lived thread of the host that is joined before the shared object is closed.
- *   [worker]  the one thread that serves this worker at that moment. create, run, on_* and destroy
- *             all come from it, so one instance is never entered twice at once. Two instances of
- *             one type do run at the same time: statics need care.
+ *   [worker]  the one thread that serves this worker at that moment. run, on_*, save_state and
+ *             load_state all come from it; so do create and destroy, but where a running worker is
+ *             given a successor: the new instance is made, and the old one destroyed, on
+ *             short-lived threads of the host, so that the worker does not stand still for it. One
+ *             instance is never entered twice at once. Two instances of one type do run at the same
+ *             time: statics need care.
  *   [any]     any thread between the return of create() and the call of destroy().
  * A [worker] function of the host that is called from elsewhere does nothing and returns
  * SKEP_E_THREAD. (The tags follow CLAP's thread-check; running create on the worker's own thread is
@@ -72,7 +75,7 @@ enum {
     SKEP_E_FULL = -6,     /* the mailbox is full and the caller did not wait; counted as rejected */
     SKEP_E_CLOSED = -7,   /* the receiver takes no more; counted as rejected */
     SKEP_E_TIMEOUT = -8,  /* nothing came in time */
-    SKEP_E_STOPPING = -9, /* this worker shall end: return from run() soon */
+    SKEP_E_STOPPING = -9, /* this instance shall end: return from run() soon */
     SKEP_E_THREAD = -10,  /* a [worker] function was called from another thread */
     SKEP_E_NO_ROUTE = -11, /* no route leaves this port; counted as rejected */
     SKEP_E_TOO_BIG = -12,  /* the payload is larger than the host takes; counted as rejected */
@@ -152,8 +155,10 @@ typedef struct skep_payload {
 
 typedef struct skep_host_api skep_host_api;
 
-/* One per worker and generation, made by the host; valid from the call of create() to the return of
- * destroy(). */
+/* One per instance, made by the host; valid from the call of create() to the return of destroy().
+ *
+ * In create() a worker has no place yet in the topology, and may still be refused one: the
+ * functions that are marked [worker] return SKEP_E_STATE there, but for timer_set and fail. */
 typedef struct skep_context {
     uint32_t size; /* of this struct */
     uint32_t reserved;
@@ -353,17 +358,37 @@ typedef struct skep_port {
     const char* doc;          /* one sentence; may be null */
 } skep_port;
 
+/* Where an instance writes its state, piece by piece; the pieces are joined. */
+typedef struct skep_state_sink {
+    uint32_t size; /* of this struct */
+    uint32_t reserved;
+    /* SKEP_OK, SKEP_E_NO_MEMORY, SKEP_E_TOO_BIG (more than 1 GiB in all). */
+    int32_t (*write)(const struct skep_state_sink* sink, const void* data, uint64_t size)
+        SKEP_NOEXCEPT;
+} skep_state_sink;
+
 /* A type of worker. Exactly one of run and on_message is not null:
  *   loop worker     run() owns its thread and calls receive() and checkpoint() itself.
  *   handler worker  the host owns the loop and calls on_message and on_timer, so pausing and
- * stopping need nothing from it.
+ *                   stopping need nothing from it.
  *
- *   call         thread    after                   a negative status, or an exception in the SDK,
- * means create       [worker]  -                       the worker fails; destroy is not called run
- * [worker]  create                  the worker fails; destroy is called on_message   [worker]
- * create                  as run; *done tells which message it was on_timer     [worker]  create as
- * run on_drain     [worker]  the last on_message     as run destroy      [worker]  run, or the last
- * on_*   (it cannot fail)
+ *   call        after                   a negative status, or an exception in the SDK, means
+ *   create      -                       the worker fails; destroy is not called
+ *   run         create                  the worker fails; destroy is called
+ *   on_message  create                  as run; *done tells which message it was
+ *   on_timer    create                  as run
+ *   on_drain    the last on_message     as run
+ *   save_state  run or on_*             the old instance stays, the new one is destroyed
+ *   load_state  create                  as save_state
+ *   destroy     run, or the last on_*   (it cannot fail)
+ *
+ * Hand-over. A reload gives a running worker a successor: another instance, of a newer plugin or
+ * with other parameters. The new one is created while the old one works on. At the next message
+ * boundary of a handler, or when run() of a loop worker has returned as for a stop, the old
+ * instance saves its state and the new one loads it, which is its first call. The mailbox and what
+ * is queued in it stay with the worker. The old instance is destroyed some time later; until then
+ * the host may put it back to work, when another part of the reload fails or the new instance does
+ * soon after. Therefore saving changes nothing, and run() may be called again after it returned.
  */
 typedef struct skep_worker_type {
     uint32_t size;
@@ -392,6 +417,19 @@ typedef struct skep_worker_type {
     int32_t (*on_timer)(void* instance, uint32_t id); /* may be null */
     /* The input has ended: no message will come any more. Last chance to emit. May be null. */
     int32_t (*on_drain)(void* instance);
+
+    /* -- Since minor 2. -- */
+
+    /* The version of what save_state writes; 0: instances have no state worth handing over. */
+    uint32_t state_version;
+    /* The oldest version that load_state takes; it takes all from here to state_version. A
+     * successor that does not take the state of the instance before it is refused before anything
+     * is touched. */
+    uint32_t state_oldest;
+    /* Both null when state_version is 0, both not null otherwise. The data of load_state are the
+     * host's, are aligned to 16 bytes, and live for the call. */
+    int32_t (*save_state)(const void* instance, const skep_state_sink* sink);
+    int32_t (*load_state)(void* instance, uint32_t version, const void* data, uint64_t size);
 } skep_worker_type;
 
 /* The plugin. */

@@ -14,29 +14,33 @@
 //   };
 //   SKEP_PLUGIN("org.example.hello", "1.0.0", hello)
 //
-//   member                                         needed   meaning
-//   static constexpr name                          yes      what `type = ` in a topology says
-//   static constexpr doc                           no       one sentence for `skep inspect`
-//   static constexpr skep::param params[]          no       what `config = ` may set
-//   static constexpr skep::port inputs[], outputs[] no      its ports; routes go to and from them
-//   explicit T(skep::context&)  or  T()            yes      create; throw to refuse
-//   void run(skep::context&)                       one      the loop of a loop worker
-//   void on_message(skep::context&, const skep::message&)   of these: one message of a handler
-//   worker void on_timer(skep::context&, std::uint32_t)   no       a timer set with
-//   context.set_timer void on_drain(skep::context&)                  no       the input has ended:
-//   last chance to emit ~T()                                           -        destroy; must not
-//   throw
+//   member                                                    meaning
+//   static constexpr name                                     what `type = ` in a topology says
+//   static constexpr doc                                      a sentence for `skep inspect`
+//   static constexpr skep::param params[]                     what `config = ` may set
+//   static constexpr skep::port inputs[], outputs[]           its ports; routes go to and from them
+//   explicit T(skep::context&)  or  T()                       create; throw to refuse
+//   void on_message(skep::context&, const skep::message&)     one message of a handler worker
+//   void run(skep::context&)                                  the loop of a loop worker
+//   void on_timer(skep::context&, std::uint32_t)              a timer set with context.set_timer
+//   void on_drain(skep::context&)                             the input has ended: last chance to
+//                                                             emit
+//   state_version, state_oldest, save_state, load_state       hand-over in a reload: skep/state.hpp
+//   ~T()                                                      destroy; must not throw
 //
-// Everything runs on the worker's own thread, one call at a time. An exception that leaves any of
-// these is caught here, inside the plugin, where its type is known; its text reaches the host, and
-// the worker fails. That fence is why a C++ plugin need not be built with the host's compiler or
-// library.
+// Only the name, and either on_message or run, are needed.
+//
+// Everything runs on the worker's own thread, one call at a time; the constructor and the
+// destructor also on others (abi.h, "Threads"). An exception that leaves any of these is caught
+// here, inside the plugin, where its type is known; its text reaches the host, and the worker
+// fails. That fence is why a C++ plugin need not be built with the host's compiler or library.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <iterator>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -44,6 +48,7 @@
 #include <skep/context.hpp>
 #include <skep/message.hpp>
 #include <skep/note.h>
+#include <skep/state.hpp>
 
 namespace skep {
 
@@ -155,6 +160,8 @@ SKEP_DETECT(run);
 SKEP_DETECT(on_message);
 SKEP_DETECT(on_timer);
 SKEP_DETECT(on_drain);
+SKEP_DETECT(state_version);
+SKEP_DETECT(state_oldest);
 #undef SKEP_DETECT
 
 // The ABI wants arrays of pointers, so that their elements can grow.
@@ -254,6 +261,24 @@ class type_of {
         return fenced(it.ctx.raw(), [&] { it.object.on_drain(it.ctx); });
     }
 
+    static std::int32_t save_state(const void* made, const skep_state_sink* sink) {
+        const auto& it = *static_cast<const self*>(made);
+        return fenced(it.ctx.raw(), [&] {
+            state_writer out(sink);
+            it.object.save_state(out);
+        });
+    }
+
+    static std::int32_t load_state(void* made,
+                                   std::uint32_t version,
+                                   const void* data,
+                                   std::uint64_t size) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] {
+            it.object.load_state(version, std::string_view(static_cast<const char*>(data), size));
+        });
+    }
+
     // The pointer arrays of T's tables; a type without the table has none.
     template <typename Type, bool has = has_params<Type>::value>
     struct params_of {
@@ -302,6 +327,16 @@ class type_of {
         }
         if constexpr (has_on_drain<T>::value) {
             it.on_drain = &on_drain;
+        }
+        if constexpr (has_state_version<T>::value) {
+            static_assert(T::state_version > 0, "0 means: no state");
+            it.state_version = T::state_version;
+            it.state_oldest = T::state_version;
+            it.save_state = &save_state;
+            it.load_state = &load_state;
+        }
+        if constexpr (has_state_oldest<T>::value) {
+            it.state_oldest = T::state_oldest;
         }
         return it;
     }

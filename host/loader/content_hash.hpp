@@ -1,0 +1,13 @@
+// A name for the content of a file: two files with the same are the same.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace skep::host {
+
+// SHA-256 in hex, as sha256sum prints it.
+[[nodiscard]] std::string content_hash(std::span<const std::byte> bytes);
+
+}  // namespace skep::host

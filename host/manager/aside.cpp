@@ -1,0 +1,78 @@
+// Plugins are never called on the manager's thread: what has to be called outside of a worker is
+// called on a short-lived thread of its own. It ends before its plugin may be closed, so a
+// thread_local that the plugin touches there does not pin it.
+#include <system_error>
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "host/manager/core.hpp"
+#include "host/worker/thread_census.hpp"
+
+namespace skep::host {
+
+// `then` runs on the manager's thread, when `work` has.
+void Core::aside(std::string what, std::function<void()> work, EventQueue::Action then) {
+    const std::uint64_t number = ++asides_made_;
+    Aside& made = asides_[number];
+    made.what = std::move(what);
+    made.id = std::make_shared<std::atomic<pid_t>>(0);
+    const EventQueue::Action ended = [this, number, then = std::move(then)] {
+        const auto found = asides_.find(number);
+        if (found == asides_.end()) {
+            return;  // given up; what it held stays
+        }
+        found->second.thread.join();
+        asides_.erase(found);
+        then();
+    };
+    const std::shared_ptr<Parker> presence = clock_.make_parker();  // somebody is at work
+    const auto run = [queue = queue_, id = made.id, work = std::move(work), ended, presence] {
+        id->store(gettid());
+        work();
+        pthread_setname_np(pthread_self(), ended_thread_name);
+        (void)queue->post(ended);
+        presence->detach();
+    };
+    presence->attach();
+    try {
+        made.thread = std::thread(run);
+    } catch (const std::system_error& error) {
+        spdlog::error("{}: no thread: {}", made.what, error.what());
+        presence->detach();
+        made.keeps = run;  // what it holds is neither called nor let go
+    }
+}
+
+// Destroys an instance that nobody uses any more.
+void Core::discard(Spare spare) {
+    const auto shared = std::make_shared<Spare>(std::move(spare));
+    aside(
+        "worker '" + shared->worker + "' in destroy",
+        [shared] {
+            const std::uint64_t generation = shared->instance->generation();
+            pthread_setname_np(pthread_self(),
+                               worker_thread_name(shared->worker, generation).c_str());
+            shared->instance->destroy();
+        },
+        [this, shared] {
+            shared->instance.reset();
+            shared->owner.reset();
+            close_unused_libraries();
+        });
+}
+
+// The host ends, and they have not come back.
+void Core::give_up_asides() {
+    for (auto& [number, it] : asides_) {
+        if (it.thread.joinable()) {
+            it.thread.detach();
+        }
+        spdlog::error("{} did not come back; its thread is given up for lost", it.what);
+        lost_threads_.emplace(it.id->load(), it.what);
+    }
+    asides_.clear();
+}
+
+}  // namespace skep::host

@@ -1,0 +1,103 @@
+// The plugins of a host: opened for the first worker that needs one, closed after the last.
+#include <spdlog/spdlog.h>
+
+#include "host/manager/core.hpp"
+#include "host/worker/thread_census.hpp"
+
+namespace skep::host {
+
+namespace {
+
+std::string first_line(const Diagnostics& diagnostics) {
+    std::string text;
+    for (const Diagnostic& it : diagnostics) {
+        text += (text.empty() ? "" : "; ") + (it.file.empty() ? "" : it.file + ": ") + it.message;
+    }
+    return text;
+}
+
+}  // namespace
+
+// What the plan of a worker wants to be run.
+Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
+    const auto key = std::pair(plan->plugin_path, plan->plugin_content);
+    std::shared_ptr<Library> library;
+    if (const auto found = libraries_.find(key); found != libraries_.end()) {
+        library = found->second;
+    } else {
+        Result<std::shared_ptr<Library>> opened = loader_.open(plan->plugin_path);
+        if (!opened) {
+            return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
+        }
+        library = std::move(*opened);
+        libraries_.emplace(key, library);
+        if (!plan->plugin_content.empty() && library->info().content != plan->plugin_content) {
+            library.reset();
+            close_unused_libraries();
+            return Unexpected<Refusal>(
+                {Refusal::Code::bad_plan,
+                 plan->plugin_path + ": the file has changed since the topology was read"});
+        }
+    }
+    const skep_worker_type* const type = library->find_type(plan->type);
+    if (type == nullptr) {
+        library.reset();
+        close_unused_libraries();
+        return Unexpected<Refusal>(
+            {Refusal::Code::bad_plan,
+             plan->plugin_path + ": the plugin has no worker type '" + plan->type + "'"});
+    }
+    return Version{std::move(plan), std::move(library), type, 0};
+}
+
+Answer<Done> Core::open_library(Slot& slot) {
+    if (slot.library == nullptr) {
+        Answer<Version> opened = open_version(slot.plan);
+        if (!opened) {
+            return Unexpected<Refusal>(opened.error());
+        }
+        slot.library = std::move(opened->library);
+        slot.type = opened->type;
+    }
+    return Done{};
+}
+
+void Core::close_unused_libraries() {
+    for (auto it = libraries_.begin(); it != libraries_.end();) {
+        if (it->second.use_count() == 1) {
+            close_library(std::move(it->second));
+            it = libraries_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+}
+
+// A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
+void Core::close_library(std::shared_ptr<Library> library) {
+    const std::string id = library->info().id;
+    std::map<pid_t, std::string> left = threads_named_as_workers();
+    for (const auto& [thread, worker] : lost_threads_) {
+        left.erase(thread);
+    }
+    for (const auto& [name, slot] : slots_) {
+        if (slot->worker != nullptr) {
+            left.erase(slot->worker->thread_id());
+        }
+    }
+    for (const auto& [number, it] : asides_) {
+        left.erase(it.id->load());
+    }
+    if (!left.empty()) {
+        const auto& [thread, name] = *left.begin();
+        spdlog::warn(
+            "plugin {} stays mapped: a worker left thread {} ({}) behind", id, name, thread);
+        return;
+    }
+    const UnloadReport report = loader_.close(std::move(library));
+    if (!report.unloaded) {
+        spdlog::info("plugin {} stays mapped: {}", id, report.cause);
+    }
+}
+
+}  // namespace skep::host

@@ -1,0 +1,268 @@
+// Workers that get a successor: from the plan that asks for it to the end of the probation. What the
+// two instances do with each other is in worker/handover.hpp; here is who decides.
+#include <algorithm>
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include "host/manager/core.hpp"
+#include "host/topology/succession.hpp"
+#include "host/worker/thread_census.hpp"
+
+namespace skep::host {
+
+namespace {
+
+using Stage = Handover::Stage;
+
+bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
+    return a.inputs.size() == b.inputs.size() && a.outputs.size() == b.outputs.size();
+}
+
+}  // namespace
+
+// A worker without a thread takes what the plan says at its next start, which is now, unless an
+// operator has stopped it, or it never ran.
+std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const WorkerPlan> plan) {
+    const std::string& name = slot.home->name;
+    if (slot.swap && slot.swap->is_committed) {
+        end_probation(slot);
+    }
+    if (slot.swap) {
+        return Refusal{Refusal::Code::illegal_state,
+                       "worker '" + name + "' is between two generations"};
+    }
+    if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
+        !is_at_rest(slot.state) && slot.state != WorkerState::created) {
+        return cannot("exchange", slot);
+    }
+    Answer<Version> opened = open_version(std::move(plan));
+    if (!opened) {
+        return opened.error();
+    }
+    if (slot.worker != nullptr) {
+        if (const auto problem = succession_problem(*slot.version().info(), *opened->info())) {
+            return Refusal{Refusal::Code::bad_plan,
+                           "worker '" + name + "' cannot get a successor: " + *problem};
+        }
+    }
+    opened->generation = slot.generation + 1;
+    slot.swap = Swap{std::move(*opened), nullptr, false};
+    slot.launch_part = LaunchPart::swap;
+    return std::nullopt;
+}
+
+// All on one thread, one after the other; the workers go on meanwhile.
+void Core::create_successors() {
+    auto spares = std::make_shared<std::vector<Spare>>();
+    for (Slot* const slot : launch_->swaps) {
+        if (slot->worker != nullptr) {
+            const Version& next = slot->swap->other;
+            spares->push_back({slot->home->name,
+                               slot->order,
+                               slot->worker,
+                               slot->worker->make_successor(
+                                   {next.generation, next.library, next.type, next.plan->config}),
+                               true});
+        }
+    }
+    if (spares->empty()) {
+        return;
+    }
+    launch_->making += 1;  // all of them at once
+    aside(
+        "worker '" + spares->front().worker + "' in create",
+        [spares] {
+            for (Spare& it : *spares) {
+                const std::uint64_t generation = it.instance->generation();
+                pthread_setname_np(pthread_self(),
+                                   worker_thread_name(it.worker, generation).c_str());
+                it.is_made = it.instance->create();
+                if (!it.is_made) {
+                    return;
+                }
+            }
+        },
+        [this, spares, number = launch_->number] { on_created(number, *spares); });
+}
+
+void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
+    const bool is_wanted = launch_ && launch_->number == launch;
+    std::optional<Refusal> failed;
+    for (Spare& it : spares) {
+        Slot* const slot = find(it.worker);
+        if (!it.is_made) {
+            failed = Refusal{Refusal::Code::bad_plan,
+                             "worker '" + it.worker + "' failed: " + it.instance->error()};
+        }
+        if (!is_wanted || failed) {
+            discard(std::move(it));
+        } else {
+            slot->swap->handover = std::make_shared<Handover>(std::move(it.instance));
+        }
+    }
+    spares.clear();
+    if (!is_wanted) {
+        return;
+    }
+    if (failed) {
+        undo_launch(*failed);
+        return;
+    }
+    --launch_->making;
+    continue_launch();
+}
+
+// A swap that stands alone is decided by its worker, which then need not wait for the manager.
+void Core::offer_successors() {
+    Launch& launch = *launch_;
+    if (launch.swaps.empty()) {
+        return;
+    }
+    const Slot& first = *launch.swaps.front();
+    const bool stands_alone = launch.swaps.size() == 1 && launch.starts.empty() &&
+                              launch.to_remove.empty() && plan_->routes == launch.next->routes &&
+                              first.worker != nullptr && first.state == WorkerState::running &&
+                              !first.wants_pause &&
+                              has_same_ports(*first.swap->other.info(), *first.version().info());
+    launch.deadline = deadline_after(clock_.now(), limits_.take);
+    for (Slot* const slot : launch.swaps) {
+        if (slot->swap->handover != nullptr) {
+            ++launch.taking;
+            slot->swap->handover->set_holds(!stands_alone);
+            slot->worker->offer(slot->swap->handover);
+        }
+    }
+}
+
+void Core::on_swapped(Slot& slot) {
+    const std::shared_ptr<Handover> handover = slot.swap->handover;
+    if (handover->stage() == Stage::refused) {
+        const std::string why =
+            "worker '" + slot.home->name + "' keeps its instance: " + handover->error;
+        if (launch_ && slot.launch_part == LaunchPart::swap) {
+            undo_launch({Refusal::Code::bad_plan, why});
+        }
+        end_swap(slot);
+        return;
+    }
+    if (launch_ && slot.launch_part == LaunchPart::swap) {
+        if (--launch_->taking == 0) {
+            commit_launch();
+        }
+    } else if (handover->stage() == Stage::committed) {  // alone, and before it was withdrawn
+        commit_swap(slot);
+        adopt_version_of(slot);
+        resume_swapped(slot);
+    }
+}
+
+// The worker's version is the successor's.
+void Core::commit_swap(Slot& slot) {
+    Swap& swap = *slot.swap;
+    slot.launch_part = LaunchPart::none;
+    swap.is_committed = true;
+    if (swap.handover == nullptr) {  // it has no thread, and no instance
+        (void)slot.exchange(std::exchange(slot.swap, std::nullopt)->other);
+        --slot.generation;  // the next start counts it
+        return;
+    }
+    swap.other = slot.exchange(std::move(swap.other));
+    (void)swap.handover->move(Stage::tentative, Stage::committed);
+    ++slot.swaps;
+    slot.blackout = swap.handover->blackout;
+    probations_.push_back(
+        {deadline_after(clock_.now(), limits_.probation), slot.home->name, slot.generation});
+    spdlog::info("{}@{}: took over from generation {} in {:.1f} us, with {} bytes of state",
+                 slot.home->name,
+                 slot.generation,
+                 swap.other.generation,
+                 std::chrono::duration<double, std::micro>(*slot.blackout).count(),
+                 swap.handover->state.size());
+}
+
+// Routes and all are as its version wants them. One that had failed, or come to its end, begins
+// again; one that an operator has stopped, or that was never started, waits for its start.
+void Core::resume_swapped(Slot& slot) {
+    if (slot.worker != nullptr) {
+        obey_wish(slot);
+    } else if (slot.state != WorkerState::created && !slot.is_stopped_by_operator && !is_ending()) {
+        start(slot.home->name, [](const Answer<Done>&) {});
+    }
+}
+
+// The plan in force says what the slot runs.
+void Core::adopt_version_of(const Slot& slot) {
+    auto patched = std::make_shared<Plan>(*plan_);
+    *std::find_if(patched->workers.begin(), patched->workers.end(), [&](const auto& it) {
+        return it.name == slot.home->name;
+    }) = *slot.plan;
+    adopt(std::move(patched));
+}
+
+// What an operator wished of a worker while it was between two generations, or before.
+void Core::obey_wish(Slot& slot) {
+    if (slot.state == WorkerState::running && slot.wants_pause) {
+        set_state(slot, WorkerEvent::pause);
+        slot.pause_epoch = slot.worker->request(Wanted::hold);
+    } else if (slot.state == WorkerState::paused && slot.wants_pause) {
+        (void)slot.worker->request(Wanted::hold);
+    } else if (slot.state == WorkerState::paused) {
+        set_state(slot, WorkerEvent::resume);
+        (void)slot.worker->request(Wanted::run);
+    } else if (slot.state == WorkerState::running) {
+        (void)slot.worker->request(Wanted::run);
+    }
+}
+
+// The launch is undone. A worker that has not begun to take over never will; one that has goes back
+// when it sees its next command, and says so.
+void Core::withdraw_swap(Slot& slot) {
+    slot.launch_part = LaunchPart::none;
+    const std::shared_ptr<Handover> handover = slot.swap->handover;
+    if (handover == nullptr || handover->move(Stage::offered, Stage::closed)) {
+        end_swap(slot);
+    }
+    if (slot.worker != nullptr && handover != nullptr) {
+        obey_wish(slot);
+    }
+}
+
+// The instance before is back: the launch was undone, or the successor has failed.
+void Core::on_reverted(Slot& slot) {
+    Swap& swap = *slot.swap;
+    if (swap.is_committed) {
+        const std::uint64_t failed = slot.generation;
+        swap.other = slot.exchange(std::move(swap.other));
+        ++slot.rollbacks;
+        add(slot.home->counters->errors, 1);
+        adopt_version_of(slot);
+        spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
+                      slot.home->name,
+                      failed,
+                      swap.handover->consumed,
+                      slot.generation,
+                      swap.handover->error);
+        obey_wish(slot);
+    }
+    end_swap(slot);
+}
+
+void Core::end_probation(Slot& slot) {
+    // Otherwise it has just failed, and is about to say so.
+    if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
+        end_swap(slot);
+    }
+}
+
+// `other` of the hand-over is the manager's now, and of no use any more.
+void Core::end_swap(Slot& slot) {
+    Swap ended = *std::exchange(slot.swap, std::nullopt);
+    if (ended.handover != nullptr) {
+        discard({slot.home->name, slot.order, slot.worker, std::move(ended.handover->other), true});
+    }
+    ended = {};
+    close_unused_libraries();
+}
+
+}  // namespace skep::host

@@ -1,0 +1,58 @@
+#include "host/topology/succession.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace skep::host {
+namespace {
+
+bool same_ports(const PortInfo& a, const PortInfo& b) {
+    return a.name == b.name && a.content_type == b.content_type;
+}
+
+std::optional<std::string> port_problem(const std::vector<PortInfo>& before,
+                                        const std::vector<PortInfo>& next,
+                                        const std::string& direction) {
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (i >= next.size()) {
+            return "its " + direction + " '" + before[i].name + "' is gone";
+        }
+        if (!same_ports(before[i], next[i])) {
+            return "its " + direction + " " + std::to_string(i) + " was '" + before[i].name +
+                   "' (" + before[i].content_type + ") and is '" + next[i].name + "' (" +
+                   next[i].content_type + "); ports may be added at the end alone";
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
+                                              const WorkerTypeInfo& next) {
+    if (before.is_loop != next.is_loop) {
+        return std::string("it was a ") + (before.is_loop ? "loop" : "handler") +
+               " worker and is a " + (next.is_loop ? "loop" : "handler") + " worker";
+    }
+    if (const auto problem = port_problem(before.inputs, next.inputs, "input")) {
+        return problem;
+    }
+    if (const auto problem = port_problem(before.outputs, next.outputs, "output")) {
+        return problem;
+    }
+    if (before.state_version == 0) {
+        return std::nullopt;
+    }
+    if (next.state_version == 0) {
+        return "its state of version " + std::to_string(before.state_version) +
+               " would be lost: the new one takes none";
+    }
+    if (before.state_version < next.state_oldest || before.state_version > next.state_version) {
+        return "its state has version " + std::to_string(before.state_version) +
+               ", and the new one takes " + std::to_string(next.state_oldest) + " to " +
+               std::to_string(next.state_version);
+    }
+    return std::nullopt;
+}
+
+}  // namespace skep::host

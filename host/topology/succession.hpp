@@ -1,0 +1,17 @@
+// Whether an instance of one worker type can take the place of an instance of another in a worker
+// that runs. Pure: asked before anything is touched.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "host/topology/plugin_info.hpp"
+
+namespace skep::host {
+
+// Why not; nothing when it can. What is queued names inputs by their index, and routes name outputs
+// by theirs: ports may be added at the end alone. The successor has to take the state.
+[[nodiscard]] std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
+                                                            const WorkerTypeInfo& next);
+
+}  // namespace skep::host

@@ -1,0 +1,84 @@
+// A hand-over: how a running worker gets another instance, in six stages.
+//
+//   offered ---> taking ---> tentative ---> committed ---> closed
+//      |            |            |               |
+//      v            v            v               v
+//    closed      refused     reverted        reverted
+//
+//   offered    the manager has made a successor and said Wanted::swap
+//   taking     the worker, at a boundary, moves the state from the old instance to the new one
+//   refused    the state could not be moved; the old instance goes on
+//   tentative  the new instance is in place and holds, until the whole reload is decided
+//   committed  the new instance works; the old one is parked, as it was, for the probation
+//   reverted   the old instance is back: the reload was undone, or the new one failed on probation
+//   closed     nothing more will change: withdrawn before it began, or the probation is over
+//
+// Each arrow is one compare-and-swap, so that the manager and the worker never both own an
+// instance: in refused, reverted and closed `other` is the manager's, in all else the worker's.
+// (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old cycle.)
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/worker/instance.hpp"
+
+namespace skep::host {
+
+class Handover {
+public:
+    enum class Stage : std::uint8_t {
+        offered,
+        taking,
+        refused,
+        tentative,
+        committed,
+        reverted,
+        closed
+    };
+
+    explicit Handover(std::unique_ptr<Instance> successor)
+        : other(std::move(successor)) {}
+
+    // Before it is offered: whether the worker stands still once it has taken over, until it is
+    // told otherwise.
+    void set_holds(bool holds) { holds_ = holds; }
+
+    [[nodiscard]] Stage stage() const { return stage_.load(std::memory_order_acquire); }
+
+    // False: it is in another stage than `from`. Release pairs with the acquire of whoever finds
+    // the stage `to`: what was written before is seen.
+    bool move(Stage from, Stage to) {
+        return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
+    }
+
+    [[nodiscard]] bool holds() const { return holds_; }
+
+    // The worker has begun, or ended, what only it can undo.
+    [[nodiscard]] bool is_decided() const {
+        return stage() == Stage::tentative || (!holds_ && stage() != Stage::offered);
+    }
+
+    // The successor until it is in place, and then the predecessor.
+    std::unique_ptr<Instance> other;
+
+    // -- Written by the worker before it reports; read by the manager after. --
+
+    std::vector<std::byte> state;  // as the predecessor saved it
+    // From the boundary at which the old instance stops to where the new one can take a message.
+    Nanos blackout{0};
+    std::string error;            // why it was refused, or how the successor failed
+    std::uint64_t delivered = 0;  // what the worker had been delivered until then
+    std::uint64_t consumed = 0;   // messages that the successor had finished when it failed
+
+private:
+    bool holds_ = true;
+    std::atomic<Stage> stage_{Stage::offered};
+};
+
+}  // namespace skep::host

@@ -1,0 +1,168 @@
+#include "host/worker/instance.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include <cxxabi.h>
+#include <spdlog/spdlog.h>
+
+#include "host/worker/worker_context.hpp"
+
+namespace skep::host {
+
+namespace {
+
+struct Sink : skep_state_sink {
+    std::vector<std::byte>* into;
+};
+
+std::int32_t write_state(const skep_state_sink* sink,
+                         const void* data,
+                         std::uint64_t size) noexcept {
+    std::vector<std::byte>& into = *static_cast<const Sink*>(sink)->into;
+    if (size > max_state_bytes - into.size()) {
+        return SKEP_E_TOO_BIG;
+    }
+    try {
+        const auto* const bytes = static_cast<const std::byte*>(data);
+        into.insert(into.end(), bytes, bytes + size);
+        return SKEP_OK;
+    } catch (const std::bad_alloc&) {
+        return SKEP_E_NO_MEMORY;
+    }
+}
+
+}  // namespace
+
+Instance::Instance(WorkerContext& worker, Spec spec)
+    : skep_context{sizeof(skep_context), 0, &host_api(), worker.control().word(), &worker},
+      worker_(worker),
+      spec_(std::move(spec)) {}
+
+Instance::~Instance() = default;
+
+// Runs code of the plugin. The first failure is the instance's error. An SDK catches what is thrown
+// inside the plugin; this is the second net, for plugins without one. It works only where both
+// sides share a C++ runtime, which is why the ABI forbids to rely on it.
+template <typename PluginCode>
+bool Instance::call(const char* what, PluginCode&& plugin_code) {
+    std::string text;
+    try {
+        if (plugin_code() >= 0) {
+            return true;
+        }
+        text = std::exchange(words_, {});
+    } catch (abi::__forced_unwind&) {
+        throw;  // pthread_exit: the C library aborts if this is swallowed
+    } catch (const std::exception& thrown) {
+        text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
+    } catch (...) {
+        text = "an exception crossed the plugin boundary";
+    }
+    if (error_.empty()) {
+        error_ = std::string(what) + ": " + (text.empty() ? "no reason given" : text);
+    }
+    return false;
+}
+
+bool Instance::create() {
+    is_being_made_.store(true, std::memory_order_relaxed);
+    is_made_ = call("create", [&] { return type().create(this, &object_); });
+    is_being_made_.store(false, std::memory_order_relaxed);
+    return is_made_;
+}
+
+void Instance::destroy() {
+    if (!std::exchange(is_made_, false)) {
+        return;
+    }
+    (void)call("destroy", [&] {
+        type().destroy(object_);
+        return SKEP_OK;
+    });
+    if (const auto kept = kept_.load(); kept != 0) {
+        log().warn("{} kept messages were not released", kept);
+    }
+}
+
+bool Instance::run() {
+    return call("run", [&] { return type().run(object_); });
+}
+
+bool Instance::on_message(const skep_batch& batch, std::uint32_t& done) {
+    return call("on_message", [&] {
+        const std::int32_t status = type().on_message(object_, &batch, &done);
+        if (status >= 0 && done == 0) {
+            fail("it returned without an error and without a message done");
+            return static_cast<std::int32_t>(SKEP_E_FAILED);
+        }
+        return status;
+    });
+}
+
+bool Instance::on_timer(std::uint32_t id) {
+    return type().on_timer == nullptr ||
+           call("on_timer", [&] { return type().on_timer(object_, id); });
+}
+
+bool Instance::on_drain() {
+    return type().on_drain == nullptr || call("on_drain", [&] { return type().on_drain(object_); });
+}
+
+bool Instance::save(std::vector<std::byte>& state) {
+    Sink sink{{sizeof(skep_state_sink), 0, write_state}, &state};
+    return call("save_state", [&] { return type().save_state(object_, &sink); });
+}
+
+bool Instance::load(std::uint32_t version, const std::vector<std::byte>& state) {
+    return call("load_state",
+                [&] { return type().load_state(object_, version, state.data(), state.size()); });
+}
+
+void Instance::set_timer(std::uint32_t id, Nanos first, Nanos period) {
+    std::erase_if(timers_, [id](const Timer& it) { return it.id == id; });
+    if (first >= Nanos(0)) {
+        timers_.push_back(
+            {id, deadline_after(worker_.clock().now(), first), std::max(period, Nanos(0))});
+    }
+}
+
+Nanos Instance::next_timer() const {
+    Nanos next = forever;
+    for (const Timer& timer : timers_) {
+        next = std::min(next, timer.next);
+    }
+    return next;
+}
+
+std::optional<std::uint32_t> Instance::due_timer() {
+    if (timers_.empty()) {
+        return std::nullopt;
+    }
+    const auto due =
+        std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+            return a.next < b.next;
+        });
+    const Nanos now = worker_.clock().now();
+    if (due->next > now) {
+        return std::nullopt;
+    }
+    const std::uint32_t id = due->id;
+    if (due->period == Nanos(0)) {
+        timers_.erase(due);
+    } else {
+        // On the grid of its first time, but never in the past: what was missed is not made up for.
+        due->next = deadline_after(due->next, due->period * ((now - due->next) / due->period + 1));
+    }
+    return id;
+}
+
+spdlog::logger& Instance::log() {
+    std::call_once(log_made_, [this] {
+        log_ = spdlog::default_logger()->clone(worker_.home().name + "@" +
+                                               std::to_string(generation()));
+    });
+    return *log_;
+}
+
+}  // namespace skep::host

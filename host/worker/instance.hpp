@@ -1,0 +1,140 @@
+// An instance: the object that a plugin made for a worker, with the context that it was made with.
+//
+// A worker has one at a time, and while it is given a successor a second one that waits, or is
+// parked. What belongs to the code goes with the instance: its library, parameters, timers, the
+// messages it keeps. What belongs to the worker (mailbox, outputs, control) does not.
+//
+// All [worker-thread] but what says otherwise; create() and destroy() also on a thread of their
+// own, when no other call of this instance runs.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <skep/abi.h>
+
+#include "host/base/clock.hpp"
+#include "host/loader/loader.hpp"
+#include "host/topology/plan.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace skep::host {
+
+class WorkerContext;
+
+// The largest state that can be handed over.
+inline constexpr std::size_t max_state_bytes = std::size_t{1} << 30;
+
+class Instance : private skep_context {
+public:
+    struct Spec {
+        std::uint64_t generation = 1;  // of its name
+        std::shared_ptr<Library> library;
+        const skep_worker_type* type = nullptr;  // of the library
+        WorkerConfig config;
+    };
+
+    // The worker outlives it.
+    Instance(WorkerContext& worker, Spec spec);
+    ~Instance();
+    Instance(const Instance&) = delete;
+    Instance& operator=(const Instance&) = delete;
+
+    [[nodiscard]] static Instance& of(const skep_context* context) {
+        return *const_cast<Instance*>(static_cast<const Instance*>(context));
+    }
+
+    [[nodiscard]] const skep_worker_type& type() const { return *spec_.type; }
+
+    [[nodiscard]] std::uint64_t generation() const { return spec_.generation; }
+
+    [[nodiscard]] const std::shared_ptr<Library>& library() const { return spec_.library; }
+
+    // -- Calls into the plugin. False: it failed, and error() says how. --
+
+    [[nodiscard]] bool create();
+    void destroy();  // nothing where create() failed; a failure shows in error() alone
+    [[nodiscard]] bool run();
+    [[nodiscard]] bool on_message(const skep_batch& batch, std::uint32_t& done);
+    [[nodiscard]] bool on_timer(std::uint32_t id);
+    [[nodiscard]] bool on_drain();
+    // Adds to `state`.
+    [[nodiscard]] bool save(std::vector<std::byte>& state);
+    [[nodiscard]] bool load(std::uint32_t version, const std::vector<std::byte>& state);
+
+    // 0: none.
+    [[nodiscard]] std::uint32_t state_version() const {
+        return has_state_fields(type()) ? type().state_version : 0;
+    }
+
+    // "on_message: no such table", of the first call that failed; "" while none has.
+    [[nodiscard]] const std::string& error() const { return error_; }
+
+    // The same, when the instance goes on all the same.
+    [[nodiscard]] std::string take_error() { return std::exchange(error_, {}); }
+
+    // The plugin's own words for the failure that it is about to return.
+    void fail(std::string text) { words_ = std::move(text); }
+
+    // Inside of create().
+    [[nodiscard]] bool is_being_made() const {
+        return is_being_made_.load(std::memory_order_relaxed);
+    }
+
+    // -- Timers. --
+
+    void set_timer(std::uint32_t id, Nanos first, Nanos period);
+    // When the next one is due.
+    [[nodiscard]] Nanos next_timer() const;
+    // The id of a timer that is due, which is thereby set for its next time; or nothing.
+    std::optional<std::uint32_t> due_timer();
+
+    [[nodiscard]] bool has_timers() const { return !timers_.empty(); }
+
+    // -- Services. [any-thread] --
+
+    // Made when it is first asked for: most workers say nothing.
+    [[nodiscard]] spdlog::logger& log();
+
+    // Null when it is not set.
+    [[nodiscard]] const ParamValue* config(const char* name) const {
+        return spec_.config.find(name);
+    }
+
+    // Messages that the plugin has kept and not released.
+    std::atomic<std::int64_t>& kept() { return kept_; }
+
+private:
+    struct Timer {
+        std::uint32_t id;
+        Nanos next;
+        Nanos period;
+    };
+
+    template <typename PluginCode>
+    bool call(const char* what, PluginCode&& plugin_code);
+
+    WorkerContext& worker_;
+    const Spec spec_;
+    void* object_ = nullptr;
+    bool is_made_ = false;
+    std::atomic<bool> is_being_made_{false};
+    std::vector<Timer> timers_;
+    std::string words_;
+    std::string error_;
+    std::atomic<std::int64_t> kept_{0};
+    std::shared_ptr<spdlog::logger> log_;
+    std::once_flag log_made_;
+};
+
+}  // namespace skep::host
