@@ -9,6 +9,7 @@
 #include "host/loader/describe.hpp"
 #include "host/loader/elf_file.hpp"
 #include "host/loader/pin_cause.hpp"
+#include "host/loader/probe.hpp"
 #include "host/loader/shared_object.hpp"
 #include "host/loader/trust.hpp"
 
@@ -124,11 +125,16 @@ Result<std::unique_ptr<FileLoader>> FileLoader::create(
     return std::unique_ptr<FileLoader>(new FileLoader(std::move(*stage)));
 }
 
-Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path) {
+Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
+                                                  const std::string& content) {
     remove_unpinned();
     Result<FileBytes> bytes = read_trusted(path);
     if (!bytes) {
         return failure(bytes.error());
+    }
+    const std::string hash = content_hash(bytes->span());
+    if (!content.empty() && hash != content) {
+        return failure(error_about(path, "the file has changed since the topology was read"));
     }
     Result<ElfFacts> facts = check_file(bytes->span(), path);
     if (!facts) {
@@ -139,14 +145,19 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path) {
     if (!copy) {
         return failure(copy.error());
     }
-    std::string content = content_hash(bytes->span());
     bytes->data.reset();
+    if (!probe_executable_.empty()) {
+        if (const Result<Done, std::string> lived = probe(probe_executable_, *copy); !lived) {
+            stage_->remove(*copy);
+            return failure(error_about(path, without(lived.error(), *copy)));
+        }
+    }
 
     std::shared_ptr<FileLibrary> library;
     Diagnostics problems;
     const std::vector<std::string> threads = threads_named(loader_thread_name);
     const bool ran =
-        run_and_join([&] { library = load(path, *copy, std::move(*facts), content, problems); });
+        run_and_join([&] { library = load(path, *copy, std::move(*facts), hash, problems); });
     if (!ran) {
         problems.push_back(error_about(path, "no thread could be started to open it"));
     }

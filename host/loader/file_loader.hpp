@@ -4,11 +4,12 @@
 //          2. ELF       a whole shared object for this machine, with a note (elf_file.hpp)
 //          3. ABI       the note fits this host, and there is an entry (abi_check.hpp)
 //          4. stage     a private copy under a name that was never used before (stage.hpp)
-//          5. dlopen    on a short-lived thread, with the call of the entry (shared_object.hpp)
-//          6. describe  the descriptor keeps the rules and agrees with the note (describe.hpp)
+//          5. probe     where that is asked for: the copy is opened in a child process (probe.hpp)
+//          6. dlopen    on a short-lived thread, with the call of the entry (shared_object.hpp)
+//          7. describe  the descriptor keeps the rules and agrees with the note (describe.hpp)
 //   close  dlclose on a short-lived thread, then the proof, or the most likely cause of a pin
 //
-// Up to step 4 no code of the plugin has run, and no file that fails them is left behind.
+// Up to step 5 no code of the plugin has run here, and no file that fails them is left behind.
 //
 // What is pinned keeps its private copy until it is found unmapped at a later open or close: glibc
 // collects a library whose thread_local lived on only then.
@@ -16,6 +17,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/loader/loader.hpp"
@@ -30,7 +32,13 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<FileLoader>> create(
         const std::vector<std::string>& stage_parents = Stage::usual_parents());
 
-    [[nodiscard]] Result<std::shared_ptr<Library>> open(const std::string& path) override;
+    // From now on plugins are probed by this executable, which is skep, before they are opened.
+    // Until then they are not.
+    void probe_with(std::string executable) { probe_executable_ = std::move(executable); }
+
+    using Loader::open;
+    [[nodiscard]] Result<std::shared_ptr<Library>> open(const std::string& path,
+                                                        const std::string& content) override;
 
     // Libraries of this loader alone. A library that is given back while a thread of its own lives
     // on is left mapped: closing it would take the code from under that thread.
@@ -48,6 +56,7 @@ private:
     void remove_unpinned();
 
     const std::unique_ptr<Stage> stage_;
+    std::string probe_executable_;  // "": no probe
     std::vector<std::string>
         pinned_;  // the private copies that were still mapped when last looked at
 };

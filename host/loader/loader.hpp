@@ -66,8 +66,14 @@ class Loader {
 public:
     virtual ~Loader() = default;
 
-    // Opens the plugin at `path`, each time as a library of its own. [manager-thread]
-    [[nodiscard]] virtual Result<std::shared_ptr<Library>> open(const std::string& path) = 0;
+    // Opens the plugin at `path`, each time as a library of its own. With `content`, only if that is
+    // the file's PluginInfo::content. [manager-thread]
+    [[nodiscard]] virtual Result<std::shared_ptr<Library>> open(const std::string& path,
+                                                                const std::string& content) = 0;
+
+    [[nodiscard]] Result<std::shared_ptr<Library>> open(const std::string& path) {
+        return open(path, "");
+    }
 
     // Closes a library that nobody else holds. [manager-thread]
     virtual UnloadReport close(std::shared_ptr<Library> library) = 0;

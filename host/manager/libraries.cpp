@@ -25,19 +25,12 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
     if (const auto found = libraries_.find(key); found != libraries_.end()) {
         library = found->second;
     } else {
-        Result<std::shared_ptr<Library>> opened = loader_.open(plan->plugin_path);
+        Result<std::shared_ptr<Library>> opened = loader_.open(plan->plugin_path, plan->plugin_content);
         if (!opened) {
             return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
         }
         library = std::move(*opened);
         libraries_.emplace(key, library);
-        if (!plan->plugin_content.empty() && library->info().content != plan->plugin_content) {
-            library.reset();
-            close_unused_libraries();
-            return Unexpected<Refusal>(
-                {Refusal::Code::bad_plan,
-                 plan->plugin_path + ": the file has changed since the topology was read"});
-        }
     }
     const skep_worker_type* const type = library->find_type(plan->type);
     if (type == nullptr) {

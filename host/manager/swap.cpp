@@ -1,5 +1,5 @@
-// Workers that get a successor: from the plan that asks for it to the end of the probation. What the
-// two instances do with each other is in worker/handover.hpp; here is who decides.
+// Workers that get a successor: from the plan that asks for it to the end of the probation. What
+// the two instances do with each other is in worker/handover.hpp; here is who decides.
 #include <algorithm>
 
 #include <pthread.h>

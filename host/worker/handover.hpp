@@ -15,7 +15,8 @@
 //
 // Each arrow is one compare-and-swap, so that the manager and the worker never both own an
 // instance: in refused, reverted and closed `other` is the manager's, in all else the worker's.
-// (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old cycle.)
+// (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old
+// cycle.)
 #pragma once
 
 #include <atomic>

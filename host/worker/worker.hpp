@@ -2,7 +2,9 @@
 //
 //   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
 //
-// Its instance may be exchanged on the way (handover.hpp). A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
+// Its instance may be exchanged on the way (handover.hpp).
+//
+// A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
 // turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
 // runs the next one.
 //

@@ -1,5 +1,5 @@
-// The host's half of a context: what stands behind skep_context for one thread of one worker, or one
-// seat in a pool. It stays when the worker gets another instance.
+// The host's half of a context: what stands behind skep_context for one thread of one worker, or
+// one seat in a pool. It stays when the worker gets another instance.
 //
 // All [worker-thread] but what says otherwise. It touches only what is shared for the worker's name
 // (mailbox, counters) and what is immutable, so a thread that the manager gave up for lost can

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/scripted.hpp"
+#include "tests/support/swapping.hpp"
 
 namespace skep::test {
 namespace {
@@ -24,77 +24,7 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-using Lines = std::vector<std::string>;
-
-class Swap : public testing::Test {
-protected:
-    // A handler that notes "NAME message".
-    Script noting(const std::string& name) {
-        Script script;
-        script.on_message = [this, name](skep::context&, const skep::message& message) {
-            note(name + " " + std::string(message.text()));
-        };
-        script.destroy = [this, name] { note(name + " destroyed"); };
-        return script;
-    }
-
-    // A loop worker that does the same, until it is told to stop.
-    Script noting_loop(const std::string& name) {
-        Script script;
-        script.run = [this, name](skep::context& context) {
-            note(name + " runs");
-            for (auto got = context.receive(nanoseconds(-1)); got;
-                 got = context.receive(nanoseconds(-1))) {
-                note(name + " " + std::string((*got).text()));
-            }
-            note(name + " returns");
-        };
-        return script;
-    }
-
-    void note(const std::string& line) {
-        const std::lock_guard lock(mutex);
-        lines.push_back(line);
-    }
-
-    Lines noted() {
-        world.clock.settle();
-        const std::lock_guard lock(mutex);
-        return lines;
-    }
-
-    // The next instance of `worker` shall do what `script` says.
-    void change(const std::string& worker, Script script) {
-        world.scripts[worker] = std::move(script);
-        for (host::WorkerPlan& it : world.plan.workers) {
-            if (it.name == worker) {
-                it.config["text"] = host::ParamValue("version " + std::to_string(++versions));
-            }
-        }
-    }
-
-    Answer<Done> apply() { return manager.apply(world.plan); }
-
-    std::future<Answer<Done>> apply_later() {
-        return std::async(std::launch::async, [this] { return apply(); });
-    }
-
-    std::string refusal() {
-        const Answer<Done> answer = apply();
-        return answer ? "" : answer.error().message;
-    }
-
-    void send(const std::string& worker, const std::string& text) {
-        ASSERT_TRUE(manager.send(worker, text));
-    }
-
-    std::mutex mutex;
-    Lines lines;
-    int versions = 0;
-    Gate gate;
-    World<> world{Manager::When::asked};
-    Manager& manager = *world.manager;
-};
+using Swap = Swapping;
 
 TEST_F(Swap, ASuccessorTakesOverAndTheOldInstanceIsDestroyedAfterTheProbation) {
     world.add("a", noting("old"));
@@ -187,112 +117,6 @@ TEST_F(Swap, WhatIsQueuedStaysWithTheWorkerInItsOrder) {
     EXPECT_EQ(texts, (Lines{"1", "2", "3", "4"}));
     EXPECT_EQ(lines.back(), "new 4");
     world.expect_law();
-}
-
-TEST_F(Swap, ASuccessorThatCannotBeMadeLeavesTheOldOneAtWork) {
-    world.add("a", noting("old"));
-    world.start();
-    Script failing = noting("new");
-    failing.create = [](skep::context&) { throw std::runtime_error("no such device"); };
-    change("a", failing);
-    EXPECT_THAT(refusal(), HasSubstr("worker 'a' failed: create: no such device"));
-    send("a", "1");
-    EXPECT_EQ(noted(), (Lines{"old 1"}));
-    EXPECT_EQ(world.metrics("a").generation, 1U);
-    EXPECT_EQ(world.metrics("a").swaps, 0U);
-}
-
-TEST_F(Swap, AStateThatCannotBeSavedLeavesTheOldOneAtWork) {
-    Script old = noting("old");
-    old.save = []() -> std::string { throw std::runtime_error("disk full"); };
-    world.add("a", old);
-    world.start();
-    change("a", noting("new"));
-    EXPECT_THAT(refusal(), HasSubstr("worker 'a' keeps its instance: save_state: disk full"));
-    send("a", "1");
-    EXPECT_THAT(noted(), testing::UnorderedElementsAre("new destroyed", "old 1"));
-}
-
-TEST_F(Swap, AStateThatCannotBeLoadedLeavesTheOldOneAtWork) {
-    world.add("a", noting("old"));
-    world.start();
-    Script next = noting("new");
-    next.load = [](std::string_view) { throw std::runtime_error("what is this"); };
-    change("a", next);
-    EXPECT_THAT(refusal(), HasSubstr("worker 'a' keeps its instance: load_state: what is this"));
-    send("a", "1");
-    EXPECT_THAT(noted(), testing::UnorderedElementsAre("new destroyed", "old 1"));
-    EXPECT_EQ(world.metrics("a").generation, 1U);
-    EXPECT_EQ(world.state("a"), WorkerState::running);
-}
-
-TEST_F(Swap, OfASetAllTakeOverOrNone) {
-    for (const char* name : {"a", "b", "c"}) {
-        world.add(name, noting(std::string("old ") + name));
-    }
-    world.start();
-    for (const char* name : {"a", "b", "c"}) {
-        change(name, noting(std::string("new ") + name));
-    }
-    world.scripts["b"].load = [](std::string_view) { throw std::runtime_error("no"); };
-    EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its instance"));
-    for (const char* name : {"a", "b", "c"}) {
-        send(name, "1");
-    }
-    for (const char* name : {"a", "b", "c"}) {
-        EXPECT_THAT(noted(), testing::Contains(std::string("old ") + name + " 1"));
-        EXPECT_THAT(noted(), testing::Contains(std::string("new ") + name + " destroyed"));
-        EXPECT_EQ(world.metrics(name).generation, 1U);
-    }
-    world.scripts["b"].load = nullptr;
-    ASSERT_TRUE(apply());
-    for (const char* name : {"a", "b", "c"}) {
-        send(name, "2");
-        EXPECT_THAT(noted(), testing::Contains(std::string("new ") + name + " 2"));
-    }
-}
-
-TEST_F(Swap, ASuccessorThatFailsOnProbationIsReplacedByTheOneBefore) {
-    world.add("a", noting("old"));
-    world.start();
-    Script next = noting("new");
-    next.on_message = [this](skep::context&, const skep::message& message) {
-        if (message.text() == "bad") {
-            throw std::runtime_error("cannot divide");
-        }
-        note("new " + std::string(message.text()));
-    };
-    change("a", next);
-    ASSERT_TRUE(apply());
-    for (const char* text : {"1", "bad", "2"}) {
-        send("a", text);
-    }
-    EXPECT_THAT(noted(), testing::UnorderedElementsAre("new 1", "old 2", "new destroyed"));
-    const host::WorkerMetrics metrics = world.metrics("a");
-    EXPECT_EQ(metrics.state, WorkerState::running);
-    EXPECT_EQ(metrics.generation, 1U);
-    EXPECT_EQ(metrics.rollbacks, 1U);
-    EXPECT_EQ(metrics.errors, 1U);
-    EXPECT_EQ(metrics.in.delivered, 2U);
-    EXPECT_EQ(metrics.in.dead_lettered.crash, 1U);
-    world.expect_law();
-    world.scripts["a"] = noting("third");
-    ASSERT_TRUE(apply()) << "the plan in force is the one before, so this is a change";
-    send("a", "3");
-    EXPECT_THAT(noted(), testing::Contains("third 3"));
-}
-
-TEST_F(Swap, ASuccessorThatFailsAfterTheProbationHasFailed) {
-    world.add("a", noting("old")).on_failure = host::OnFailure::isolate;
-    world.start();
-    Script next = noting("new");
-    next.on_message = [](skep::context&, const skep::message&) { throw std::runtime_error("no"); };
-    change("a", next);
-    ASSERT_TRUE(apply());
-    world.clock.run_for(Manager::Limits().probation);
-    send("a", "1");
-    world.clock.settle();
-    EXPECT_EQ(world.state("a"), WorkerState::failed);
 }
 
 TEST_F(Swap, APausedWorkerStaysPaused) {
@@ -388,38 +212,6 @@ TEST_F(Swap, AWorkerThatAnOperatorStoppedStaysStoppedAndStartsWithTheNewPlan) {
     EXPECT_THAT(noted(), testing::Contains("new 1"));
 }
 
-TEST_F(Swap, OnTheWayTheHostCanEnd) {
-    world.add("a", noting("old"));
-    world.start();
-    Script next = noting("new");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
-    auto applied = apply_later();
-    gate.wait_for_visitor();
-    manager.request_stop(seconds(5));
-    const Answer<Done> answer = applied.get();
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().code, Refusal::Code::host_ended);
-    gate.open();
-    EXPECT_TRUE(world.end().lost.empty());
-    EXPECT_THAT(lines, testing::UnorderedElementsAre("old destroyed", "new destroyed"));
-    EXPECT_EQ(world.loader.closed, world.loader.opened);
-}
-
-TEST_F(Swap, OnTheWayAWorkerCanBeStopped) {
-    world.add("a", noting("old"));
-    world.start();
-    Script next = noting("new");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
-    auto applied = apply_later();
-    gate.wait_for_visitor();
-    EXPECT_TRUE(manager.stop("a"));
-    EXPECT_EQ(applied.get().error().message, "worker 'a' was stopped");
-    gate.open();
-    EXPECT_EQ(world.state("a"), WorkerState::stopped);
-}
-
 TEST_F(Swap, InCreateAWorkerHasNoPlaceInTheTopologyYet) {
     std::vector<skep::send_result> results;
     Script script = noting("old");
@@ -442,60 +234,6 @@ TEST_F(Swap, InCreateAWorkerHasNoPlaceInTheTopologyYet) {
     world.clock.run_for(seconds(1));
     EXPECT_EQ(noted(), (Lines{"timer 1"})) << "the successor's, and no longer the old one's";
     EXPECT_EQ(manager.metrics().law.offered, 0U);
-}
-
-// -- By the real clock: somebody is stuck. --
-
-class StuckSwap : public testing::Test {
-protected:
-    static Manager::Limits short_limits() {
-        return {milliseconds(5), milliseconds(5), milliseconds(5)};
-    }
-
-    Gate gate;
-    std::atomic<int> handled_by_new{0};
-    World<host::SteadyClock> world{Manager::When::asked, short_limits()};
-    Manager& manager = *world.manager;
-};
-
-TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
-    std::atomic<int> handled{0};
-    Script old;
-    old.on_message = [&](skep::context&, const skep::message&) {
-        gate.wait_until_open();
-        ++handled;
-    };
-    world.add("a", old);
-    world.start();
-    ASSERT_TRUE(manager.send("a", "1"));
-    gate.wait_for_visitor();
-    world.scripts["a"].on_message = [this](skep::context&, const skep::message&) {
-        ++handled_by_new;
-    };
-    world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
-    const Answer<Done> answer = manager.apply(world.plan);
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().message,
-              "worker 'a' did not come to a boundary between two messages in time");
-    gate.open();
-    ASSERT_TRUE(manager.send("a", "2"));
-    world.stop();
-    EXPECT_EQ(handled, 2);
-    EXPECT_EQ(handled_by_new, 0);
-}
-
-TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
-    world.add("a", Script{});
-    world.start();
-    world.scripts["a"].create = [this](skep::context&) { gate.wait_until_open(); };
-    world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
-    const Answer<Done> answer = manager.apply(world.plan);
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().message, "the successor of worker 'a' was not made in time");
-    ASSERT_TRUE(manager.send("a", "1"));
-    EXPECT_EQ(world.stop().lost, std::vector<std::string>{"worker 'a' in create"});
-    EXPECT_EQ(manager.metrics().law.delivered, 1U);
-    gate.open();
 }
 
 }  // namespace

@@ -96,7 +96,9 @@ ScriptedLoader::~ScriptedLoader() {
     scripts_in_force = nullptr;
 }
 
-host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(const std::string& path) {
+host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(
+    const std::string& path,
+    const std::string& /*content*/) {
     if (refuses) {
         return host::failure(host::error_about(path, "refused by the test"));
     }

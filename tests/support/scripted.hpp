@@ -45,7 +45,8 @@ public:
     explicit ScriptedLoader(std::map<std::string, Script>& scripts);
     ~ScriptedLoader() override;
 
-    host::Result<std::shared_ptr<host::Library>> open(const std::string& path) override;
+    host::Result<std::shared_ptr<host::Library>> open(const std::string& path,
+                                                      const std::string& content) override;
     host::UnloadReport close(std::shared_ptr<host::Library> library) override;
 
     int opened = 0;

@@ -1,0 +1,87 @@
+// A world whose workers note what they do, and get successors.
+#pragma once
+
+#include <future>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/scripted.hpp"
+
+namespace skep::test {
+
+using Lines = std::vector<std::string>;
+
+class Swapping : public testing::Test {
+protected:
+    // A handler that notes "NAME message".
+    Script noting(const std::string& name) {
+        Script script;
+        script.on_message = [this, name](skep::context&, const skep::message& message) {
+            note(name + " " + std::string(message.text()));
+        };
+        script.destroy = [this, name] { note(name + " destroyed"); };
+        return script;
+    }
+
+    // A loop worker that does the same, until it is told to stop.
+    Script noting_loop(const std::string& name) {
+        Script script;
+        script.run = [this, name](skep::context& context) {
+            note(name + " runs");
+            for (auto got = context.receive(std::chrono::nanoseconds(-1)); got;
+                 got = context.receive(std::chrono::nanoseconds(-1))) {
+                note(name + " " + std::string((*got).text()));
+            }
+            note(name + " returns");
+        };
+        return script;
+    }
+
+    void note(const std::string& line) {
+        const std::lock_guard lock(mutex);
+        lines.push_back(line);
+    }
+
+    Lines noted() {
+        world.clock.settle();
+        const std::lock_guard lock(mutex);
+        return lines;
+    }
+
+    // The next instance of `worker` shall do what `script` says.
+    void change(const std::string& worker, Script script) {
+        world.scripts[worker] = std::move(script);
+        for (host::WorkerPlan& it : world.plan.workers) {
+            if (it.name == worker) {
+                it.config["text"] = host::ParamValue("version " + std::to_string(++versions));
+            }
+        }
+    }
+
+    host::Answer<host::Done> apply() { return manager.apply(world.plan); }
+
+    std::future<host::Answer<host::Done>> apply_later() {
+        return std::async(std::launch::async, [this] { return apply(); });
+    }
+
+    std::string refusal() {
+        const host::Answer<host::Done> answer = apply();
+        return answer ? "" : answer.error().message;
+    }
+
+    void send(const std::string& worker, const std::string& text) {
+        ASSERT_TRUE(manager.send(worker, text));
+    }
+
+    std::mutex mutex;
+    Lines lines;
+    int versions = 0;
+    Gate gate;
+    World<> world{host::Manager::When::asked};
+    host::Manager& manager = *world.manager;
+};
+
+}  // namespace skep::test
