@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -55,8 +56,7 @@ void add_run(CLI::App& app, Options& options) {
         ->envname("SKEP_LOG");
     run.add_option(
            "--control", options.control, "Where to put the control socket, or 'none' for no such")
-        ->type_name("PATH")
-        ->envname("SKEP_CONTROL");
+        ->type_name("PATH");
 }
 
 void add_check(CLI::App& app, Options& options) {
@@ -148,6 +148,11 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
         return Unexpected<EarlyExit>({exit_ok, std::string(version_text) + "\n"});
     } catch (const CLI::ParseError& error) {
         return usage_error(app, explain(app, argc > 1 ? argv[1] : nullptr, error));
+    }
+    // CLI11 would read the variable once for each verb that has the flag, whichever is meant.
+    if (const char* const control = std::getenv("SKEP_CONTROL");
+        control != nullptr && options.control.empty()) {
+        options.control = control;
     }
     const std::string verb = verb_name(app);
     const auto found =

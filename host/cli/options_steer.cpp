@@ -13,8 +13,7 @@ CLI::App& add_verb(CLI::App& app, Options& options, const char* name, const char
     CLI::App& verb = *app.add_subcommand(name, doc);
     verb.add_option("--host", options.host, "Which host, when several run")->type_name("NAME");
     verb.add_option("--control", options.control, "The control socket of the host")
-        ->type_name("PATH")
-        ->envname("SKEP_CONTROL");
+        ->type_name("PATH");
     return verb;
 }
 

@@ -55,8 +55,8 @@ void tell(const Prepared& prepared, bool json) {
     }
 }
 
-// The control socket of a host that is about to run. Whoever connects is answered once it runs. None:
-// nobody wants one, or there is no place for it; the host then goes on without.
+// The control socket of a host that is about to run. Whoever connects is answered once it runs.
+// Null: nobody wants one, or there is no place for it; the host then goes on without.
 Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, const Plan& plan) {
     if (options.control == "none") {
         return std::unique_ptr<Listener>();

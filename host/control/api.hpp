@@ -1,8 +1,8 @@
 // What a running host can be asked over its control socket: one table of routes. The specification
 // for who asks is docs/control-api.md.
 //
-// A new command is one more row in api.cpp and its function. Handlers ask the manager, whose answers
-// they wait for; they run on a thread of their own each, and share nothing.
+// A new command is one more row in api.cpp and its function. Handlers ask the manager, whose
+// answers they wait for; they run on a thread of their own each, and share nothing.
 #pragma once
 
 #include <functional>

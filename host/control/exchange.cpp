@@ -94,6 +94,16 @@ public:
         }
     }
 
+    // Whoever is told that a request is too large has to be let finish, or would find the
+    // connection broken before it reads the answer.
+    void drop_rest() {
+        ::shutdown(fd_, SHUT_WR);
+        budget_ = 8 * limits_.body;
+        std::array<char, 4096> rest{};
+        while (read(rest.data(), rest.size()) > 0) {
+        }
+    }
+
     [[nodiscard]] bool is_readable() const override { return true; }
 
     [[nodiscard]] bool is_writable() const override { return trouble_ != Trouble::gone; }
@@ -114,6 +124,10 @@ private:
     // False at the end of what comes, and when that end is a trouble.
     bool fill() {
         while (true) {
+            if (now() >= read_deadline_) {
+                trouble_ = Trouble::too_slow;
+                return false;
+            }
             const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
             if (got > 0) {
                 first_ = 0;
@@ -127,10 +141,6 @@ private:
             (void)::poll(fds.data(), fds.size(), milliseconds_until(read_deadline_));
             if (fds[1].revents != 0) {
                 trouble_ = Trouble::gone;
-                return false;
-            }
-            if (fds[0].revents == 0 && now() >= read_deadline_) {
-                trouble_ = Trouble::too_slow;
                 return false;
             }
         }
@@ -189,6 +199,9 @@ public:
         bool ignored = true;
         (void)process_request(
             stream_, true, ignored, [this](httplib::Request& request) { prepare(request); });
+        if (is_too_large_) {
+            stream_.drop_rest();
+        }
     }
 
 private:
@@ -247,7 +260,8 @@ private:
         }
     }
 
-    [[nodiscard]] Reply body_too_large() const {
+    Reply body_too_large() {
+        is_too_large_ = true;
         return refused(too_large,
                        "the body has more than " + std::to_string(limits_.body) + " bytes");
     }

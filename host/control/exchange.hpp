@@ -1,7 +1,8 @@
 // One connection to the control socket: one request comes in over it, one answer goes out, and it
 // is closed. HTTP itself is read and written by cpp-httplib; what bounds it is here:
 //
-//   - the whole request has come in within a time, however it is sliced, and so goes the answer out;
+//   - the whole request has come in within a time, however it is sliced, and so goes the answer
+//     out;
 //   - its head and its body have a limit each; nothing is unpacked, and no answer is packed;
 //   - descriptors of any number will do, where the server of httplib stops at 1024 (select).
 #pragma once

@@ -15,8 +15,8 @@ std::string quoted(const std::string& name) {
     return "'" + name + "'";
 }
 
-std::string counted_messages(std::uint64_t count) {
-    return std::to_string(count) + (count == 1 ? " message" : " messages");
+std::string messages_wait(std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " message waits" : " messages wait");
 }
 
 std::string last_checkpoint(const WorkerMetrics& worker) {
@@ -39,7 +39,7 @@ public:
     Explanation explain() {
         by_state();
         if (worker_.in.queued > 0) {
-            it_.also.push_back(counted_messages(worker_.in.queued) + " wait at it");
+            it_.also.push_back(messages_wait(worker_.in.queued) + " at it");
         }
         const bool is_told =
             worker_.state == WorkerState::failed || worker_.state == WorkerState::lost;
@@ -107,16 +107,15 @@ private:
     void explain_running() {
         explain_full_routes();
         if (!it_.waits_for.empty()) {
-            it_.why = "it runs, and may wait for room at a receiver";
+            it_.why = "it may be waiting for room at a receiver";
         } else if (worker_.checkpoint_age && *worker_.checkpoint_age >= long_call &&
                    worker_.in.in_flight > 0) {
-            it_.why =
-                "it runs, and has been with one message for " + span_text(*worker_.checkpoint_age);
+            it_.why = "it has been with one message for " + span_text(*worker_.checkpoint_age);
         } else if (worker_.in.queued == 0 && worker_.in.in_flight == 0) {
-            it_.why = "it runs, and no message waits at it";
+            it_.why = "no message waits at it";
             explain_senders();
         } else {
-            it_.why = "it runs, and has messages to work on";
+            it_.why = "it has messages to work on";
         }
     }
 
@@ -133,7 +132,7 @@ private:
             it_.waits_for.push_back(route.to);
             it_.also.push_back("its receiver " + quoted(route.to) + " is " +
                                std::string(name_of(to->state)) + ", and " +
-                               counted_messages(to->in.queued) + " wait there");
+                               messages_wait(to->in.queued) + " there");
             if (to->state == WorkerState::paused) {
                 it_.advice = "skep resume " + route.to;
             } else if (it_.advice.empty()) {

@@ -1,9 +1,9 @@
 // The control socket in the file system, from bind to unlink.
 //
 // Its folder is made with mode 0700 when it is missing, and refused when it belongs to another user
-// or when others may write to it; the socket has mode 0600. A socket that a dead host left behind is
-// replaced, one at which somebody listens is refused. Hosts that begin at the same moment are kept
-// apart by a lock on the folder.
+// or when others may write to it; the socket has mode 0600. A socket that a dead host left behind
+// is replaced, one at which somebody listens is refused. Hosts that begin at the same moment are
+// kept apart by a lock on the folder.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,8 @@
 // The server of the control socket: a thread that accepts, and one for each connection while it
 // lasts. They share nothing with the manager and the workers but what `answers` does.
 //
-// Whoever connects is first looked at by the uid that the kernel reports. One connection carries one
-// request; docs/control-api.md says which there are.
+// Whoever connects is first looked at by the uid that the kernel reports. One connection carries
+// one request; docs/control-api.md says which there are.
 #pragma once
 
 #include <atomic>

@@ -262,8 +262,8 @@ void Core::restart(const std::string& worker, const Reply& reply) {
         start(worker, reply);
         return;
     }
-    // Whether it ended well or failed: it is started again in the same breath, before the host looks
-    // whether all are at rest.
+    // Whether it ended well or failed: it is started again in the same breath, before the host
+    // looks whether all are at rest.
     stop(worker, [this, worker, reply](const Answer<Done>& ended) {
         const Slot* const now = find(worker);
         if (now != nullptr && can(*now, WorkerEvent::start)) {

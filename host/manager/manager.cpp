@@ -67,8 +67,7 @@ Answer<Done> Manager::stop(const std::string& worker) {
 }
 
 Answer<Done> Manager::restart(const std::string& worker) {
-    return ask<Done>(*core_,
-                     [this, worker](const Reply& reply) { core_->restart(worker, reply); });
+    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->restart(worker, reply); });
 }
 
 Answer<Done> Manager::send(const std::string& worker, std::string payload) {
@@ -107,8 +106,8 @@ HostMetrics Manager::metrics() {
 }
 
 Answer<std::shared_ptr<const Plan>> Manager::plan() {
-    return ask<std::shared_ptr<const Plan>>(
-        *core_, [this](const auto& reply) { reply(core_->plan()); });
+    return ask<std::shared_ptr<const Plan>>(*core_,
+                                            [this](const auto& reply) { reply(core_->plan()); });
 }
 
 void Manager::request_stop(Nanos grace) {

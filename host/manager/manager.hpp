@@ -93,8 +93,8 @@ public:
     // itself.
     Answer<Done> stop(const std::string& worker);
 
-    // Stops a worker as stop() does, unless it is at rest, and starts it again. The host cannot come
-    // to its end in between. Answers when the new generation runs.
+    // Stops a worker as stop() does, unless it is at rest, and starts it again. The host cannot
+    // come to its end in between. Answers when the new generation runs.
     Answer<Done> restart(const std::string& worker);
 
     Answer<Done> send(const std::string& worker, std::string payload);
