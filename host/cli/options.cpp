@@ -35,12 +35,11 @@ constexpr const char* version_text = "skep " SKEP_VERSION_STRING;
 
 constexpr const char* footer =
     "Environment: SKEP_LOG (level), SKEP_LOG_FORMAT (text or json), SKEP_CONTROL (socket),\n"
-    "SKEP_PLUGIN_PATH (folders, separated by colons, to look for plugins in), NO_COLOR. Flags "
-    "win.\n"
-    "Exit codes: 0 done, 1 ended by a worker or refused, 3 the worker has ended, 4 no such "
-    "worker,\n"
-    "64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or plugin,\n"
-    "130 forced by a second Ctrl-C.";
+    "SKEP_PLUGIN_PATH (folders, separated by colons, to look for plugins in), NO_COLOR.\n"
+    "Flags win.\n"
+    "Exit codes: 0 done, 1 ended by a worker or refused, 3 the worker has ended, 4 there is no\n"
+    "such worker, 64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or\n"
+    "plugin, 130 forced by a second Ctrl-C.";
 
 void add_run(CLI::App& app, Options& options) {
     CLI::App& run = *app.add_subcommand("run", "Run a topology in the foreground");

@@ -47,7 +47,9 @@ protected:
         facts.emplace(
             ControlWorld{*world.manager, {"bees", "bees.toml", Nanos(0)}, [this](Nanos grace) {
                              stopped_with = grace;
-                             world.manager->request_stop(grace);
+                             if (!is_deaf_to_stop) {
+                                 world.manager->request_stop(grace);
+                             }
                          }});
         ControlServer::Started started = ControlServer::start(
             std::move(*listener),
@@ -92,6 +94,7 @@ protected:
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
     std::optional<ControlWorld> facts;
+    std::atomic<bool> is_deaf_to_stop{false};
     std::atomic<Nanos> stopped_with{Nanos(-1)};
     std::unique_ptr<ControlServer> server;
 };
