@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <skep/version.h>
 
 #include "host/base/assert.hpp"
@@ -109,6 +107,7 @@ std::string explain(const CLI::App& app, const char* first, const CLI::ParseErro
         return error.what();
     }
     std::vector<std::string> names;
+    names.reserve(verbs.size());
     for (const auto& [name, verb] : verbs) {
         names.emplace_back(name);
     }

@@ -2,8 +2,6 @@
 
 #include <optional>
 
-#include <CLI/CLI.hpp>
-
 #include "host/topology/units.hpp"
 
 namespace skep::host {

@@ -4,12 +4,9 @@
 #include <string>
 #include <utility>
 
-#include "host/cli/options.hpp"
+#include <CLI/CLI.hpp>
 
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
+#include "host/cli/options.hpp"
 
 namespace skep::host {
 

@@ -93,8 +93,22 @@ int exit_code_of(const Reply& reply, const std::string& code) {
     return code == "busy" ? exit_no_host : exit_failed;
 }
 
+// "; did you mean 'parse'?", or "".
+std::string worker_meant(const FoundHost& host, const std::string& worker) {
+    std::vector<std::string> names;
+    if (const auto reply = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
+        const Json json = Json::parse(reply->body, nullptr, false);
+        for (const Json& it : json.is_object() ? json.value("workers", Json::array()) : Json()) {
+            names.push_back(it.is_object() ? it.value("name", "") : "");
+        }
+    }
+    const std::string meant = nearest(worker, names);
+    return meant.empty() ? "" : "; did you mean '" + meant + "'?";
+}
+
 // Asks one host, and tells on stderr what was wrong. The exit code is for who has no answer.
-Result<std::string, int> ask(const FoundHost& host,
+Result<std::string, int> ask(const Options& options,
+                             const FoundHost& host,
                              const std::string& method,
                              const std::string& target,
                              const std::string& body = "",
@@ -110,8 +124,10 @@ Result<std::string, int> ask(const FoundHost& host,
     const Json json = Json::parse(reply->body, nullptr, false);
     const bool is_told = json.is_object() && json.contains("error") && json["error"].is_object();
     const Json error = is_told ? json["error"] : Json::object();
-    return Unexpected<int>(complain(error.value("message", "the host refused without a word"),
-                                    exit_code_of(*reply, error.value("code", ""))));
+    const int exit_code = exit_code_of(*reply, error.value("code", ""));
+    const std::string why = error.value("message", "the host refused without a word");
+    return Unexpected<int>(complain(
+        exit_code == exit_unknown ? why + worker_meant(host, options.worker) : why, exit_code));
 }
 
 std::string worker_target(const Options& options, const std::string& what = "") {
@@ -135,7 +151,7 @@ int show(const Options& options,
          const FoundHost& host,
          const std::string& target,
          std::string (*text)(const std::string&)) {
-    const Result<std::string, int> body = ask(host, "GET", target);
+    const Result<std::string, int> body = ask(options, host, "GET", target);
     if (!body) {
         return body.error();
     }
@@ -143,11 +159,12 @@ int show(const Options& options,
     return answer(options.json ? *body + "\n" : text(*body), exit_code);
 }
 
-int command(const FoundHost& host,
+int command(const Options& options,
+            const FoundHost& host,
             const std::string& target,
             const std::string& body = "",
             Nanos patience = short_patience) {
-    const Result<std::string, int> done = ask(host, "POST", target, body, patience);
+    const Result<std::string, int> done = ask(options, host, "POST", target, body, patience);
     return done ? int(exit_ok) : done.error();
 }
 
@@ -161,7 +178,7 @@ int wait(const Options& options, const FoundHost& host) {
         const auto span = std::chrono::duration_cast<std::chrono::milliseconds>(*options.timeout);
         target += "&timeout_ms=" + std::to_string(span.count());
     }
-    const Result<std::string, int> body = ask(host, "GET", target, "", long_patience);
+    const Result<std::string, int> body = ask(options, host, "GET", target, "", long_patience);
     if (!body) {
         return body.error();
     }
@@ -177,7 +194,7 @@ int wait(const Options& options, const FoundHost& host) {
 
 // Ends when the process has: what it had to say at its end is then said.
 int stop(const Options& options, const FoundHost& host) {
-    const Result<std::string, int> facts = ask(host, "GET", "/v1/host");
+    const Result<std::string, int> facts = ask(options, host, "GET", "/v1/host");
     if (!facts) {
         return facts.error();
     }
@@ -191,7 +208,7 @@ int stop(const Options& options, const FoundHost& host) {
         body["grace_ms"] =
             std::chrono::duration_cast<std::chrono::milliseconds>(*options.grace).count();
     }
-    const Result<std::string, int> done = ask(host, "POST", "/v1/stop", body.dump());
+    const Result<std::string, int> done = ask(options, host, "POST", "/v1/stop", body.dump());
     if (!done) {
         return done.error();
     }
@@ -210,9 +227,9 @@ int ps(const Options& options) {
     std::vector<HostAnswer> answers;
     int exit_code = exit_ok;
     for (const FoundHost& host : *hosts) {
-        const Result<std::string, int> facts = ask(host, "GET", "/v1/host");
+        const Result<std::string, int> facts = ask(options, host, "GET", "/v1/host");
         const Result<std::string, int> workers =
-            facts ? ask(host, "GET", "/v1/workers") : Result<std::string, int>(facts);
+            facts ? ask(options, host, "GET", "/v1/workers") : Result<std::string, int>(facts);
         if (!workers) {
             exit_code = workers.error();
             continue;
@@ -239,20 +256,21 @@ int steer(const Options& options) {
         case Verb::explain:
             return show(options, *host, worker("explain"), explanation_text);
         case Verb::pause:
-            return command(*host,
+            return command(options,
+                           *host,
                            worker("pause"),
                            options.wait ? R"({"wait":true})" : "",
                            options.wait ? long_patience : short_patience);
         case Verb::resume:
-            return command(*host, worker("resume"));
+            return command(options, *host, worker("resume"));
         case Verb::drain:
-            return command(*host, worker("drain"), "", long_patience);
+            return command(options, *host, worker("drain"), "", long_patience);
         case Verb::restart:
-            return command(*host, worker("restart"), "", long_patience);
+            return command(options, *host, worker("restart"), "", long_patience);
         case Verb::send:
-            return command(*host, worker("send"), text_body(options));
+            return command(options, *host, worker("send"), text_body(options));
         case Verb::broadcast:
-            return command(*host, "/v1/broadcast", text_body(options));
+            return command(options, *host, "/v1/broadcast", text_body(options));
         case Verb::wait:
             return wait(options, *host);
         case Verb::stop:

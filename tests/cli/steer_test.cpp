@@ -128,6 +128,7 @@ TEST_F(Steer, RefusalsAreTold) {
         expect({verb, "nobody"}, 4, "no worker 'nobody'");
     }
     expect({"send", "nobody", "x"}, 4, "no worker 'nobody'");
+    expect({"pause", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
     expect({"drain", "show"}, 0, "");
     expect({"pause", "show"}, 1, "cannot pause worker 'show': it is stopped");
     expect({"wait", "--state", "runing"}, 1, "there is no state 'runing'");
@@ -216,6 +217,22 @@ TEST_F(Steer, CtrlCEndsTheHostWhileRequestsAreOpen) {
     EXPECT_THAT(halfway.hear(), Not(HasSubstr(" 200 ")));
     EXPECT_THAT(holding.hear(), Not(HasSubstr(" 200 ")));
     EXPECT_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_F(Steer, TheSocketGoesEvenWhereAThreadIsLeftBehind) {
+    const std::string file =
+        folder.write("stuck.toml",
+                     "version = 1\nhost.stop_grace = \"10ms\"\n[worker.stuck]\nplugin = \"" +
+                         std::string(SKEP_TEST_PLUGIN_DIR) +
+                         "/libnever_returns.so\"\ntype = \"never_reaches_checkpoint\"\n");
+    Process host({SKEP_EXECUTABLE, "run", file}, variables());
+    ASSERT_TRUE(host.wait_for_err("never to be seen again")) << host.wait().err;
+    expect({"explain", "stuck"}, 0, "stuck is running");
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(host.wait().exit_code, 1);
+    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside of plugins: stuck"));
+    EXPECT_FALSE(
+        std::filesystem::exists(std::filesystem::symlink_status(folder / "skep/stuck.sock")));
 }
 
 TEST_F(Steer, TheSocketOfAHostThatWasKilledIsReplaced) {

@@ -55,17 +55,11 @@ TEST_F(HostileTest, AHeadThatIsTooLargeIsRefused) {
     for (int i = 0; i < 10'000; ++i) {
         many += "A" + std::to_string(i) + ": b\r\n";
     }
-    const std::vector<std::string> table = {
-        line + "A: " + std::string(1'000'000, 'x') + "\r\n\r\n",
-        many + "\r\n",
-        "GET /" + std::string(1'000'000, 'x') + " HTTP/1.1\r\n\r\n",
-        "GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\n\r\n",
-        std::string(1'000'000, 'x'),
-    };
-    for (const std::string& text : table) {
-        EXPECT_THAT(say(text), AnyOf(IsEmpty(), HasSubstr(" 431 "), HasSubstr(" 400 ")))
-            << text.substr(0, 60);
-    }
+    EXPECT_THAT(say(many + "\r\n"), HasSubstr(" 431 "));
+    EXPECT_THAT(say(line + "A: " + std::string(1'000'000, 'x') + "\r\n\r\n"), HasSubstr(" 431 "));
+    EXPECT_THAT(say("GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\n\r\n"), HasSubstr(" 431 "));
+    EXPECT_THAT(say("GET /" + std::string(1'000'000, 'x') + " HTTP/1.1\r\n\r\n"), IsEmpty());
+    EXPECT_THAT(say(std::string(1'000'000, 'x')), IsEmpty());
     expect_unharmed();
 }
 

@@ -142,6 +142,15 @@ TEST_F(ServerTest, WaitsUntilAWorkerIsInAState) {
     expect("GET", "/v1/wait?x=1", "", 400, "unknown parameter 'x'");
 }
 
+TEST_F(ServerTest, AWorkerThatThePlanNoLongerHasIsNotWaitedFor) {
+    Plan next = world.plan;
+    next.workers.erase(next.workers.begin());
+    ASSERT_TRUE(world.manager->apply(next));
+    expect("GET", "/v1/wait?worker=a&state=ended", "", 404, "unknown_worker");
+    expect("GET", "/v1/wait?state=running", "", 200, R"({"reached":true})");
+    expect("GET", "/v1/workers", "", 200, R"({"name":"a","status":"stopped")");
+}
+
 TEST_F(ServerTest, StopsTheHostWithinWhatWasAskedFor) {
     const std::vector<std::pair<std::string, Nanos>> table = {
         {"", world.plan.stop_grace},
