@@ -27,7 +27,10 @@ int main(int argc, char** argv) {
                 return inspect(*options);
             case Verb::graph:
                 return graph(*options);
+            case Verb::ps:
+                return ps(*options);
+            default:
+                return steer(*options);
         }
-        return static_cast<int>(exit_internal);
     });
 }

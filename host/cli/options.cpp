@@ -1,22 +1,17 @@
 #include "host/cli/options.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <skep/version.h>
 
+#include "host/base/assert.hpp"
+#include "host/cli/options_steer.hpp"
+
 namespace skep::host {
-namespace {
-
-constexpr const char* version_text = "skep " SKEP_VERSION_STRING;
-
-constexpr const char* footer =
-    "Environment: SKEP_LOG (level), SKEP_LOG_FORMAT (text or json), SKEP_PLUGIN_PATH (folders,\n"
-    "separated by colons, to look for plugins in), NO_COLOR. Flags win.\n"
-    "Exit codes: 0 done, 1 ended by a worker, 64 wrong usage, 70 bug, 78 refused topology or\n"
-    "plugin, 130 forced by a second Ctrl-C.";
 
 // A flag that takes one of two words; `is_second` becomes whether it is the second.
 CLI::Option* add_choice(CLI::App& app,
@@ -32,6 +27,18 @@ CLI::Option* add_choice(CLI::App& app,
         ->check(CLI::IsMember({words.first, words.second}).description(""));
 }
 
+namespace {
+
+constexpr const char* version_text = "skep " SKEP_VERSION_STRING;
+
+constexpr const char* footer =
+    "Environment: SKEP_LOG (level), SKEP_LOG_FORMAT (text or json), SKEP_CONTROL (socket),\n"
+    "SKEP_PLUGIN_PATH (folders, separated by colons, to look for plugins in), NO_COLOR.\n"
+    "Flags win.\n"
+    "Exit codes: 0 done, 1 ended by a worker or refused, 3 the worker has ended, 4 there is no\n"
+    "such worker, 64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or\n"
+    "plugin, 130 forced by a second Ctrl-C.";
+
 void add_run(CLI::App& app, Options& options) {
     CLI::App& run = *app.add_subcommand("run", "Run a topology in the foreground");
     run.add_option("FILE", options.target, "The topology")->required()->type_name("");
@@ -44,6 +51,9 @@ void add_run(CLI::App& app, Options& options) {
         ->type_name("trace|debug|info|warn|error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}).description(""))
         ->envname("SKEP_LOG");
+    run.add_option(
+           "--control", options.control, "Where to put the control socket, or 'none' for no such")
+        ->type_name("PATH");
 }
 
 void add_check(CLI::App& app, Options& options) {
@@ -73,19 +83,38 @@ std::string verb_name(const CLI::App& app) {
     return verbs.empty() ? "" : verbs.front()->get_name();
 }
 
+constexpr std::array<std::pair<const char*, Verb>, 15> verbs = {{
+    {"run", Verb::run},
+    {"check", Verb::check},
+    {"inspect", Verb::inspect},
+    {"graph", Verb::graph},
+    {"ps", Verb::ps},
+    {"status", Verb::status},
+    {"pause", Verb::pause},
+    {"resume", Verb::resume},
+    {"send", Verb::send},
+    {"broadcast", Verb::broadcast},
+    {"drain", Verb::drain},
+    {"restart", Verb::restart},
+    {"explain", Verb::explain},
+    {"wait", Verb::wait},
+    {"stop", Verb::stop},
+}};
+
 // CLI11 says of an unknown verb only that one is missing.
 std::string explain(const CLI::App& app, const char* first, const CLI::ParseError& error) {
     if (!verb_name(app).empty() || first == nullptr || first[0] == '\0') {
         return error.what();
     }
-    std::vector<std::string> verbs;
-    for (const CLI::App* verb : app.get_subcommands({})) {
-        verbs.push_back(verb->get_name());
+    std::vector<std::string> names;
+    names.reserve(verbs.size());
+    for (const auto& [name, verb] : verbs) {
+        names.emplace_back(name);
     }
     const bool is_option = first[0] == '-';
     std::string text =
         std::string(is_option ? "unknown option '" : "unknown command '") + first + "'";
-    const std::string meant = is_option ? "" : nearest(first, verbs);
+    const std::string meant = is_option ? "" : nearest(first, names);
     return meant.empty() ? text : text + "; did you mean '" + meant + "'?";
 }
 
@@ -108,6 +137,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     add_check(app, options);
     add_inspect(app, options);
     add_graph(app, options);
+    add_steering(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -117,11 +147,16 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
         return usage_error(app, explain(app, argc > 1 ? argv[1] : nullptr, error));
     }
+    // CLI11 would read the variable once for each verb that has the flag, whichever is meant.
+    if (const char* const control = std::getenv("SKEP_CONTROL");
+        control != nullptr && options.control.empty()) {
+        options.control = control;
+    }
     const std::string verb = verb_name(app);
-    options.verb = verb == "check"     ? Verb::check
-                   : verb == "inspect" ? Verb::inspect
-                   : verb == "graph"   ? Verb::graph
-                                       : Verb::run;
+    const auto found =
+        std::find_if(verbs.begin(), verbs.end(), [&](const auto& it) { return verb == it.first; });
+    SKEP_ASSERT(found != verbs.end());
+    options.verb = found->second;
     return options;
 }
 

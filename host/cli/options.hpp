@@ -2,8 +2,10 @@
 // user of CLI11.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "host/base/clock.hpp"
 #include "host/base/result.hpp"
 
 namespace skep::host {
@@ -11,14 +13,36 @@ namespace skep::host {
 // The exit codes that a caller may rely on (after sysexits.h).
 enum ExitCode {
     exit_ok = 0,
-    exit_failed = 1,        // the host was ended by a worker, or could not start one
+    exit_failed = 1,        // the host was ended by a worker, or could not start one; a running
+                            // host refused what was asked; what was waited for did not come
+    exit_at_rest = 3,       // status: the worker has ended
+    exit_unknown = 4,       // the host has no such worker
     exit_usage = 64,        // wrong use of the command line
+    exit_no_host = 69,      // nobody to ask, or no answer
     exit_internal = 70,     // a bug of skep, or a host that did not end in time
+    exit_permission = 77,   // the host belongs to another user
     exit_config = 78,       // a topology or a plugin that is refused
     exit_interrupted = 130  // a second signal forced the end
 };
 
-enum class Verb { run, check, inspect, graph };
+enum class Verb {
+    run,
+    check,
+    inspect,
+    graph,
+    // Of a host that runs.
+    ps,
+    status,
+    pause,
+    resume,
+    send,
+    broadcast,
+    drain,
+    restart,
+    explain,
+    wait,
+    stop
+};
 
 struct Options {
     Verb verb = Verb::run;
@@ -27,8 +51,20 @@ struct Options {
     std::string log_level = "info";  // run: trace, debug, info, warn or error
     bool log_json = false;           // run
     bool deny_warnings = false;      // check
-    bool json = false;               // check, inspect: JSON rather than text
+    bool json = false;               // check, inspect, and what a running host says: JSON, not text
     bool mermaid = false;            // graph: Mermaid rather than DOT
+    // run: where to put the control socket; the verbs of a running host: where it is. "": the usual
+    // places; "none": nowhere.
+    std::string control;
+    // Of a running host.
+    std::string host;              // its name; "": the one that runs
+    std::string worker;            // "": the host
+    std::string text;              // send, broadcast
+    std::string state;             // wait
+    std::optional<Nanos> timeout;  // wait
+    std::optional<Nanos> grace;    // stop
+    bool wait = false;             // pause: until it stands still
+    bool now = false;              // stop
 
     bool operator==(const Options&) const = default;
 };
@@ -40,7 +76,7 @@ struct EarlyExit {
     std::string text;
 };
 
-// Flags win over $SKEP_LOG (the level) and $SKEP_LOG_FORMAT.
+// Flags win over $SKEP_LOG (the level), $SKEP_LOG_FORMAT and $SKEP_CONTROL.
 [[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);
 
 }  // namespace skep::host

@@ -1,6 +1,9 @@
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -11,6 +14,9 @@
 #include "host/cli/prepare.hpp"
 #include "host/cli/summary.hpp"
 #include "host/cli/verbs.hpp"
+#include "host/control/api.hpp"
+#include "host/control/places.hpp"
+#include "host/control/server.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -27,6 +33,12 @@ struct Host {
     Manager manager;
 };
 
+std::string absolute_path(const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    return error ? path : absolute.lexically_normal().string();
+}
+
 // In the form of the log, so that a reader of JSON lines finds nothing else on stderr.
 void tell(const Prepared& prepared, bool json) {
     if (!json) {
@@ -42,6 +54,52 @@ void tell(const Prepared& prepared, bool json) {
             line);
     }
 }
+
+// The control socket of a host that is about to run. Whoever connects is answered once it runs.
+// Null: nobody wants one, or there is no place for it; the host then goes on without.
+Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, const Plan& plan) {
+    if (options.control == "none") {
+        return std::unique_ptr<Listener>();
+    }
+    Listener::Opened opened =
+        options.control.empty()
+            ? Listener::open_in(control_folders(std::getenv("XDG_RUNTIME_DIR")), plan.name)
+            : Listener::open(options.control, plan.name);
+    if (opened) {
+        return std::move(*opened);
+    }
+    if (!options.control.empty()) {
+        return Unexpected<std::string>(opened.error().why);
+    }
+    spdlog::warn("there is no control socket: {}", opened.error().why);
+    return std::unique_ptr<Listener>();
+}
+
+// The control socket at work, for as long as this lives. It ends before the manager does.
+class Control {
+public:
+    Control(std::unique_ptr<Listener> listener, Host& host, HostFacts facts)
+        : world_{host.manager, std::move(facts), [&host](Nanos grace) {
+                     host.manager.request_stop(grace);
+                 }} {
+        if (listener == nullptr) {
+            return;
+        }
+        const std::string path = listener->path();
+        ControlServer::Started started = ControlServer::start(
+            std::move(listener), [this](const Call& call) { return answer_call(world_, call); });
+        if (!started) {
+            spdlog::warn("the control socket is not served: {}", started.error());
+            return;
+        }
+        spdlog::debug("control socket: {}", path);
+        server_ = std::move(*started);
+    }
+
+private:
+    ControlWorld world_;
+    std::unique_ptr<ControlServer> server_;
+};
 
 // Shows what the run came to, and says what that means for the exit code.
 int conclude(const Options& options, const HostMetrics& metrics, const Ending& ending) {
@@ -87,9 +145,15 @@ int run(const Options& options, Guard& guard) {
         return exit_config;
     }
     const Plan& plan = *prepared.plan;
+    Result<std::unique_ptr<Listener>, std::string> listener = listen(options, plan);
+    if (!listener) {
+        spdlog::error("there is no control socket: {}", listener.error());
+        return exit_failed;
+    }
     const auto host = std::make_shared<Host>(std::move(*loader));
     guard.stop_with([host](Nanos grace) { host->manager.request_stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
+    std::optional<Control> control;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;
     if (refused) {
         spdlog::error("{}", started.error().message);
@@ -99,8 +163,15 @@ int run(const Options& options, Guard& guard) {
                      plan.name,
                      counted(plan.workers.size(), "worker"),
                      counted(plan.routes.size(), "route"));
+        control.emplace(std::move(*listener),
+                        *host,
+                        HostFacts{plan.name,
+                                  absolute_path(options.target),
+                                  std::chrono::steady_clock::now().time_since_epoch()});
     }
     const Ending ending = host->manager.wait();
+    control.reset();
+    listener->reset();
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
     if (!ending.lost.empty()) {

@@ -19,4 +19,10 @@ namespace skep::host {
 // Draws a topology.
 [[nodiscard]] int graph(const Options& options);
 
+// Lists the workers of every host that runs.
+[[nodiscard]] int ps(const Options& options);
+
+// All other verbs for a running host: asks it over its control socket.
+[[nodiscard]] int steer(const Options& options);
+
 }  // namespace skep::host

@@ -284,6 +284,24 @@ void Core::stop(const std::string& worker, const Reply& reply) {
     drain(*slot);
 }
 
+void Core::restart(const std::string& worker, const Reply& reply) {
+    Slot* const slot = find(worker);
+    if (slot == nullptr || is_at_rest(slot->state)) {
+        start(worker, reply);
+        return;
+    }
+    // Whether it ended well or failed: it is started again in the same breath, before the host
+    // looks whether all are at rest.
+    stop(worker, [this, worker, reply](const Answer<Done>& ended) {
+        const Slot* const now = find(worker);
+        if (now != nullptr && can(*now, WorkerEvent::start)) {
+            start(worker, reply);
+        } else {
+            reply(ended ? Unexpected<Refusal>(unknown(worker)) : ended);
+        }
+    });
+}
+
 Envelope Core::host_envelope(const std::string& payload) {
     Envelope made;
     made.payload = PayloadRef::allocate(payload.size());

@@ -52,10 +52,14 @@ public:
     void pause(const std::string& worker, bool waits, const Reply& reply);
     void resume(const std::string& worker, const Reply& reply);
     void stop(const std::string& worker, const Reply& reply);
+    void restart(const std::string& worker, const Reply& reply);
     Answer<Done> send(const std::string& worker, const std::string& payload);
     std::size_t broadcast(const std::string& payload);
     Answer<WorkerMetrics> metrics_of(const std::string& worker);
     HostMetrics metrics();
+
+    [[nodiscard]] const std::shared_ptr<const Plan>& plan() const { return plan_; }
+
     void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
 
     // [any-thread] After the loop has ended.

@@ -189,10 +189,10 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     const Answer<Done> answer =
         has_failed ? Answer<Done>(Unexpected<Refusal>({Refusal::Code::illegal_state, why}))
                    : Answer<Done>(Done{});
-    answer_all(slot.waiting_for_end, answer);
     answer_all(slot.waiting_for_run,
                has_failed ? answer : Unexpected<Refusal>(cannot("run", slot)));
     answer_all(slot.waiting_for_pause, Unexpected<Refusal>(cannot("pause", slot)));
+    answer_all(slot.waiting_for_end, answer);  // the last: one of them may start it again
     needs_advance_ = true;
     if (is_launching) {
         undo_launch(has_failed ? Refusal{Refusal::Code::bad_plan, why} : cannot("run", slot));

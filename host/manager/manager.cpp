@@ -66,6 +66,10 @@ Answer<Done> Manager::stop(const std::string& worker) {
     return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->stop(worker, reply); });
 }
 
+Answer<Done> Manager::restart(const std::string& worker) {
+    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->restart(worker, reply); });
+}
+
 Answer<Done> Manager::send(const std::string& worker, std::string payload) {
     return ask<Done>(*core_, [this, worker, payload = std::move(payload)](const Reply& reply) {
         reply(core_->send(worker, payload));
@@ -99,6 +103,11 @@ HostMetrics Manager::metrics() {
     }
     (void)core_->wait();  // the queue closes just before the last slot's numbers are final
     return core_->last_metrics();
+}
+
+Answer<std::shared_ptr<const Plan>> Manager::plan() {
+    return ask<std::shared_ptr<const Plan>>(*core_,
+                                            [this](const auto& reply) { reply(core_->plan()); });
 }
 
 void Manager::request_stop(Nanos grace) {

@@ -110,12 +110,18 @@ public:
     // itself.
     Answer<Done> stop(const std::string& worker);
 
+    // Stops a worker as stop() does, unless it is at rest, and starts it again. The host cannot
+    // come to its end in between. Answers when the new generation runs.
+    Answer<Done> restart(const std::string& worker);
+
     Answer<Done> send(const std::string& worker, std::string payload);
     // To every worker there is at this moment. How many took it.
     Answer<std::size_t> broadcast(std::string payload);
 
     [[nodiscard]] Answer<WorkerMetrics> metrics(const std::string& worker);
     [[nodiscard]] HostMetrics metrics();
+    // The plan in force. Never null.
+    [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
 
     // Asks the whole host to end within `grace`: sources first, then everything drains; what has
     // not ended then is told to stop now, and after a little more given up for lost. Asking again

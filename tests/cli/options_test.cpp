@@ -33,6 +33,7 @@ protected:
     void SetUp() override {
         ::unsetenv("SKEP_LOG");
         ::unsetenv("SKEP_LOG_FORMAT");
+        ::unsetenv("SKEP_CONTROL");
     }
 
     void TearDown() override { SetUp(); }
@@ -56,6 +57,26 @@ TEST_F(OptionsTest, SayWhatToDoToWhat) {
         {{"graph", "a.toml", "--format", "mermaid"},
          {.verb = Verb::graph, .target = "a.toml", .mermaid = true}},
         {{"graph", "a.toml", "--format", "dot"}, {.verb = Verb::graph, .target = "a.toml"}},
+        {{"run", "a.toml", "--control", "./a.sock"},
+         {.verb = Verb::run, .target = "a.toml", .control = "./a.sock"}},
+        {{"ps"}, {.verb = Verb::ps}},
+        {{"ps", "--host", "bees", "-o", "json"}, {.verb = Verb::ps, .json = true, .host = "bees"}},
+        {{"status"}, {.verb = Verb::status}},
+        {{"status", "a", "--control", "s"}, {.verb = Verb::status, .control = "s", .worker = "a"}},
+        {{"pause", "a"}, {.verb = Verb::pause, .worker = "a"}},
+        {{"pause", "--wait", "a"}, {.verb = Verb::pause, .worker = "a", .wait = true}},
+        {{"resume", "a"}, {.verb = Verb::resume, .worker = "a"}},
+        {{"send", "a", "some text"}, {.verb = Verb::send, .worker = "a", .text = "some text"}},
+        {{"broadcast", "bye"}, {.verb = Verb::broadcast, .text = "bye"}},
+        {{"drain", "a"}, {.verb = Verb::drain, .worker = "a"}},
+        {{"restart", "a"}, {.verb = Verb::restart, .worker = "a"}},
+        {{"explain", "a", "-o", "json"}, {.verb = Verb::explain, .json = true, .worker = "a"}},
+        {{"wait"}, {.verb = Verb::wait}},
+        {{"wait", "a", "--state", "ended", "--timeout", "1500ms"},
+         {.verb = Verb::wait, .worker = "a", .state = "ended", .timeout = Nanos(1'500'000'000)}},
+        {{"stop"}, {.verb = Verb::stop}},
+        {{"stop", "--now", "--grace", "2s"},
+         {.verb = Verb::stop, .grace = Nanos(2'000'000'000), .now = true}},
     };
     for (const Accepted& row : table) {
         const auto parsed = parse(row.arguments);
@@ -78,6 +99,12 @@ TEST_F(OptionsTest, WrongUseIsExplained) {
         {{"run", "a.toml", "--log-format", "xml"}, "xml"},
         {{"check", "a.toml", "-o", "yaml"}, "yaml"},
         {{"graph", "a.toml", "--format", "png"}, "png"},
+        {{"puse", "a"}, "unknown command 'puse'; did you mean 'pause'?"},
+        {{"pause"}, "WORKER is required"},
+        {{"send", "a"}, "TEXT is required"},
+        {{"wait", "--timeout", "soon"}, "a duration is a number and one unit"},
+        {{"stop", "--grace", "5"}, "a duration is a number and one unit"},
+        {{"stop", "--grace", "-5s"}, "a duration is a number and one unit"},
     };
     for (const Refused& row : table) {
         const auto parsed = parse(row.arguments);
@@ -100,6 +127,12 @@ TEST_F(OptionsTest, VariablesStandInForFlagsAndFlagsWin) {
     ASSERT_TRUE(by_flags);
     EXPECT_EQ(by_flags->log_level, "trace");
     EXPECT_FALSE(by_flags->log_json);
+
+    ::setenv("SKEP_CONTROL", "x.sock", 1);
+    const auto where = parse({"ps"});
+    ASSERT_TRUE(where);
+    EXPECT_EQ(where->control, "x.sock");
+    EXPECT_EQ(parse({"ps", "--control", "y.sock"})->control, "y.sock");
 
     ::setenv("SKEP_LOG", "loud", 1);
     const auto wrong = parse({"run", "a.toml"});

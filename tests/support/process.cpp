@@ -31,6 +31,9 @@ std::vector<std::string> environment_with(const Variables& variables) {
             lines.push_back(line);
         }
     }
+    if (variables.count("SKEP_CONTROL") == 0) {
+        lines.emplace_back("SKEP_CONTROL=none");
+    }
     for (const auto& [name, value] : variables) {
         lines.push_back(name + "=" + value);
     }

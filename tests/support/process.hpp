@@ -19,8 +19,8 @@ struct Finished {
 };
 
 // A program that is running, with stdin closed. Its environment is the test's own, without what
-// skep reads there, and with `variables`. One thread; the program is killed when this goes before
-// it has ended.
+// skep reads there, and with `variables`; unless they name a control socket, a host has none. One
+// thread; the program is killed when this goes before it has ended.
 class Process {
 public:
     explicit Process(const Arguments& arguments, const Variables& variables = {});

@@ -1,0 +1,190 @@
+#include "host/cli/steer.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "host/base/printable.hpp"
+#include "host/control/explain.hpp"
+
+namespace skep::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What others wrote must not act on the terminal. "" for what is not there.
+std::string text_at(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) {
+        return "";
+    }
+    return found->is_string() ? escaped(found->get<std::string>()) : found->dump();
+}
+
+const Json& object_at(const Json& json, const char* key) {
+    static const Json none = Json::object();
+    const auto found = json.find(key);
+    return found != json.end() && found->is_object() ? *found : none;
+}
+
+Json parsed(const std::string& body) {
+    Json json = Json::parse(body, nullptr, false);
+    return json.is_object() ? json : Json::object();
+}
+
+std::string cpu_text(const Json& worker) {
+    const auto cpu = std::chrono::nanoseconds(worker.value("cpu_ns", std::int64_t(0)));
+    return fmt::format("{:.3f}s", std::chrono::duration<double>(cpu).count());
+}
+
+Json workers_of(const HostAnswer& answer) {
+    const Json json = parsed(answer.body);
+    const auto found = json.find("workers");
+    return found != json.end() && found->is_array() ? *found : Json::array();
+}
+
+// "  name    value", for each that has a value.
+std::string facts_text(const std::vector<std::vector<std::string>>& facts) {
+    std::vector<std::vector<std::string>> rows;
+    for (const std::vector<std::string>& fact : facts) {
+        if (!fact.back().empty()) {
+            rows.push_back({" " + fact.front(), fact.back()});
+        }
+    }
+    return table_text(rows);
+}
+
+std::string flow_text(const Json& flow) {
+    std::string text;
+    for (const auto& [name, count] : flow.items()) {
+        std::string words = name;
+        std::replace(words.begin(), words.end(), '_', ' ');
+        text += (text.empty() ? "" : ", ") + words + " " + count.dump();
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string table_text(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], row[i].size());
+        }
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - row[i].size(), ' ');
+        }
+        text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return text;
+}
+
+std::string ps_text(const std::vector<HostAnswer>& answers) {
+    std::vector<std::vector<std::string>> rows = {{"HOST",
+                                                   "WORKER",
+                                                   "STATUS",
+                                                   "STATE",
+                                                   "RUN",
+                                                   "IN",
+                                                   "OUT",
+                                                   "QUEUED",
+                                                   "ITEMS",
+                                                   "ERRORS",
+                                                   "CPU"}};
+    for (const HostAnswer& answer : answers) {
+        for (const Json& worker : workers_of(answer)) {
+            const Json& in = object_at(worker, "in");
+            rows.push_back({answer.host,
+                            text_at(worker, "name"),
+                            text_at(worker, "status"),
+                            text_at(worker, "state"),
+                            text_at(worker, "generation"),
+                            text_at(in, "delivered"),
+                            text_at(worker, "out"),
+                            text_at(in, "queued"),
+                            text_at(worker, "items"),
+                            text_at(worker, "errors"),
+                            cpu_text(worker)});
+        }
+    }
+    return table_text(rows);
+}
+
+std::string ps_json(const std::vector<HostAnswer>& answers) {
+    Json hosts = Json::array();
+    for (const HostAnswer& answer : answers) {
+        hosts.push_back({{"host", answer.host}, {"workers", workers_of(answer)}});
+    }
+    const Json all = {{"hosts", std::move(hosts)}};
+    return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string host_text(const std::string& body) {
+    const Json host = parsed(body);
+    if (host.empty()) {
+        return "";
+    }
+    std::string workers;
+    for (const auto& [status, count] : object_at(host, "workers").items()) {
+        if (count != 0) {
+            workers += (workers.empty() ? "" : ", ") + count.dump() + " " + status;
+        }
+    }
+    const auto uptime = std::chrono::milliseconds(host.value("uptime_ms", std::int64_t(0)));
+    return text_at(host, "name") + "\n" +
+           facts_text({{"topology", text_at(host, "file")},
+                       {"process", text_at(host, "pid")},
+                       {"skep", text_at(host, "version")},
+                       {"runs for", span_text(uptime)},
+                       {"workers", workers},
+                       {"messages", flow_text(object_at(host, "law"))}});
+}
+
+std::string worker_text(const std::string& body) {
+    const Json worker = parsed(body);
+    if (worker.empty()) {
+        return "";
+    }
+    const std::string status = text_at(worker, "status");
+    const std::string state = text_at(worker, "state");
+    return text_at(worker, "name") + "\n" +
+           facts_text({{"status", status == state ? status : status + " (" + state + ")"},
+                       {"error", text_at(worker, "error")},
+                       {"plugin", text_at(worker, "plugin")},
+                       {"type", text_at(worker, "type")},
+                       {"run", text_at(worker, "generation")},
+                       {"started", text_at(worker, "started")},
+                       {"ended", text_at(worker, "ended")},
+                       {"cpu", cpu_text(worker)},
+                       {"items", text_at(worker, "items")},
+                       {"errors", text_at(worker, "errors")},
+                       {"in", flow_text(object_at(worker, "in"))},
+                       {"out", text_at(worker, "out")},
+                       {"queue high", text_at(worker, "queue_high")}});
+}
+
+std::string explanation_text(const std::string& body) {
+    const Json it = parsed(body);
+    if (it.empty()) {
+        return "";
+    }
+    std::string text =
+        text_at(it, "worker") + " is " + text_at(it, "state") + ": " + text_at(it, "why") + "\n";
+    if (const auto also = it.find("also"); also != it.end() && also->is_array()) {
+        for (const Json& line : *also) {
+            text += "  - " + escaped(line.is_string() ? line.get<std::string>() : "") + "\n";
+        }
+    }
+    const std::string advice = text_at(it, "advice");
+    return advice.empty() ? text : text + "try: " + advice + "\n";
+}
+
+}  // namespace skep::host

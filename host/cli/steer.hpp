@@ -1,0 +1,27 @@
+// What a running host says, made readable. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace skep::host {
+
+// The first row is the head. Columns as wide as their widest cell, two spaces between them.
+[[nodiscard]] std::string table_text(const std::vector<std::vector<std::string>>& rows);
+
+// For `skep ps`: hosts with what they say at /v1/workers.
+struct HostAnswer {
+    std::string host;
+    std::string body;
+};
+
+[[nodiscard]] std::string ps_text(const std::vector<HostAnswer>& answers);
+// One object: {"hosts":[{"host":"x","workers":[...]}]}
+[[nodiscard]] std::string ps_json(const std::vector<HostAnswer>& answers);
+
+// Of what /v1/host, /v1/workers/NAME and /v1/workers/NAME/explain say. "" when it is none of that.
+[[nodiscard]] std::string host_text(const std::string& body);
+[[nodiscard]] std::string worker_text(const std::string& body);
+[[nodiscard]] std::string explanation_text(const std::string& body);
+
+}  // namespace skep::host

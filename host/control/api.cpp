@@ -1,0 +1,250 @@
+#include "host/control/api.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "host/control/explain.hpp"
+#include "host/control/metrics_json.hpp"
+#include "host/control/refusals.hpp"
+#include "host/control/waiting.hpp"
+#include "host/topology/units.hpp"
+
+namespace skep::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The body of a request: nothing, or an object with some of the keys that the command knows.
+class Body {
+public:
+    static Result<Body, Reply> of(const Call& call, std::initializer_list<std::string_view> keys) {
+        if (call.body.empty()) {
+            return Body(Json::object());
+        }
+        Json json = Json::parse(call.body, nullptr, false);
+        if (!json.is_object()) {
+            return Unexpected<Reply>(refused(bad_request, "the body has to be a JSON object"));
+        }
+        for (const auto& [key, value] : json.items()) {
+            if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+                return Unexpected<Reply>(refused(bad_request, "unknown key '" + key + "'"));
+            }
+        }
+        return Body(std::move(json));
+    }
+
+    // False when it is not there, and empty when it is something else.
+    [[nodiscard]] std::optional<bool> flag(const char* key) const {
+        const auto found = json_.find(key);
+        if (found == json_.end()) {
+            return false;
+        }
+        return found->is_boolean() ? std::optional(found->get<bool>()) : std::nullopt;
+    }
+
+    [[nodiscard]] const Json* find(const char* key) const {
+        const auto found = json_.find(key);
+        return found == json_.end() ? nullptr : &*found;
+    }
+
+private:
+    explicit Body(Json json)
+        : json_(std::move(json)) {}
+
+    Json json_;
+};
+
+constexpr const char* done = R"({"done":true})";
+
+Reply reply_of(const Answer<Done>& answer) {
+    return answer ? Reply{200, done} : refused(answer.error());
+}
+
+Reply show_host(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+    const Nanos now = std::chrono::steady_clock::now().time_since_epoch();
+    return {200,
+            host_json({world.facts.name, world.facts.file, ::getpid(), now - world.facts.started},
+                      world.manager.metrics())};
+}
+
+Reply show_workers(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+    return {200, workers_json(world.manager.metrics())};
+}
+
+Reply show_worker(ControlWorld& world, const Call& /*call*/, const std::string& worker) {
+    const Answer<WorkerMetrics> metrics = world.manager.metrics(worker);
+    return metrics ? Reply{200, worker_json(*metrics)} : refused(metrics.error());
+}
+
+Reply explain_worker(ControlWorld& world, const Call& /*call*/, const std::string& worker) {
+    const Answer<WorkerMetrics> metrics = world.manager.metrics(worker);
+    if (!metrics) {
+        return refused(metrics.error());
+    }
+    const auto plan = world.manager.plan();
+    return {200,
+            explanation_json(*metrics,
+                             explain(*metrics, world.manager.metrics(), plan ? **plan : Plan()))};
+}
+
+Reply pause(ControlWorld& world, const Call& call, const std::string& worker) {
+    const Result<Body, Reply> body = Body::of(call, {"wait"});
+    if (!body) {
+        return body.error();
+    }
+    const std::optional<bool> waits = body->flag("wait");
+    return waits ? reply_of(world.manager.pause(worker, *waits))
+                 : refused(bad_request, "'wait' has to be true or false");
+}
+
+// For what takes no body but an empty one.
+template <Answer<Done> (Manager::*request)(const std::string&)>
+Reply plain(ControlWorld& world, const Call& call, const std::string& worker) {
+    const Result<Body, Reply> body = Body::of(call, {});
+    return body ? reply_of((world.manager.*request)(worker)) : body.error();
+}
+
+Result<std::string, Reply> text_in(const Call& call) {
+    const Result<Body, Reply> body = Body::of(call, {"text"});
+    if (!body) {
+        return Unexpected<Reply>(body.error());
+    }
+    const Json* const text = body->find("text");
+    if (text == nullptr || !text->is_string()) {
+        return Unexpected<Reply>(refused(bad_request, R"(the body has to be {"text":"..."})"));
+    }
+    return text->get<std::string>();
+}
+
+Reply send(ControlWorld& world, const Call& call, const std::string& worker) {
+    const Result<std::string, Reply> text = text_in(call);
+    return text ? reply_of(world.manager.send(worker, *text)) : text.error();
+}
+
+Reply broadcast(ControlWorld& world, const Call& call, const std::string& /*target*/) {
+    const Result<std::string, Reply> text = text_in(call);
+    if (!text) {
+        return text.error();
+    }
+    const Answer<std::size_t> taken = world.manager.broadcast(*text);
+    return taken ? Reply{200, R"({"done":true,"taken":)" + std::to_string(*taken) + "}"}
+                 : refused(taken.error());
+}
+
+// Answers at once; the host ends later.
+Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/) {
+    const Result<Body, Reply> body = Body::of(call, {"grace_ms", "now"});
+    if (!body) {
+        return body.error();
+    }
+    const std::optional<bool> now = body->flag("now");
+    if (!now) {
+        return refused(bad_request, "'now' has to be true or false");
+    }
+    std::optional<Nanos> grace;
+    if (const Json* const span = body->find("grace_ms")) {
+        if (!span->is_number_unsigned() || span->get<std::uint64_t>() > longest_wait_ms) {
+            return refused(bad_request, "'grace_ms' has to be a number of milliseconds");
+        }
+        grace = std::chrono::milliseconds(span->get<std::int64_t>());
+    }
+    if (!grace && !*now) {
+        const auto plan = world.manager.plan();
+        if (!plan) {
+            return refused(plan.error());
+        }
+        grace = (*plan)->stop_grace;
+    }
+    world.stop(*now ? Nanos(0) : *grace);
+    return {200, done};
+}
+
+Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/) {
+    const Result<Wait, std::string> wanted = read_wait(call.query);
+    return wanted ? wait_for(world, call, *wanted) : refused(bad_request, wanted.error());
+}
+
+std::string line_of(const ControlRoute& route, const std::string& target, const Reply& reply) {
+    const Json body = Json::parse(reply.body, nullptr, false);
+    const std::string who = target.empty() ? "" : " '" + target + "'";
+    return std::string(verb_of(route)) + who + ": " +
+           (reply.status < 400 || !body.is_object()
+                ? "done"
+                : "refused: " + body["error"].value("message", ""));
+}
+
+}  // namespace
+
+const std::vector<ControlRoute>& control_routes() {
+    static const std::vector<ControlRoute> routes = {
+        {"GET", "/v1/host", false, show_host},
+        {"GET", "/v1/workers", false, show_workers},
+        {"GET", "/v1/workers/{}", false, show_worker},
+        {"GET", "/v1/workers/{}/explain", false, explain_worker},
+        {"GET", "/v1/wait", false, wait},
+        {"POST", "/v1/workers/{}/pause", true, pause},
+        {"POST", "/v1/workers/{}/resume", true, plain<&Manager::resume>},
+        {"POST", "/v1/workers/{}/drain", true, plain<&Manager::stop>},
+        {"POST", "/v1/workers/{}/restart", true, plain<&Manager::restart>},
+        {"POST", "/v1/workers/{}/send", true, send},
+        {"POST", "/v1/broadcast", true, broadcast},
+        {"POST", "/v1/stop", true, stop},
+    };
+    return routes;
+}
+
+bool fits(std::string_view pattern, std::string_view path, std::string& target) {
+    const std::size_t hole = pattern.find("{}");
+    if (hole == std::string_view::npos) {
+        target.clear();
+        return pattern == path;
+    }
+    const std::string_view before = pattern.substr(0, hole);
+    const std::string_view after = pattern.substr(hole + 2);
+    if (path.size() <= before.size() + after.size() || !path.starts_with(before) ||
+        !path.ends_with(after)) {
+        return false;
+    }
+    const std::string_view filling =
+        path.substr(before.size(), path.size() - before.size() - after.size());
+    target = filling;
+    return filling.find('/') == std::string_view::npos;
+}
+
+std::string_view verb_of(const ControlRoute& route) {
+    return route.pattern.substr(route.pattern.rfind('/') + 1);
+}
+
+Reply answer_call(ControlWorld& world, const Call& call) {
+    bool is_path_known = false;
+    for (const ControlRoute& route : control_routes()) {
+        std::string target;
+        if (!fits(route.pattern, call.path, target)) {
+            continue;
+        }
+        if (route.method != call.method) {
+            is_path_known = true;
+            continue;
+        }
+        Reply reply = route.handler(world, call, target);
+        if (route.changes) {
+            spdlog::info("control: {} (uid {}, process {})",
+                         line_of(route, target, reply),
+                         call.peer.uid,
+                         call.peer.pid);
+        }
+        return reply;
+    }
+    return is_path_known
+               ? refused(method_not_allowed, "'" + call.path + "' does not take " + call.method)
+               : refused(not_found, "there is no '" + call.path + "' here");
+}
+
+}  // namespace skep::host

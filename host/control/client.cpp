@@ -1,0 +1,124 @@
+#include "host/control/client.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include <httplib.h>
+#include <poll.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/control/places.hpp"
+#include "host/loader/fd.hpp"
+
+namespace skep::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Connects, and goes: who listens there, or why nobody can be reached.
+Result<pid_t, AskError> probe(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+        return Unexpected<AskError>(
+            {AskError::Kind::nobody, path + ": the path of a socket has 1 to 107 bytes"});
+    }
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    // EAGAIN: so many wait there already.
+    if (fd.get() < 0 ||
+        (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
+         errno != EAGAIN)) {
+        const bool is_forbidden = errno == EACCES || errno == EPERM;
+        return Unexpected<AskError>(
+            {is_forbidden ? AskError::Kind::forbidden : AskError::Kind::nobody,
+             path + ": " + error_text(errno)});
+    }
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+}  // namespace
+
+std::vector<FoundHost> find_hosts(const std::vector<std::string>& folders) {
+    std::vector<FoundHost> found;
+    for (const std::string& folder : folders) {
+        std::error_code error;
+        fs::directory_iterator entry(folder, error);
+        for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+            const fs::path& path = entry->path();
+            const std::string name = path.stem();
+            const bool is_known = std::any_of(
+                found.begin(), found.end(), [&](const FoundHost& it) { return it.name == name; });
+            if (path.extension() != ".sock" || is_known) {
+                continue;
+            }
+            if (const Result<pid_t, AskError> pid = probe(path)) {
+                found.push_back({name, path, *pid});
+            }
+        }
+    }
+    std::sort(found.begin(), found.end(), [](const FoundHost& a, const FoundHost& b) {
+        return a.name < b.name;
+    });
+    return found;
+}
+
+Result<Reply, AskError> ask_host(const std::string& path,
+                                 const std::string& method,
+                                 const std::string& target,
+                                 const std::string& body,
+                                 Nanos patience) {
+    if (const Result<pid_t, AskError> pid = probe(path); !pid) {
+        return Unexpected<AskError>(pid.error());
+    }
+    httplib::Client client(path);
+    client.set_address_family(AF_UNIX);
+    client.set_read_timeout(patience);
+    client.set_write_timeout(patience);
+    const httplib::Result result =
+        method == "GET" ? client.Get(target) : client.Post(target, body, "application/json");
+    if (!result) {
+        return Unexpected<AskError>(
+            {AskError::Kind::no_answer, path + ": " + httplib::to_string(result.error())});
+    }
+    return Reply{result->status, result->body};
+}
+
+std::string encoded(const std::string& text) {
+    std::string made;
+    for (const char letter : text) {
+        const bool is_plain =
+            (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+            (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' || letter == '.';
+        if (is_plain) {
+            made += letter;
+        } else {
+            made += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
+        }
+    }
+    return made;
+}
+
+bool wait_for_end_of(pid_t pid, Nanos patience) {
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (process.get() < 0) {
+        return errno == ESRCH;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
+    pollfd ended = {process.get(), POLLIN, 0};
+    return ::poll(&ended, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 2'000'000'000))) ==
+           1;
+}
+
+}  // namespace skep::host

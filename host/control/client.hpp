@@ -1,0 +1,48 @@
+// The other end of the control socket: finds running hosts, and asks one of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "host/control/call.hpp"
+
+namespace skep::host {
+
+// A socket at which somebody listens.
+struct FoundHost {
+    std::string name;  // of the file, without ".sock"
+    std::string path;
+    pid_t pid = 0;
+};
+
+// Those in the folders, by name; of two with one name, the one in the first folder.
+[[nodiscard]] std::vector<FoundHost> find_hosts(const std::vector<std::string>& folders);
+
+struct AskError {
+    enum class Kind {
+        nobody,     // there is no socket, or nobody listens at it
+        forbidden,  // this user may not connect
+        no_answer,  // none came in time, or none that is one
+    };
+    Kind kind;
+    std::string why;
+};
+
+// One request. `patience` bounds each wait for bytes. `target` may have a query, and is encoded.
+[[nodiscard]] Result<Reply, AskError> ask_host(const std::string& path,
+                                               const std::string& method,
+                                               const std::string& target,
+                                               const std::string& body,
+                                               Nanos patience);
+
+// For a part of a target: "parse#0" becomes "parse%230".
+[[nodiscard]] std::string encoded(const std::string& text);
+
+// Waits until a process has ended. False: it still runs after that time, or cannot be watched.
+[[nodiscard]] bool wait_for_end_of(pid_t pid, Nanos patience);
+
+}  // namespace skep::host

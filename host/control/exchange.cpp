@@ -1,0 +1,307 @@
+#include "host/control/exchange.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <httplib.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "host/control/refusals.hpp"
+
+namespace skep::host {
+namespace {
+
+Nanos now() {
+    return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+// For poll: rounded up, so that it does not spin through the last millisecond.
+int milliseconds_until(Nanos deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+}
+
+enum class Trouble { none, too_slow, too_large, gone };
+
+// The connection as httplib wants it: bytes in and out, each way with one deadline for all.
+class BoundedStream final : public httplib::Stream {
+public:
+    BoundedStream(int fd, int ended, const ControlLimits& limits)
+        : fd_(fd),
+          ended_(ended),
+          limits_(limits),
+          budget_(limits.head),
+          read_deadline_(now() + limits.request) {}
+
+    [[nodiscard]] Trouble trouble() const { return trouble_; }
+
+    // The head has been read; what comes is the body, with what frames it when it is in chunks.
+    void begin_body() { budget_ = 2 * limits_.body + limits_.head; }
+
+    // Waits for that long. False, and at once, when the peer has gone or the server ends.
+    [[nodiscard]] bool rest(Nanos duration) const {
+        const Nanos until = duration > Nanos(0) ? now() + duration : Nanos(0);
+        std::array<pollfd, 2> fds = {{{fd_, 0, 0}, {ended_, POLLIN, 0}}};
+        while (true) {
+            (void)::poll(fds.data(), fds.size(), milliseconds_until(until));
+            if ((fds[0].revents & (POLLHUP | POLLERR)) != 0 || fds[1].revents != 0) {
+                return false;
+            }
+            if (now() >= until) {
+                return true;
+            }
+        }
+    }
+
+    ssize_t read(char* to, std::size_t size) override {
+        while (first_ == last_) {
+            if (!fill()) {
+                return trouble_ == Trouble::none ? 0 : -1;
+            }
+        }
+        if (budget_ == 0) {
+            trouble_ = Trouble::too_large;
+            return -1;
+        }
+        const std::size_t taken = std::min({size, last_ - first_, budget_});
+        std::copy_n(buffer_.data() + first_, taken, to);
+        first_ += taken;
+        budget_ -= taken;
+        return static_cast<ssize_t>(taken);
+    }
+
+    ssize_t write(const char* from, std::size_t size) override {
+        if (!write_deadline_) {
+            write_deadline_ = now() + limits_.answer;
+        }
+        while (true) {
+            const ssize_t sent = ::send(fd_, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (sent >= 0) {
+                return sent;
+            }
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno != EAGAIN || !wait_for_room()) {
+                trouble_ = Trouble::gone;
+                return -1;
+            }
+        }
+    }
+
+    // Whoever is told that a request is too large has to be let finish, or would find the
+    // connection broken before it reads the answer.
+    void drop_rest() {
+        ::shutdown(fd_, SHUT_WR);
+        budget_ = 8 * limits_.body;
+        std::array<char, 4096> rest{};
+        while (read(rest.data(), rest.size()) > 0) {
+        }
+    }
+
+    [[nodiscard]] bool is_readable() const override { return true; }
+
+    [[nodiscard]] bool is_writable() const override { return trouble_ != Trouble::gone; }
+
+    void get_remote_ip_and_port(std::string& ip, int& port) const override {
+        ip.clear();
+        port = 0;
+    }
+
+    void get_local_ip_and_port(std::string& ip, int& port) const override {
+        get_remote_ip_and_port(ip, port);
+    }
+
+    // httplib asks only whether its select() could take this number; none is used here.
+    [[nodiscard]] int socket() const override { return 0; }
+
+private:
+    // False at the end of what comes, and when that end is a trouble.
+    bool fill() {
+        while (true) {
+            if (now() >= read_deadline_) {
+                trouble_ = Trouble::too_slow;
+                return false;
+            }
+            const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+            if (got > 0) {
+                first_ = 0;
+                last_ = static_cast<std::size_t>(got);
+                return true;
+            }
+            if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+                return false;
+            }
+            std::array<pollfd, 2> fds = {{{fd_, POLLIN, 0}, {ended_, POLLIN, 0}}};
+            (void)::poll(fds.data(), fds.size(), milliseconds_until(read_deadline_));
+            if (fds[1].revents != 0) {
+                trouble_ = Trouble::gone;
+                return false;
+            }
+        }
+    }
+
+    bool wait_for_room() {
+        std::array<pollfd, 2> fds = {{{fd_, POLLOUT, 0}, {is_ending_ ? -1 : ended_, POLLIN, 0}}};
+        (void)::poll(fds.data(), fds.size(), milliseconds_until(*write_deadline_));
+        if (fds[1].revents != 0) {
+            is_ending_ = true;
+            write_deadline_ = std::min(*write_deadline_, now() + limits_.farewell);
+        }
+        return now() < *write_deadline_;
+    }
+
+    const int fd_;
+    const int ended_;
+    const ControlLimits& limits_;
+    std::array<char, 16384> buffer_{};
+    std::size_t first_ = 0, last_ = 0;  // what of the buffer has not been read yet
+    std::size_t budget_;                // how many bytes may still be read
+    const Nanos read_deadline_;
+    std::optional<Nanos> write_deadline_;
+    bool is_ending_ = false;
+    Trouble trouble_ = Trouble::none;
+};
+
+// A server of httplib for one request. It never listens.
+class Exchange final : public httplib::Server {
+public:
+    Exchange(BoundedStream& stream,
+             const Peer& peer,
+             const ControlLimits& limits,
+             const AnswersCall& answers)
+        : stream_(stream),
+          limits_(limits),
+          answers_(answers) {
+        call_.peer = peer;
+        call_.rest = [this](Nanos duration) { return stream_.rest(duration); };
+        set_payload_max_length(limits.body);
+        set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& to) {
+            return begin(request, to);
+        });
+        Post("/",
+             [this](const httplib::Request& request,
+                    httplib::Response& to,
+                    const httplib::ContentReader& read) { finish(request, to, read); });
+        set_error_handler([this](const httplib::Request&, httplib::Response& to) { fail(to); });
+        set_exception_handler(
+            [](const httplib::Request&, httplib::Response& to, const std::exception_ptr&) {
+                put(to, refused(internal_error, "the request failed inside of skep"));
+            });
+    }
+
+    void run() {
+        bool ignored = true;
+        (void)process_request(
+            stream_, true, ignored, [this](httplib::Request& request) { prepare(request); });
+        if (is_too_large_) {
+            stream_.drop_rest();
+        }
+    }
+
+private:
+    static void put(httplib::Response& to, const Reply& reply) {
+        to.status = reply.status;
+        to.set_content(reply.body, "application/json");
+    }
+
+    // The head is there. What httplib would do by itself with ranges, packed answers and patterns
+    // of paths is taken from it.
+    void prepare(httplib::Request& request) {
+        call_.method = request.method;
+        call_.path = std::move(request.path);
+        for (const auto& [name, value] : request.params) {
+            call_.query.emplace(name, value);
+        }
+        request.path = "/";
+        request.ranges.clear();
+        request.headers.erase("Accept-Encoding");
+        stream_.begin_body();
+    }
+
+    HandlerResponse begin(const httplib::Request& request, httplib::Response& to) {
+        if (request.has_header("Content-Encoding") || request.is_multipart_form_data()) {
+            put(to, refused(unsupported, "the body has to be plain JSON"));
+            return HandlerResponse::Handled;
+        }
+        if (request.get_header_value<std::uint64_t>("Content-Length") > limits_.body) {
+            put(to, body_too_large());
+            return HandlerResponse::Handled;
+        }
+        if (request.method != "POST") {
+            put(to, answers_(call_));
+            return HandlerResponse::Handled;
+        }
+        return HandlerResponse::Unhandled;
+    }
+
+    void finish(const httplib::Request& request,
+                httplib::Response& to,
+                const httplib::ContentReader& read) {
+        bool is_whole = true;
+        if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding")) {
+            is_whole = read([this](const char* data, std::size_t size) {
+                is_too_large_ = is_too_large_ || size > limits_.body - call_.body.size();
+                if (!is_too_large_) {
+                    call_.body.append(data, size);
+                }
+                return !is_too_large_;
+            });
+        }
+        if (is_whole) {
+            put(to, answers_(call_));
+        } else {
+            to.status = 400;  // and fail() says why
+        }
+    }
+
+    Reply body_too_large() {
+        is_too_large_ = true;
+        return refused(too_large,
+                       "the body has more than " + std::to_string(limits_.body) + " bytes");
+    }
+
+    // An answer without words yet.
+    void fail(httplib::Response& to) {
+        if (!to.body.empty()) {
+            return;
+        }
+        if (stream_.trouble() == Trouble::too_slow) {
+            put(to, refused(too_slow, "the request did not come in time"));
+        } else if (is_too_large_) {
+            put(to, body_too_large());
+        } else if (stream_.trouble() == Trouble::too_large || to.status == 414) {
+            put(to, refused(head_too_large, "the request is too large"));
+        } else {
+            put(to, refused(bad_request, "this is no request of HTTP/1.1"));
+        }
+    }
+
+    BoundedStream& stream_;
+    const ControlLimits& limits_;
+    const AnswersCall& answers_;
+    Call call_;
+    bool is_too_large_ = false;
+};
+
+}  // namespace
+
+void serve(
+    int fd, int ended, const Peer& peer, const ControlLimits& limits, const AnswersCall& answers) {
+    BoundedStream stream(fd, ended, limits);
+    Exchange(stream, peer, limits, answers).run();
+}
+
+std::string wire_text(const Reply& reply) {
+    return "HTTP/1.1 " + std::to_string(reply.status) + " " +
+           std::string(reply.status < 400 ? "OK" : "Refused") +
+           "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
+           std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+}
+
+}  // namespace skep::host

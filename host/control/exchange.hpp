@@ -1,0 +1,40 @@
+// One connection to the control socket: one request comes in over it, one answer goes out, and it
+// is closed. HTTP itself is read and written by cpp-httplib; what bounds it is here:
+//
+//   - the whole request has come in within a time, however it is sliced, and so goes the answer
+//     out;
+//   - its head and its body have a limit each; nothing is unpacked, and no answer is packed;
+//   - descriptors of any number will do, where the server of httplib stops at 1024 (select).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+
+#include "host/base/clock.hpp"
+#include "host/control/call.hpp"
+
+namespace skep::host {
+
+struct ControlLimits {
+    std::size_t connections = 32;  // at once; more are answered with 503
+    std::size_t head = std::size_t(16) << 10;
+    std::size_t body = std::size_t(1) << 20;
+    Nanos request = std::chrono::seconds(5);  // from the connection to the end of the request
+    Nanos answer = std::chrono::seconds(30);  // from its first byte to its last
+    // When the server ends: an answer that is on its way has that long.
+    Nanos farewell = std::chrono::milliseconds(500);
+};
+
+// Answers a call. Any thread; several at once.
+using AnswersCall = std::function<Reply(const Call&)>;
+
+// Serves the connection that is open as `fd`, which does not block and is not closed here. From the
+// moment `ended` (an eventfd) can be read, nothing more is waited for.
+void serve(
+    int fd, int ended, const Peer& peer, const ControlLimits& limits, const AnswersCall& answers);
+
+// The whole of an answer as it stands on the wire, for who is sent away before asking.
+[[nodiscard]] std::string wire_text(const Reply& reply);
+
+}  // namespace skep::host

@@ -1,0 +1,197 @@
+#include "host/control/explain.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+
+namespace skep::host {
+namespace {
+
+// A checkpoint that is longer ago tells of a worker that is inside of a long call.
+constexpr Nanos long_call = std::chrono::seconds(1);
+
+std::string quoted(const std::string& name) {
+    return "'" + name + "'";
+}
+
+std::string messages_wait(std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " message waits" : " messages wait");
+}
+
+std::string last_checkpoint(const WorkerMetrics& worker) {
+    return worker.checkpoint_age
+               ? "its last checkpoint was " + span_text(*worker.checkpoint_age) + " ago"
+               : "its thread has not begun";
+}
+
+class Explainer {
+public:
+    Explainer(const WorkerMetrics& worker, const HostMetrics& host, const Plan& plan)
+        : worker_(worker),
+          plan_(plan) {
+        for (const WorkerMetrics& it : host.workers) {
+            by_name_[it.name] =
+                &it;  // one that came later stands behind one of its name that is gone
+        }
+    }
+
+    Explanation explain() {
+        by_state();
+        if (worker_.in.queued > 0) {
+            it_.also.push_back(messages_wait(worker_.in.queued) + " at it");
+        }
+        const bool is_told =
+            worker_.state == WorkerState::failed || worker_.state == WorkerState::lost;
+        if (!worker_.error.empty() && !is_told) {
+            it_.also.push_back("its last error: " + worker_.error);
+        }
+        return std::move(it_);
+    }
+
+private:
+    void by_state() {
+        const std::string& name = worker_.name;
+        switch (worker_.state) {
+            case WorkerState::created:
+                it_.why = "it was made, and nobody has started it";
+                it_.advice = "skep restart " + name;
+                break;
+            case WorkerState::loading:
+                it_.why = "its plugin is being opened";
+                break;
+            case WorkerState::starting:
+                it_.why = "its plugin is making the instance; " + last_checkpoint(worker_);
+                break;
+            case WorkerState::running:
+                explain_running();
+                break;
+            case WorkerState::pausing:
+                it_.why = "it was asked to pause, and has not reached a checkpoint; " +
+                          last_checkpoint(worker_);
+                explain_full_routes();
+                break;
+            case WorkerState::paused:
+                it_.why = "it was asked to pause, and stands still at a checkpoint";
+                it_.advice = "skep resume " + name;
+                break;
+            case WorkerState::draining:
+                it_.why = "it finishes what is queued, and then ends; " + last_checkpoint(worker_);
+                explain_full_routes();
+                break;
+            case WorkerState::stopping:
+                it_.why =
+                    "it was told to stop now, and has not come back; " + last_checkpoint(worker_);
+                break;
+            case WorkerState::stopped:
+                it_.why = "it has ended well";
+                it_.advice = "skep restart " + name;
+                break;
+            case WorkerState::backoff:
+                it_.why = "it failed, and waits before it is started again";
+                it_.advice = "skep restart " + name;
+                break;
+            case WorkerState::failed:
+                it_.why = "it failed: " + worker_.error;
+                it_.advice = "skep restart " + name;
+                break;
+            case WorkerState::lost:
+                it_.why = "it " + worker_.error +
+                          ": its thread is still inside of the plugin, and "
+                          "is given up";
+                break;
+        }
+    }
+
+    // It is busy, held up, or has nothing to do.
+    void explain_running() {
+        explain_full_routes();
+        if (!it_.waits_for.empty()) {
+            it_.why = "it may be waiting for room at a receiver";
+        } else if (worker_.checkpoint_age && *worker_.checkpoint_age >= long_call &&
+                   worker_.in.in_flight > 0) {
+            it_.why = "it has been with one message for " + span_text(*worker_.checkpoint_age);
+        } else if (worker_.in.queued == 0 && worker_.in.in_flight == 0) {
+            it_.why = "no message waits at it";
+            explain_senders();
+        } else {
+            it_.why = "it has messages to work on";
+        }
+    }
+
+    // A full route that blocks, to a receiver: who sends there waits.
+    void explain_full_routes() {
+        for (const RoutePlan& route : plan_.routes) {
+            if (route.from != worker_.name || route.when_full != WhenFull::block) {
+                continue;
+            }
+            const WorkerMetrics* const to = find(route.to);
+            if (to == nullptr || to->in.queued < route.queue || is_named(route.to)) {
+                continue;
+            }
+            it_.waits_for.push_back(route.to);
+            it_.also.push_back("its receiver " + quoted(route.to) + " is " +
+                               std::string(name_of(to->state)) + ", and " +
+                               messages_wait(to->in.queued) + " there");
+            if (to->state == WorkerState::paused) {
+                it_.advice = "skep resume " + route.to;
+            } else if (it_.advice.empty()) {
+                it_.advice = "skep explain " + route.to;
+            }
+        }
+    }
+
+    void explain_senders() {
+        for (const RoutePlan& route : plan_.routes) {
+            if (route.to != worker_.name || is_named(route.from)) {
+                continue;
+            }
+            const WorkerMetrics* const from = find(route.from);
+            if (from != nullptr) {
+                it_.waits_for.push_back(route.from);
+                it_.also.push_back("its sender " + quoted(route.from) + " is " +
+                                   std::string(name_of(from->state)));
+            }
+        }
+    }
+
+    [[nodiscard]] bool is_named(const std::string& name) const {
+        return std::find(it_.waits_for.begin(), it_.waits_for.end(), name) != it_.waits_for.end();
+    }
+
+    [[nodiscard]] const WorkerMetrics* find(const std::string& name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second;
+    }
+
+    const WorkerMetrics& worker_;
+    const Plan& plan_;
+    std::unordered_map<std::string_view, const WorkerMetrics*> by_name_;
+    Explanation it_;
+};
+
+}  // namespace
+
+Explanation explain(const WorkerMetrics& worker, const HostMetrics& host, const Plan& plan) {
+    return Explainer(worker, host, plan).explain();
+}
+
+std::string span_text(Nanos span) {
+    using namespace std::chrono;  // NOLINT(google-build-using-namespace): units alone
+    const auto whole = [](auto count) { return std::to_string(count.count()); };
+    if (span < seconds(1)) {
+        return whole(duration_cast<milliseconds>(span)) + "ms";
+    }
+    const auto s = duration_cast<seconds>(span);
+    if (s < minutes(1)) {
+        return whole(s) + "." + std::to_string((span - s) / milliseconds(100)) + "s";
+    }
+    const auto m = duration_cast<minutes>(s);
+    if (m < hours(1)) {
+        return whole(m) + "m" + whole(s - m) + "s";
+    }
+    const auto h = duration_cast<hours>(m);
+    return whole(h) + "h" + whole(m - h) + "m";
+}
+
+}  // namespace skep::host

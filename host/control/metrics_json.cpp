@@ -1,0 +1,109 @@
+#include "host/control/metrics_json.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include <skep/version.h>
+
+namespace skep::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::int64_t milliseconds(Nanos span) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+}
+
+// "2026-11-22T16:04:05Z", or null.
+Json time_json(const std::optional<std::chrono::system_clock::time_point>& time) {
+    if (!time) {
+        return nullptr;
+    }
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(*time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::string text(32, '\0');
+    text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
+    return text;
+}
+
+Json flow_json(const FlowCounts& flow) {
+    return {{"offered", flow.offered},
+            {"accepted", flow.accepted},
+            {"rejected", flow.rejected.total()},
+            {"delivered", flow.delivered},
+            {"queued", flow.queued},
+            {"in_flight", flow.in_flight},
+            {"dropped", flow.dropped.total()},
+            {"dead_lettered", flow.dead_lettered.total()}};
+}
+
+Json json_of(const WorkerMetrics& worker) {
+    return {{"name", worker.name},
+            {"status", plain_name_of(worker.state)},
+            {"state", name_of(worker.state)},
+            {"plugin", worker.plugin},
+            {"type", worker.type},
+            {"generation", worker.generation},
+            {"error", worker.error},
+            {"started", time_json(worker.started_wall)},
+            {"ended", time_json(worker.ended_wall)},
+            {"cpu_ns", worker.cpu.count()},
+            {"items", worker.items},
+            {"errors", worker.errors},
+            {"in", flow_json(worker.in)},
+            {"out", worker.out},
+            {"queue_high", worker.queue_high},
+            {"checkpoint_age_ms",
+             worker.checkpoint_age ? Json(milliseconds(*worker.checkpoint_age)) : Json(nullptr)}};
+}
+
+}  // namespace
+
+std::string worker_json(const WorkerMetrics& worker) {
+    return text_of(json_of(worker));
+}
+
+std::string workers_json(const HostMetrics& host) {
+    Json list = Json::array();
+    for (const WorkerMetrics& worker : host.workers) {
+        list.push_back(json_of(worker));
+    }
+    return text_of({{"workers", std::move(list)}});
+}
+
+std::string explanation_json(const WorkerMetrics& worker, const Explanation& it) {
+    return text_of({{"worker", worker.name},
+                    {"status", plain_name_of(worker.state)},
+                    {"state", name_of(worker.state)},
+                    {"generation", worker.generation},
+                    {"why", it.why},
+                    {"also", it.also},
+                    {"waits_for", it.waits_for},
+                    {"error", worker.error},
+                    {"advice", it.advice}});
+}
+
+std::string host_json(const HostLine& line, const HostMetrics& host) {
+    Json workers = {{"created", 0}, {"running", 0}, {"paused", 0}, {"stopped", 0}, {"error", 0}};
+    for (const WorkerMetrics& worker : host.workers) {
+        Json& count = workers[std::string(plain_name_of(worker.state))];
+        count = count.get<int>() + 1;
+    }
+    return text_of({{"name", line.name},
+                    {"pid", line.pid},
+                    {"version", SKEP_VERSION_STRING},
+                    {"file", line.file},
+                    {"uptime_ms", milliseconds(line.uptime)},
+                    {"workers", std::move(workers)},
+                    {"law", flow_json(host.law)}});
+}
+
+}  // namespace skep::host

@@ -1,0 +1,28 @@
+// The numbers of a host as JSON texts. Pure.
+#pragma once
+
+#include <string>
+
+#include "host/control/explain.hpp"
+#include "host/topology/plan.hpp"
+#include "host/worker/metrics.hpp"
+
+namespace skep::host {
+
+[[nodiscard]] std::string worker_json(const WorkerMetrics& worker);
+
+// {"workers":[...]}
+[[nodiscard]] std::string workers_json(const HostMetrics& host);
+
+[[nodiscard]] std::string explanation_json(const WorkerMetrics& worker, const Explanation& it);
+
+struct HostLine {
+    std::string name;
+    std::string file;
+    pid_t pid = 0;
+    Nanos uptime{0};
+};
+
+[[nodiscard]] std::string host_json(const HostLine& line, const HostMetrics& host);
+
+}  // namespace skep::host

@@ -1,0 +1,37 @@
+#include "host/control/refusals.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace skep::host {
+
+CallError call_error(Refusal::Code code) {
+    switch (code) {
+        case Refusal::Code::unknown_worker:
+            return {404, "unknown_worker"};
+        case Refusal::Code::duplicate_worker:
+            return {409, "duplicate_worker"};
+        case Refusal::Code::illegal_state:
+            return {409, "illegal_state"};
+        case Refusal::Code::mailbox_full:
+            return {429, "mailbox_full"};
+        case Refusal::Code::mailbox_closed:
+            return {409, "mailbox_closed"};
+        case Refusal::Code::host_ended:
+            return {503, "host_ended"};
+        case Refusal::Code::bad_plan:
+            return {422, "bad_plan"};
+    }
+    return internal_error;
+}
+
+Reply refused(CallError error, const std::string& message) {
+    using Json = nlohmann::ordered_json;
+    const Json body = {{"error", {{"code", error.code}, {"message", message}}}};
+    return {error.status, body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Reply refused(const Refusal& refusal) {
+    return refused(call_error(refusal.code), refusal.message);
+}
+
+}  // namespace skep::host

@@ -1,0 +1,148 @@
+#include "host/control/server.hpp"
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <poll.h>
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/control/refusals.hpp"
+
+namespace skep::host {
+namespace {
+
+// How long nobody is accepted when the process has no descriptor left.
+constexpr int breather_ms = 100;
+
+Peer peer_of(int fd) {
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return {static_cast<uid_t>(-1), 0};
+    }
+    return {peer.uid, peer.pid};
+}
+
+// A fresh connection has room for that much; nothing waits here.
+void send_away(int fd, const Reply& reply) {
+    const std::string text = wire_text(reply);
+    (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+bool is_own_or_root(const Peer& peer) {
+    return peer.uid == 0 || peer.uid == ::geteuid();
+}
+
+ControlServer::Started ControlServer::start(std::unique_ptr<Listener> listener,
+                                            AnswersCall answers,
+                                            const ControlLimits& limits,
+                                            Admits admits) {
+    std::unique_ptr<ControlServer> made(
+        new ControlServer(std::move(listener), std::move(answers), limits, std::move(admits)));
+    if (made->ended_.get() < 0) {
+        return Unexpected<std::string>(error_text(errno));
+    }
+    try {
+        made->thread_ = std::thread([server = made.get()] {
+            ::pthread_setname_np(::pthread_self(), "control");
+            server->loop();
+        });
+    } catch (const std::system_error& error) {
+        return Unexpected<std::string>(error.code().message());
+    }
+    return made;
+}
+
+ControlServer::ControlServer(std::unique_ptr<Listener> listener,
+                             AnswersCall answers,
+                             const ControlLimits& limits,
+                             Admits admits)
+    : answers_(std::move(answers)),
+      limits_(limits),
+      admits_(std::move(admits)),
+      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      listener_(std::move(listener)) {}
+
+ControlServer::~ControlServer() {
+    (void)::eventfd_write(ended_.get(), 1);  // cannot overflow: it is written once
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    listener_.reset();
+    for (Connection& connection : connections_) {
+        connection.thread.join();
+    }
+}
+
+void ControlServer::loop() {
+    std::array<pollfd, 2> fds = {{{listener_->fd(), POLLIN, 0}, {ended_.get(), POLLIN, 0}}};
+    while (true) {
+        (void)::poll(fds.data(), fds.size(), -1);
+        if (fds[1].revents != 0) {
+            return;
+        }
+        if (fds[0].revents != 0) {
+            accept_one();
+        }
+    }
+}
+
+void ControlServer::accept_one() {
+    const int fd = ::accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            pollfd ended = {ended_.get(), POLLIN, 0};
+            (void)::poll(&ended, 1, breather_ms);
+        }
+        return;
+    }
+    connections_.emplace_back(fd);
+    Connection& connection = connections_.back();
+    const Peer peer = peer_of(fd);
+    if (!admits_(peer)) {
+        spdlog::warn("control: uid {} (process {}) is not let in", peer.uid, peer.pid);
+        send_away(fd, refused(forbidden, "this host belongs to another user"));
+        connections_.pop_back();
+        return;
+    }
+    reap();
+    if (connections_.size() > limits_.connections) {
+        send_away(fd, refused(busy, "too many connections at once; try again"));
+        connections_.pop_back();
+        return;
+    }
+    try {
+        connection.thread = std::thread([this, &connection, peer] {
+            serve(connection.fd.get(), ended_.get(), peer, limits_, answers_);
+            // Whoever asked need not wait until the thread is joined.
+            (void)::shutdown(connection.fd.get(), SHUT_RDWR);
+            connection.is_over.store(true, std::memory_order_release);
+        });
+    } catch (const std::system_error&) {
+        send_away(fd, refused(busy, "the host has no thread left for this"));
+        connections_.pop_back();
+    }
+}
+
+// Joins the threads that are through.
+void ControlServer::reap() {
+    for (auto it = connections_.begin(); it != connections_.end();) {
+        if (it->thread.joinable() && it->is_over.load(std::memory_order_acquire)) {
+            it->thread.join();
+            it = connections_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+}
+
+}  // namespace skep::host

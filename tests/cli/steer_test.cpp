@@ -1,0 +1,281 @@
+// A running host and those who steer it, by the real program.
+#include "host/cli/steer.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/process.hpp"
+#include "tests/support/raw_client.hpp"
+#include "tests/support/temp_folder.hpp"
+
+namespace skep::host {
+namespace {
+
+using test::Finished;
+using test::Process;
+using test::TempFolder;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::StartsWith;
+
+// "feed" sends without end, "work" takes an hour for each message, so that soon "feed" waits.
+constexpr const char* busy_topology = R"(version = 1
+host.stop_grace = "10ms"
+[worker.feed]
+plugin = "generate"
+config = { count = 1000 }
+[worker.work]
+plugin = "data_processor"
+config = { poll = "0s", work = "1h" }
+[worker.show]
+plugin = "console"
+[[route]]
+from  = "feed"
+to    = "work"
+queue = 4
+)";
+
+class Steer : public testing::Test {
+protected:
+    // Its sockets are in a folder of this test.
+    std::unique_ptr<Process> start(const std::string& name, const test::Arguments& flags = {}) {
+        const std::string file = folder.write(name + ".toml", busy_topology);
+        test::Arguments arguments = {SKEP_EXECUTABLE, "run", file};
+        arguments.insert(arguments.end(), flags.begin(), flags.end());
+        auto host = std::make_unique<Process>(arguments, variables());
+        EXPECT_TRUE(host->wait_for_err("running '" + name + "'")) << host->wait().err;
+        return host;
+    }
+
+    Finished skep(test::Arguments arguments) {
+        arguments.insert(arguments.begin(), SKEP_EXECUTABLE);
+        return test::run(arguments, variables());
+    }
+
+    void expect(const test::Arguments& arguments, int exit_code, const std::string& part) {
+        const Finished ended = skep(arguments);
+        const std::string said = ended.out + ended.err;
+        EXPECT_EQ(ended.exit_code, exit_code) << testing::PrintToString(arguments) << said;
+        EXPECT_THAT(said, HasSubstr(part)) << testing::PrintToString(arguments);
+        EXPECT_EQ(ended.out.empty(), part.empty() || exit_code == 1 || exit_code >= 4) << said;
+    }
+
+    [[nodiscard]] test::Variables variables() const {
+        return {{"XDG_RUNTIME_DIR", folder.path()}, {"SKEP_CONTROL", control}};
+    }
+
+    const TempFolder folder;
+    std::string control;  // "": the usual places
+    const std::string socket = folder / "skep/bees.sock";
+};
+
+TEST_F(Steer, AHostIsWatchedPausedExplainedAndStopped) {
+    const std::unique_ptr<Process> host = start("bees");
+    expect({"wait"}, 0, "");
+    const Finished ps = skep({"ps"});
+    EXPECT_EQ(ps.exit_code, 0);
+    EXPECT_THAT(
+        ps.out,
+        MatchesRegex("HOST +WORKER +STATUS +STATE +RUN +IN +OUT +QUEUED +ITEMS +ERRORS +CPU\n"
+                     "bees +feed +running +running +1 .*\n"
+                     "bees +work +running +running +1 .*\n"
+                     "bees +show +running +running +1 .*\n"));
+    EXPECT_THAT(skep({"ps", "-o", "json"}).out,
+                StartsWith(R"({"hosts":[{"host":"bees","workers":[{"name":"feed","status":)"));
+    expect({"status"}, 0, "3 running");
+    expect({"status", "-o", "json"}, 0, R"("running":3)");
+
+    expect({"pause", "show", "--wait"}, 0, "");
+    expect({"status", "show"}, 0, "paused");
+    expect({"explain", "show"}, 0, "show is paused: it was asked to pause");
+    expect({"wait", "show", "--state", "paused"}, 0, "");
+    expect({"wait", "show", "--timeout", "1ms"}, 1, "show is not running in that time");
+    expect({"wait", "--timeout", "1ms"}, 1, "not every worker is running in that time");
+    expect({"send", "show", "to whom it may concern"}, 0, "");
+    expect({"broadcast", "to all"}, 0, "");
+    expect({"explain", "show"}, 0, "2 messages wait at it");
+    expect({"resume", "show"}, 0, "");
+    EXPECT_TRUE(host->wait_for_out("to all"));
+
+    expect({"drain", "show"}, 0, "");
+    expect({"status", "show"}, 3, "stopped");
+    expect({"restart", "show"}, 0, "");
+    expect({"status", "show"}, 0, "running");
+    expect({"explain", "show", "-o", "json"}, 0, R"("generation":2)");
+
+    expect({"stop"}, 0, "");
+    const Finished& ended = host->wait();
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_THAT(ended.err,
+                AllOf(HasSubstr("control: pause 'show': done (uid "),
+                      HasSubstr("control: send 'show': done (uid "),
+                      HasSubstr("control: stop: done (uid "),
+                      Not(HasSubstr("control: explain")),
+                      HasSubstr(": holds\n")));
+    EXPECT_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_F(Steer, RefusalsAreTold) {
+    const std::unique_ptr<Process> host = start("bees");
+    for (const char* verb : {"status", "pause", "resume", "drain", "restart", "explain", "wait"}) {
+        expect({verb, "nobody"}, 4, "no worker 'nobody'");
+    }
+    expect({"send", "nobody", "x"}, 4, "no worker 'nobody'");
+    expect({"pause", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
+    expect({"drain", "show"}, 0, "");
+    expect({"pause", "show"}, 1, "cannot pause worker 'show': it is stopped");
+    expect({"wait", "--state", "runing"}, 1, "there is no state 'runing'");
+    expect({"stop", "--now"}, 0, "");
+    EXPECT_THAT(host->wait().err,
+                HasSubstr("control: pause 'show': refused: cannot pause worker 'show': it is "
+                          "stopped (uid "));
+}
+
+TEST_F(Steer, ASenderThatWaitsForAReceiverIsExplained) {
+    const std::unique_ptr<Process> host = start("bees");
+    std::string said;
+    while (said.find("room at a receiver") == std::string::npos) {  // soon
+        said = skep({"explain", "feed"}).out;
+        ASSERT_THAT(said, StartsWith("feed is running: "));
+    }
+    EXPECT_THAT(said, AllOf(HasSubstr("'work' is running"), HasSubstr("try: skep explain work")));
+    expect({"stop", "--grace", "0s"}, 0, "");
+    EXPECT_EQ(host->wait().exit_code, 0);
+}
+
+TEST_F(Steer, OfSeveralHostsOneIsNamed) {
+    expect({"ps"}, 69, "no host is running; 'skep run FILE' starts one");
+    expect({"stop"}, 69, "no host is running");
+    const std::unique_ptr<Process> bees = start("bees");
+    const std::unique_ptr<Process> ants = start("ants");
+    expect(
+        {"status"}, 69, "several hosts run, and --host NAME has to say which is meant: ants, bees");
+    expect({"status", "--host", "ants"}, 0, "ants");
+    expect({"status", "--host", "bee"}, 69, "no host 'bee' is running; there is ants, bees");
+    expect({"status", "--control", socket}, 0, "bees");
+    EXPECT_THAT(skep({"ps"}).out, AllOf(HasSubstr("\nants  feed"), HasSubstr("\nbees  feed")));
+    EXPECT_THAT(skep({"ps", "--host", "ants"}).out, Not(HasSubstr("bees")));
+    expect({"stop", "--host", "ants"}, 0, "");
+    expect({"status"}, 0, "bees");
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(bees->wait().exit_code, 0);
+    EXPECT_EQ(ants->wait().exit_code, 0);
+}
+
+TEST_F(Steer, ASecondHostOfTheNameRunsWithoutASocket) {
+    const std::unique_ptr<Process> first = start("bees");
+    const std::unique_ptr<Process> second = start("bees");
+    second->send(SIGINT);
+    EXPECT_THAT(
+        second->wait().err,
+        HasSubstr("there is no control socket: a host named 'bees' runs already, process "));
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(first->wait().exit_code, 0);
+}
+
+TEST_F(Steer, ASocketThatWasAskedForAndCannotBeIsRefusedBeforeTheStart) {
+    const std::string file = folder.write("bees.toml", busy_topology);
+    const std::string taken = folder.write("taken", "precious");
+    const Finished ended = skep({"run", file, "--control", taken});
+    EXPECT_EQ(ended.exit_code, 1);
+    EXPECT_THAT(ended.err, AllOf(HasSubstr(taken), Not(HasSubstr("running"))));
+}
+
+TEST_F(Steer, ASocketCanBeElsewhereOrNowhere) {
+    control = folder / "elsewhere.sock";
+    const std::unique_ptr<Process> host = start("bees");
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(host->wait().exit_code, 0);
+    control = "none";
+    const std::unique_ptr<Process> silent = start("bees");
+    expect({"stop"}, 69, "none");
+    EXPECT_FALSE(std::filesystem::exists(folder / "skep"));
+    silent->send(SIGINT);
+    EXPECT_EQ(silent->wait().exit_code, 0);
+}
+
+TEST_F(Steer, CtrlCEndsTheHostWhileRequestsAreOpen) {
+    const std::unique_ptr<Process> host = start("bees");
+    Process waiting({SKEP_EXECUTABLE, "wait", "--state", "failed"}, variables());
+    const test::RawClient halfway(socket);
+    ASSERT_TRUE(halfway.say("POST /v1/stop HTTP/1.1\r\nContent-Length: 5\r\n\r\n{"));
+    const test::RawClient holding(socket);
+    ASSERT_TRUE(holding.say("GET /v1/wait?worker=work&state=paused HTTP/1.1\r\n\r\n"));
+    expect({"status"}, 0, "bees");
+    host->send(SIGINT);
+    const Finished& ended = host->wait();
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_THAT(ended.err, Not(HasSubstr("control: stop")));
+    EXPECT_NE(waiting.wait().exit_code, 0);
+    EXPECT_THAT(halfway.hear(), Not(HasSubstr(" 200 ")));
+    EXPECT_THAT(holding.hear(), Not(HasSubstr(" 200 ")));
+    EXPECT_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_F(Steer, TheSocketGoesEvenWhereAThreadIsLeftBehind) {
+    const std::string file =
+        folder.write("stuck.toml",
+                     "version = 1\nhost.stop_grace = \"10ms\"\n[worker.stuck]\nplugin = \"" +
+                         std::string(SKEP_TEST_PLUGIN_DIR) +
+                         "/libnever_returns.so\"\ntype = \"never_reaches_checkpoint\"\n");
+    Process host({SKEP_EXECUTABLE, "run", file}, variables());
+    ASSERT_TRUE(host.wait_for_err("never to be seen again")) << host.wait().err;
+    expect({"explain", "stuck"}, 0, "stuck is running");
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(host.wait().exit_code, 1);
+    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside of plugins: stuck"));
+    EXPECT_FALSE(
+        std::filesystem::exists(std::filesystem::symlink_status(folder / "skep/stuck.sock")));
+}
+
+TEST_F(Steer, TheSocketOfAHostThatWasKilledIsReplaced) {
+    {
+        const std::unique_ptr<Process> killed = start("bees");
+        killed->send(SIGKILL);
+        EXPECT_EQ(killed->wait().exit_code, -SIGKILL);
+    }
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::symlink_status(socket)));
+    expect({"ps"}, 69, "no host is running");
+    const std::unique_ptr<Process> host = start("bees");
+    expect({"stop"}, 0, "");
+    EXPECT_EQ(host->wait().exit_code, 0);
+}
+
+TEST(SteerText, ATableHasNoSpaceAtItsEnds) {
+    EXPECT_EQ(table_text({{"A", "LONG"}, {"bcd", "e"}, {"f"}}), "A    LONG\nbcd  e\nf\n");
+    EXPECT_EQ(table_text({}), "");
+}
+
+TEST(SteerText, WhatAWorkerSaysCannotActOnTheTerminal) {
+    const std::string body =
+        R"({"name":"a","status":"error","state":"failed","error":"\u001b[2Jgone",)"
+        R"("in":{"queued":2}})";
+    EXPECT_THAT(worker_text(body),
+                AllOf(StartsWith("a\n"),
+                      HasSubstr("status  error (failed)\n"),
+                      HasSubstr("error   \\x1b[2Jgone\n"),
+                      HasSubstr("queued 2\n")));
+    EXPECT_EQ(
+        explanation_text(R"({"worker":"a","state":"failed","why":"\u001b","also":["\u0007"]})"),
+        "a is failed: \\x1b\n  - \\x07\n");
+}
+
+TEST(SteerText, WhatIsNoAnswerIsNotShown) {
+    for (const char* body : {"", "{", "[]", "null", "{}"}) {
+        EXPECT_EQ(host_text(body), "") << body;
+        EXPECT_EQ(worker_text(body), "") << body;
+        EXPECT_EQ(explanation_text(body), "") << body;
+    }
+    EXPECT_EQ(ps_json({{"bees", "nonsense"}}),
+              "{\"hosts\":[{\"host\":\"bees\",\"workers\":[]}]}\n");
+}
+
+}  // namespace
+}  // namespace skep::host

@@ -1,0 +1,250 @@
+// Every request that docs/control-api.md promises, over a real socket to a real manager.
+#include <algorithm>
+#include <future>
+#include <regex>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/control/control_fixture.hpp"
+
+namespace skep::host {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class ServerTest : public ControlTest {
+protected:
+    ServerTest() {
+        start_world();
+        serve();
+    }
+
+    void expect(const std::string& method,
+                const std::string& target,
+                const std::string& body,
+                int status,
+                const std::string& part) {
+        const Reply reply = ask(method, target, body);
+        EXPECT_EQ(reply.status, status) << method << " " << target << " " << body << reply.body;
+        EXPECT_THAT(reply.body, HasSubstr(part)) << method << " " << target << " " << body;
+    }
+
+    void expect_done(const std::string& target, const std::string& body = "") {
+        expect("POST", target, body, 200, R"("done":true)");
+    }
+
+    void expect_refused(const std::string& target,
+                        const std::string& body,
+                        int status,
+                        const std::string& code) {
+        expect(
+            "POST", target, body, status, "{\"error\":{\"code\":\"" + code + "\",\"message\":\"");
+    }
+
+    WorkerState state(const std::string& worker) { return world.state(worker); }
+};
+
+TEST_F(ServerTest, TellsOfTheHost) {
+    const Reply reply = ask("GET", "/v1/host");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_THAT(reply.body,
+                AllOf(HasSubstr(R"("name":"bees","pid":)" + std::to_string(::getpid())),
+                      HasSubstr(R"("version":")"),
+                      HasSubstr(R"("file":"bees.toml","uptime_ms":)"),
+                      HasSubstr(R"("workers":{"created":0,"running":2,"paused":0,)"),
+                      HasSubstr(R"("law":{"offered":0,"accepted":0,)")));
+}
+
+TEST_F(ServerTest, TellsOfItsWorkers) {
+    const Reply all = ask("GET", "/v1/workers");
+    EXPECT_THAT(all.body,
+                AllOf(testing::StartsWith(R"({"workers":[{"name":"a","status":"running",)"),
+                      HasSubstr(R"({"name":"b","status":"running","state":"running",)")));
+    const Reply one = ask("GET", "/v1/workers/b");
+    EXPECT_EQ(one.status, 200);
+    EXPECT_THAT(one.body,
+                AllOf(testing::StartsWith(R"({"name":"b",)"),
+                      HasSubstr(R"("plugin":"org.skep.scripted 1.0.0","type":"handler")"),
+                      HasSubstr(R"("generation":1,"error":"","started":"20)"),
+                      HasSubstr(R"("ended":null,)")));
+    expect("GET", "/v1/workers/c", "", 404, R"({"error":{"code":"unknown_worker",)");
+}
+
+TEST_F(ServerTest, PausesAndResumes) {
+    expect_done("/v1/workers/a/pause", R"({"wait":true})");
+    EXPECT_EQ(state("a"), WorkerState::paused);
+    expect("GET", "/v1/workers/a", "", 200, R"("status":"paused","state":"paused")");
+    expect_done("/v1/workers/a/resume");
+    EXPECT_EQ(state("a"), WorkerState::running);
+    expect_done("/v1/workers/a/pause");
+    expect_done("/v1/workers/a/pause", R"({"wait":false})");
+    expect_refused("/v1/workers/c/pause", "", 404, "unknown_worker");
+    expect_refused("/v1/workers/c/resume", "", 404, "unknown_worker");
+}
+
+TEST_F(ServerTest, SendsToOneAndToAll) {
+    expect_done("/v1/workers/b/send", R"({"text":"one"})");
+    expect("POST", "/v1/broadcast", R"({"text":"two \u00fc"})", 200, R"({"done":true,"taken":2})");
+    expect_done("/v1/workers/b/drain");  // it has finished what was queued
+    EXPECT_THAT(heard_so_far(), ElementsAre("one", "two \xC3\xBC"));
+    expect_refused("/v1/workers/b/send", R"({"text":"three"})", 409, "mailbox_closed");
+    expect_refused("/v1/workers/c/send", R"({"text":"one"})", 404, "unknown_worker");
+}
+
+TEST_F(ServerTest, AFullMailboxIsTold) {
+    ASSERT_TRUE(world.manager->pause("b", true));
+    for (std::size_t i = 0; i < world.plan.workers[1].mailbox; ++i) {
+        ASSERT_TRUE(world.manager->send("b", "x"));
+    }
+    expect_refused("/v1/workers/b/send", R"({"text":"one more"})", 429, "mailbox_full");
+}
+
+TEST_F(ServerTest, DrainsAndRestarts) {
+    expect_done("/v1/workers/b/drain");
+    EXPECT_EQ(state("b"), WorkerState::stopped);
+    expect_refused("/v1/workers/b/drain", "", 409, "illegal_state");
+    expect_refused("/v1/workers/b/pause", "", 409, "illegal_state");
+    expect_done("/v1/workers/b/restart");
+    expect_done("/v1/workers/b/restart");
+    EXPECT_EQ(state("b"), WorkerState::running);
+    EXPECT_EQ(world.metrics("b").generation, 3U);
+    expect_done("/v1/workers/b/send", R"({"text":"again"})");
+    expect_refused("/v1/workers/c/restart", "", 404, "unknown_worker");
+    expect_refused("/v1/workers/c/drain", "", 404, "unknown_worker");
+}
+
+TEST_F(ServerTest, ExplainsWhatThePlanConnects) {
+    ASSERT_TRUE(world.manager->pause("a", true));
+    expect("GET",
+           "/v1/workers/a/explain",
+           "",
+           200,
+           R"({"worker":"a","status":"paused","state":"paused","generation":1,"why":"it was)");
+    expect("GET", "/v1/workers/a/explain", "", 200, R"("advice":"skep resume a"})");
+    expect("GET", "/v1/workers/c/explain", "", 404, "unknown_worker");
+}
+
+TEST_F(ServerTest, WaitsUntilAWorkerIsInAState) {
+    expect("GET", "/v1/wait", "", 200, R"({"reached":true})");
+    expect("GET", "/v1/wait?worker=a&state=paused&timeout_ms=1", "", 200, R"({"reached":false})");
+    auto waiting = std::async(std::launch::async,
+                              [this] { return ask("GET", "/v1/wait?worker=a&state=paused"); });
+    expect_done("/v1/workers/a/pause");
+    EXPECT_EQ(waiting.get().body, R"({"reached":true})");
+    expect("GET", "/v1/wait?state=running&timeout_ms=0", "", 200, R"({"reached":false})");
+    expect("GET", "/v1/wait?worker=c", "", 404, "unknown_worker");
+    expect("GET", "/v1/wait?state=runing", "", 400, "there is no state 'runing'");
+    expect("GET", "/v1/wait?x=1", "", 400, "unknown parameter 'x'");
+}
+
+TEST_F(ServerTest, AWorkerThatThePlanNoLongerHasIsNotWaitedFor) {
+    Plan next = world.plan;
+    next.workers.erase(next.workers.begin());
+    ASSERT_TRUE(world.manager->apply(next));
+    while (world.manager->metrics("a")) {  // it drains
+    }
+    expect("GET", "/v1/wait?worker=a", "", 404, "unknown_worker");
+    expect("GET", "/v1/wait?state=running", "", 200, R"({"reached":true})");
+    expect("GET", "/v1/workers", "", 200, R"({"name":"a","status":"stopped")");
+}
+
+TEST_F(ServerTest, StopsTheHostWithinWhatWasAskedFor) {
+    const std::vector<std::pair<std::string, Nanos>> table = {
+        {"", world.plan.stop_grace},
+        {R"({"grace_ms":1500})", milliseconds(1500)},
+        {R"({"now":true})", Nanos(0)},
+        {R"({"now":true,"grace_ms":1500})", Nanos(0)},
+    };
+    is_deaf_to_stop = true;  // it goes on for the next
+    for (const auto& [body, grace] : table) {
+        expect_done("/v1/stop", body);
+        EXPECT_EQ(stopped_with.load(), grace) << body;
+    }
+}
+
+TEST_F(ServerTest, AfterTheEndItIsToldSo) {
+    expect_done("/v1/stop");
+    (void)world.manager->wait();
+    expect_refused("/v1/workers/b/send", R"({"text":"x"})", 503, "host_ended");
+    expect_refused("/v1/workers/b/pause", "", 503, "host_ended");
+    expect("GET", "/v1/workers/b", "", 200, R"("state":"stopped")");
+    expect("GET", "/v1/workers/b/explain", "", 200, "ended well");
+    expect("GET", "/v1/wait?state=ended", "", 200, R"({"reached":true})");
+    expect("GET", "/v1/wait?state=running", "", 503, "host_ended");
+}
+
+TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
+    const std::vector<std::pair<std::string, std::string>> table = {
+        {"/v1/workers/a/pause", "{"},
+        {"/v1/workers/a/pause", "[]"},
+        {"/v1/workers/a/pause", "null"},
+        {"/v1/workers/a/pause", R"({"wiat":true})"},
+        {"/v1/workers/a/pause", R"({"wait":1})"},
+        {"/v1/workers/a/resume", R"({"wait":true})"},
+        {"/v1/workers/a/send", ""},
+        {"/v1/workers/a/send", R"({"text":1})"},
+        {"/v1/workers/a/send", "{\"text\":\"\xff\"}"},
+        {"/v1/broadcast", "{}"},
+        {"/v1/stop", R"({"grace_ms":-1})"},
+        {"/v1/stop", R"({"grace_ms":1e300})"},
+        {"/v1/stop", R"({"grace_ms":99999999999999})"},
+        {"/v1/stop", R"({"now":"yes"})"},
+        {"/v1/workers/a/send", std::string(100'000, '[')},
+    };
+    for (const auto& [target, body] : table) {
+        expect_refused(target, body, 400, "bad_request");
+    }
+    EXPECT_EQ(stopped_with.load(), Nanos(-1));
+    EXPECT_EQ(state("a"), WorkerState::running);
+}
+
+TEST_F(ServerTest, WhatIsNotInTheTableIsRefused) {
+    expect("GET", "/", "", 404, "not_found");
+    expect("GET", "/v1/hosts", "", 404, "not_found");
+    expect("GET", "/v1/workers/a/pause", "", 405, "method_not_allowed");
+    expect_refused("/v1/host", "", 405, "method_not_allowed");
+    EXPECT_THAT(say("DELETE /v1/workers/a HTTP/1.1\r\n\r\n"), HasSubstr(" 405 "));
+    EXPECT_THAT(say("PUT /v1/stop HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"), HasSubstr(" 405 "));
+}
+
+TEST_F(ServerTest, NamesOfReplicasAreEncoded) {
+    EXPECT_EQ(encoded("parse#0"), "parse%230");
+    expect("GET", "/v1/workers/parse%230", "", 404, "no worker 'parse#0'");
+    expect("GET", "/v1/workers/" + encoded("a/../b"), "", 404, "not_found");
+}
+
+TEST_F(ServerTest, EndsWhileARequestIsOpen) {
+    auto waiting = std::async(std::launch::async, [this] {
+        return ask_host(path, "GET", "/v1/wait?state=ended", "", std::chrono::seconds(60));
+    });
+    const test::RawClient silent(path);
+    ASSERT_TRUE(silent.is_connected());
+    EXPECT_EQ(ask("GET", "/v1/host").status, 200);  // whoever came before has been accepted
+    server.reset();
+    EXPECT_EQ(silent.hear(), "");
+    const Result<Reply, AskError> reply = waiting.get();
+    if (reply) {  // it had been read; otherwise nobody was there any more
+        EXPECT_EQ(reply->status, 503);
+    }
+    EXPECT_FALSE(test::RawClient(path).is_connected());
+}
+
+TEST_F(ServerTest, WhoeverHangsUpWhileItWaitsGivesItsPlaceBack) {
+    for (std::size_t i = 0; i < 3 * limits.connections; ++i) {
+        const test::RawClient client(path);
+        ASSERT_TRUE(client.say("GET /v1/wait?state=ended HTTP/1.1\r\n\r\n"));
+    }
+    std::string heard;
+    do {  // until those places are free
+        heard = say("GET /v1/host HTTP/1.1\r\n\r\n");
+    } while (heard.find(" 503 ") != std::string::npos);
+    EXPECT_THAT(heard, HasSubstr(" 200 "));
+}
+
+}  // namespace
+}  // namespace skep::host
