@@ -83,7 +83,7 @@ std::string verb_name(const CLI::App& app) {
     return verbs.empty() ? "" : verbs.front()->get_name();
 }
 
-constexpr std::array<std::pair<const char*, Verb>, 15> verbs = {{
+constexpr std::array<std::pair<const char*, Verb>, 17> verbs = {{
     {"run", Verb::run},
     {"check", Verb::check},
     {"inspect", Verb::inspect},
@@ -98,6 +98,8 @@ constexpr std::array<std::pair<const char*, Verb>, 15> verbs = {{
     {"restart", Verb::restart},
     {"explain", Verb::explain},
     {"wait", Verb::wait},
+    {"reload", Verb::reload},
+    {"plan", Verb::plan},
     {"stop", Verb::stop},
 }};
 

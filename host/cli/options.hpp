@@ -38,6 +38,8 @@ enum class Verb {
     send,
     broadcast,
     drain,
+    reload,
+    plan,
     restart,
     explain,
     wait,
@@ -65,6 +67,7 @@ struct Options {
     std::optional<Nanos> grace;    // stop
     bool wait = false;             // pause: until it stands still
     bool now = false;              // stop
+    bool dry_run = false;          // reload
 
     bool operator==(const Options&) const = default;
 };

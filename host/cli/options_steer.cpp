@@ -82,6 +82,13 @@ void add_steering(CLI::App& app, Options& options) {
         ->type_name("STATE");
     add_span(wait, "--timeout", options.timeout, "How long (for ever)");
 
+    CLI::App& reload =
+        add_verb(app, options, "reload", "Move a host to its topology and plugins as they are now");
+    reload.add_flag("--dry-run", options.dry_run, "Only show what would change");
+    add_output(reload, options);
+
+    add_output(add_verb(app, options, "plan", "Show what a reload would change"), options);
+
     CLI::App& stop = add_verb(app, options, "stop", "Drain a host and wait for its end");
     stop.add_flag("--now", options.now, "Leave undone what is queued");
     add_span(stop, "--grace", options.grace, "How long it may drain (its stop_grace)");

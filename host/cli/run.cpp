@@ -12,6 +12,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/cli/prepare.hpp"
+#include "host/cli/reload.hpp"
 #include "host/cli/summary.hpp"
 #include "host/cli/verbs.hpp"
 #include "host/control/api.hpp"
@@ -75,13 +76,21 @@ Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, co
     return std::unique_ptr<Listener>();
 }
 
-// The control socket at work, for as long as this lives. It ends before the manager does.
-class Control {
+// Everything by which a running host is steered, for as long as this lives. It ends before the
+// manager does.
+class Steering {
 public:
-    Control(std::unique_ptr<Listener> listener, Host& host, HostFacts facts)
-        : world_{host.manager, std::move(facts), [&host](Nanos grace) {
-                     host.manager.request_stop(grace);
-                 }} {
+    Steering(const std::shared_ptr<Host>& host,
+             std::unique_ptr<Listener> listener,
+             std::shared_ptr<Reloader> reloader,
+             HostFacts facts)
+        : reloader_(std::move(reloader)),
+          reloads_(std::make_shared<Reloads>([host, it = reloader_] { return it->reload(); })),
+          world_{host->manager,
+                 std::move(facts),
+                 [host](Nanos grace) { host->manager.request_stop(grace); },
+                 *reloads_,
+                 [it = reloader_] { return preview(*it); }} {
         if (listener == nullptr) {
             return;
         }
@@ -96,7 +105,19 @@ public:
         server_ = std::move(*started);
     }
 
+    [[nodiscard]] const std::shared_ptr<Reloads>& reloads() const { return reloads_; }
+
 private:
+    static Result<std::string, std::string> preview(const Reloader& reloader) {
+        const Reloader::Preview it = reloader.preview();
+        if (!it.problem.empty()) {
+            return Unexpected<std::string>(it.problem);
+        }
+        return changes_json(it.changes, it.stay);
+    }
+
+    std::shared_ptr<Reloader> reloader_;
+    std::shared_ptr<Reloads> reloads_;
     ControlWorld world_;
     std::unique_ptr<ControlServer> server_;
 };
@@ -136,8 +157,9 @@ int run(const Options& options, Guard& guard) {
         }
     }
     Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
-    if (!loader) {
-        return refuse(loader.error(), exit_failed);
+    Result<std::unique_ptr<FileLoader>> reader = FileLoader::create();
+    if (!loader || !reader) {
+        return refuse(!loader ? loader.error() : reader.error(), exit_failed);
     }
     const Prepared prepared = prepare(options.target, **loader);
     tell(prepared, options.log_json);
@@ -153,7 +175,7 @@ int run(const Options& options, Guard& guard) {
     const auto host = std::make_shared<Host>(std::move(*loader));
     guard.stop_with([host](Nanos grace) { host->manager.request_stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
-    std::optional<Control> control;
+    std::optional<Steering> steering;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;
     if (refused) {
         spdlog::error("{}", started.error().message);
@@ -163,14 +185,18 @@ int run(const Options& options, Guard& guard) {
                      plan.name,
                      counted(plan.workers.size(), "worker"),
                      counted(plan.routes.size(), "route"));
-        control.emplace(std::move(*listener),
-                        *host,
-                        HostFacts{plan.name,
-                                  absolute_path(options.target),
-                                  std::chrono::steady_clock::now().time_since_epoch()});
+        steering.emplace(
+            host,
+            std::move(*listener),
+            std::make_shared<Reloader>(options.target, host->manager, std::move(*reader)),
+            HostFacts{plan.name,
+                      absolute_path(options.target),
+                      std::chrono::steady_clock::now().time_since_epoch()});
+        guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
     }
     const Ending ending = host->manager.wait();
-    control.reset();
+    guard.reload_with(nullptr);
+    steering.reset();
     listener->reset();
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);

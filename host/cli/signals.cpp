@@ -29,7 +29,7 @@ constexpr Nanos overdue = Manager::stop_margin + std::chrono::seconds(2);
 sigset_t guarded_signals() {
     sigset_t set;
     ::sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGQUIT}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
         ::sigaddset(&set, signal);
     }
     return set;
@@ -108,20 +108,33 @@ void Guard::stop_with(Stop stop, Nanos grace) {
     grace_ = grace;
 }
 
+void Guard::reload_with(std::function<void()> reload) {
+    const MutexLock lock(mutex_);
+    reload_ = std::move(reload);
+}
+
 void Guard::leave(int exit_code) const {
     ::_exit(forced_ ? exit_interrupted : exit_code);
 }
 
 void Guard::handle(int signal) {
     Stop stop;
+    std::function<void()> reload;
     Nanos grace{0};
     {
         const MutexLock lock(mutex_);
         stop = stop_;
+        reload = reload_;
         grace = grace_;
     }
     if (!stop) {
         ::_exit(128 + signal);
+    }
+    if (signal == SIGHUP) {
+        if (reload) {
+            reload();
+        }
+        return;
     }
     switch (steps_.next(signal)) {
         case StopStep::drain:

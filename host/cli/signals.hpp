@@ -3,6 +3,7 @@
 //   first SIGINT or SIGTERM    the host is asked to stop within its grace
 //   second, or SIGQUIT         it is asked to stop now; the exit code becomes 130
 //   one more                   the process ends at once, with 130
+//   SIGHUP                     the topology is read again
 //
 // While there is no host yet, any of them ends the process at once. A host that has not ended soon
 // after the time it was given ends the process with exit code 70: no thread of a plugin can keep it
@@ -32,7 +33,7 @@ private:
 
 class Guard {
 public:
-    // Blocks SIGINT, SIGTERM and SIGQUIT, which all later threads inherit, and ignores SIGPIPE. To
+    // Blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP, which all later threads inherit, and ignores SIGPIPE. To
     // be made first thing in main, before any other thread.
     Guard();
 
@@ -44,6 +45,9 @@ public:
     // From now on signals call `stop`, with `grace` at first and then with 0. It is called by the
     // main thread, must not wait, and lives as long as the guard needs it. [any-thread]
     void stop_with(Stop stop, Nanos grace);
+
+    // From now on SIGHUP calls `reload`, as a stop is called; null: it does nothing. [any-thread]
+    void reload_with(std::function<void()> reload);
 
     // Ends the process without running a destructor, since threads are still inside of plugins.
     // [any-thread]
@@ -63,6 +67,7 @@ private:
 
     Mutex mutex_;
     Stop stop_ GUARDED_BY(mutex_);
+    std::function<void()> reload_ GUARDED_BY(mutex_);
     Nanos grace_ GUARDED_BY(mutex_){0};
 };
 

@@ -187,4 +187,36 @@ std::string explanation_text(const std::string& body) {
     return advice.empty() ? text : text + "try: " + advice + "\n";
 }
 
+std::string plan_text(const std::string& body) {
+    const Json json = Json::parse(body, nullptr, false);
+    if (!json.is_object()) {
+        return "";
+    }
+    std::vector<std::vector<std::string>> rows = {{"CHANGE", "WORKER"}};
+    for (const char* const change : {"swap", "start", "stop", "move"}) {
+        for (const Json& worker : json.value(change, Json::array())) {
+            rows.push_back({change, worker.is_string() ? worker.get<std::string>() : ""});
+        }
+    }
+    for (const char* const change : {"rewire", "settings"}) {
+        if (json.value(change, false)) {
+            rows.push_back({change, ""});
+        }
+    }
+    rows.push_back({"stay", std::to_string(json.value("stay", 0))});
+    return table_text(rows);
+}
+
+std::string verdict_text(const std::string& body) {
+    const Json json = Json::parse(body, nullptr, false);
+    if (!json.is_object()) {
+        return "";
+    }
+    const std::uint64_t number = json.value("number", std::uint64_t{0});
+    const std::uint64_t run = json.value("run", number);
+    return "reload #" + std::to_string(number) +
+           (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
+           json.value("verdict", "") + ": " + json.value("text", "") + "\n";
+}
+
 }  // namespace skep::host

@@ -24,4 +24,8 @@ struct HostAnswer {
 [[nodiscard]] std::string worker_text(const std::string& body);
 [[nodiscard]] std::string explanation_text(const std::string& body);
 
+// Of what /v1/plan and /v1/reload say.
+[[nodiscard]] std::string plan_text(const std::string& body);
+[[nodiscard]] std::string verdict_text(const std::string& body);
+
 }  // namespace skep::host

@@ -217,6 +217,19 @@ int stop(const Options& options, const FoundHost& host) {
                : complain("the host was told to stop; its end cannot be watched", exit_ok);
 }
 
+// A refusal is an answer too.
+int reload(const Options& options, const FoundHost& host) {
+    const Result<std::string, int> body =
+        ask(options, host, "POST", "/v1/reload", "", long_patience);
+    if (!body) {
+        return body.error();
+    }
+    const Json json = Json::parse(*body, nullptr, false);
+    const bool is_refused = !json.is_object() || json.value("verdict", "refused") == "refused";
+    return answer(options.json ? *body + "\n" : verdict_text(*body),
+                  is_refused ? exit_failed : exit_ok);
+}
+
 }  // namespace
 
 int ps(const Options& options) {
@@ -273,6 +286,11 @@ int steer(const Options& options) {
             return command(options, *host, "/v1/broadcast", text_body(options));
         case Verb::wait:
             return wait(options, *host);
+        case Verb::plan:
+            return show(options, *host, "/v1/plan", plan_text);
+        case Verb::reload:
+            return options.dry_run ? show(options, *host, "/v1/plan", plan_text)
+                                   : reload(options, *host);
         case Verb::stop:
             return stop(options, *host);
         default:

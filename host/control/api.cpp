@@ -166,6 +166,28 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
     return {200, done};
 }
 
+// Answers when there is a verdict.
+Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
+    const Result<Body, Reply> body = Body::of(call, {});
+    if (!body) {
+        return body.error();
+    }
+    const Verdict verdict = world.reloads.wait(
+        world.reloads.trigger("control socket, uid " + std::to_string(call.peer.uid) +
+                              ", process " + std::to_string(call.peer.pid)));
+    const Json json = {{"number", verdict.number},
+                       {"run", verdict.run},
+                       {"verdict", name_of(verdict.outcome.result)},
+                       {"text", verdict.outcome.text}};
+    return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Reply plan(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+    Result<std::string, std::string> preview = world.preview();
+    return preview ? Reply{200, std::move(*preview)}
+                   : refused(call_error(Refusal::Code::bad_plan), preview.error());
+}
+
 Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/) {
     const Result<Wait, std::string> wanted = read_wait(call.query);
     return wanted ? wait_for(world, call, *wanted) : refused(bad_request, wanted.error());
@@ -189,6 +211,8 @@ const std::vector<ControlRoute>& control_routes() {
         {"GET", "/v1/workers/{}", false, show_worker},
         {"GET", "/v1/workers/{}/explain", false, explain_worker},
         {"GET", "/v1/wait", false, wait},
+        {"GET", "/v1/plan", false, plan},
+        {"POST", "/v1/reload", true, reload},
         {"POST", "/v1/workers/{}/pause", true, pause},
         {"POST", "/v1/workers/{}/resume", true, plain<&Manager::resume>},
         {"POST", "/v1/workers/{}/drain", true, plain<&Manager::stop>},

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/control/call.hpp"
+#include "host/control/reloads.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -28,6 +29,9 @@ struct ControlWorld {
     HostFacts facts;
     // Asks the host to end within this time. Does not wait.
     std::function<void(Nanos)> stop;
+    Reloads& reloads;
+    // What a reload would do now, as JSON, or why it would be refused.
+    std::function<Result<std::string, std::string>()> preview;
 };
 
 // `target` is what stands for {} in the pattern.

@@ -196,13 +196,21 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
 }
 
 Result<PluginInfo> FileLoader::inspect(const std::string& path) {
-    Result<std::shared_ptr<Library>> library = open(path);
+    const Result<FileBytes> bytes = read_trusted(path);
+    if (!bytes) {
+        return failure(bytes.error());
+    }
+    const std::string content = content_hash(bytes->span());
+    if (const auto found = known_.find(content); found != known_.end()) {
+        return found->second;
+    }
+    Result<std::shared_ptr<Library>> library = open(path, content);
     if (!library) {
         return failure(library.error());
     }
     PluginInfo info = (*library)->info();
     static_cast<void>(close(std::move(*library)));
-    return info;
+    return known_.emplace(content, std::move(info)).first->second;
 }
 
 void FileLoader::remove_unpinned() {

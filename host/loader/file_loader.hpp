@@ -15,6 +15,7 @@
 // collects a library whose thread_local lived on only then.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,7 +26,7 @@
 
 namespace skep::host {
 
-// [manager-thread]
+// One thread at a time.
 class FileLoader final : public Loader {
 public:
     // Fails when there is no place for the private copies.
@@ -44,7 +45,8 @@ public:
     // on is left mapped: closing it would take the code from under that thread.
     UnloadReport close(std::shared_ptr<Library> library) override;
 
-    // What the plugin at `path` says of itself: opens it and closes it again.
+    // What the plugin at `path` says of itself: opens it and closes it again, unless it has done so
+    // before with the same content.
     [[nodiscard]] Result<PluginInfo> inspect(const std::string& path);
 
     [[nodiscard]] const std::string& stage_folder() const { return stage_->folder(); }
@@ -56,7 +58,8 @@ private:
     void remove_unpinned();
 
     const std::unique_ptr<Stage> stage_;
-    std::string probe_executable_;  // "": no probe
+    std::string probe_executable_;             // "": no probe
+    std::map<std::string, PluginInfo> known_;  // what inspect() has seen, by content
     std::vector<std::string>
         pinned_;  // the private copies that were still mapped when last looked at
 };

@@ -152,6 +152,7 @@ void Worker::report_end() {
     Fact ended = fact(Fact::Kind::ended);
     ended.has_failed = !is_well_;
     ended.error = error_.empty() ? instance_->error() : error_;
+    instance_.reset();  // with its hold on the library, which may now be closed
     (*report_)(std::move(ended));
 }
 

@@ -44,13 +44,16 @@ protected:
     void serve(ControlServer::Admits admits = is_own_or_root) {
         Listener::Opened listener = Listener::open(path, "bees");
         ASSERT_TRUE(listener) << listener.error().why;
-        facts.emplace(
-            ControlWorld{*world.manager, {"bees", "bees.toml", Nanos(0)}, [this](Nanos grace) {
-                             stopped_with = grace;
-                             if (!is_deaf_to_stop) {
-                                 world.manager->request_stop(grace);
-                             }
-                         }});
+        facts.emplace(ControlWorld{*world.manager,
+                                   {"bees", "bees.toml", Nanos(0)},
+                                   [this](Nanos grace) {
+                                       stopped_with = grace;
+                                       if (!is_deaf_to_stop) {
+                                           world.manager->request_stop(grace);
+                                       }
+                                   },
+                                   reloads,
+                                   [] { return Result<std::string, std::string>("{}"); }});
         ControlServer::Started started = ControlServer::start(
             std::move(*listener),
             [this](const Call& call) { return answer_call(*facts, call); },
@@ -93,6 +96,7 @@ protected:
     Mutex mutex;
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
+    Reloads reloads{[] { return ReloadOutcome{ReloadResult::no_change, "nothing changes"}; }};
     std::optional<ControlWorld> facts;
     std::atomic<bool> is_deaf_to_stop{false};
     std::atomic<Nanos> stopped_with{Nanos(-1)};

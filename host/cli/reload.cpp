@@ -1,0 +1,107 @@
+#include "host/cli/reload.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace skep::host {
+namespace {
+
+constexpr const char* own_executable = "/proc/self/exe";
+
+std::string listed(const char* verb, const std::vector<std::string>& workers) {
+    constexpr std::size_t shown = 20;
+    std::string text;
+    for (std::size_t i = 0; i < workers.size() && i < shown; ++i) {
+        text += (i == 0 ? std::string(verb) + " " : ", ") + workers[i];
+    }
+    return text + (workers.size() > shown
+                       ? " and " + std::to_string(workers.size() - shown) + " more"
+                       : "");
+}
+
+}  // namespace
+
+std::string changes_text(const Changes& changes, std::size_t stay) {
+    std::string text;
+    for (const std::string& part : {listed("swap", changes.to_swap),
+                                    listed("start", changes.to_add),
+                                    listed("stop", changes.to_remove),
+                                    listed("cannot move", changes.to_move),
+                                    std::string(changes.routes_changed ? "rewire" : ""),
+                                    std::string(changes.settings_changed ? "settings" : "")}) {
+        text += (text.empty() || part.empty() ? "" : "; ") + part;
+    }
+    return (text.empty() ? "nothing changes" : text) + "; " + std::to_string(stay) + " stay";
+}
+
+std::string changes_json(const Changes& changes, std::size_t stay) {
+    nlohmann::ordered_json json = {{"swap", changes.to_swap},
+                                   {"start", changes.to_add},
+                                   {"stop", changes.to_remove},
+                                   {"move", changes.to_move},
+                                   {"rewire", changes.routes_changed},
+                                   {"settings", changes.settings_changed},
+                                   {"stay", stay}};
+    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Reloader::Reloader(std::string file, Manager& manager, std::unique_ptr<FileLoader> loader)
+    : file_(std::move(file)),
+      manager_(manager),
+      loader_(std::move(loader)) {
+    loader_->probe_with(own_executable);
+}
+
+Reloader::Read Reloader::read(FileLoader& loader) const {
+    Read read;
+    Prepared prepared = prepare(file_, loader);
+    if (!prepared.plan) {
+        read.preview.problem = rendered(prepared);
+        while (!read.preview.problem.empty() && read.preview.problem.back() == '\n') {
+            read.preview.problem.pop_back();
+        }
+        return read;
+    }
+    read.next = std::move(*prepared.plan);
+    const auto current = manager_.plan();
+    if (!current) {
+        read.preview.problem = current.error().message;
+    } else if ((*current)->name != read.next.name) {
+        read.preview.problem = file_ + ": the name of a running host cannot change from '" +
+                               (*current)->name + "' to '" + read.next.name + "'";
+    } else {
+        read.preview.changes = diff(**current, read.next);
+        read.preview.stay = read.next.workers.size() - read.preview.changes.to_add.size() -
+                            read.preview.changes.to_swap.size() -
+                            read.preview.changes.to_move.size();
+    }
+    return read;
+}
+
+ReloadOutcome Reloader::reload() {
+    Read read = this->read(*loader_);
+    const Preview& preview = read.preview;
+    if (!preview.problem.empty()) {
+        return {ReloadResult::refused, preview.problem};
+    }
+    const std::string text = changes_text(preview.changes, preview.stay);
+    if (preview.changes.empty()) {
+        return {ReloadResult::no_change, text};
+    }
+    const Answer<Done> applied = manager_.apply(std::move(read.next));
+    return applied ? ReloadOutcome{ReloadResult::applied, text}
+                   : ReloadOutcome{ReloadResult::refused, applied.error().message};
+}
+
+Reloader::Preview Reloader::preview() const {
+    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (!loader) {
+        return {loader.error().front().message, {}, 0};
+    }
+    (*loader)->probe_with(own_executable);
+    return read(**loader).preview;
+}
+
+}  // namespace skep::host

@@ -1,0 +1,52 @@
+// From the topology file as it is now to the plan in force: what a reload does, each time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "host/cli/prepare.hpp"
+#include "host/control/reloads.hpp"
+#include "host/loader/file_loader.hpp"
+#include "host/manager/manager.hpp"
+#include "host/topology/diff.hpp"
+
+namespace skep::host {
+
+// "swap count, start log, stop old, rewire; 3 stay"
+[[nodiscard]] std::string changes_text(const Changes& changes, std::size_t stay);
+// {"swap":["count"],"start":["log"],"stop":["old"],"move":[],"rewire":true,"stay":3}
+[[nodiscard]] std::string changes_json(const Changes& changes, std::size_t stay);
+
+// Reads the file and the plugins, new ones in a child process first, and touches nothing that runs
+// until the plan stands.
+class Reloader {
+public:
+    // The manager outlives it.
+    Reloader(std::string file, Manager& manager, std::unique_ptr<FileLoader> loader);
+
+    // One at a time.
+    [[nodiscard]] ReloadOutcome reload();
+
+    struct Preview {
+        std::string problem;  // "" when the plan stands; otherwise nothing else is set
+        Changes changes;
+        std::size_t stay = 0;
+    };
+
+    // What reload() would do now. [any-thread]
+    [[nodiscard]] Preview preview() const;
+
+private:
+    struct Read {
+        Preview preview;
+        Plan next;
+    };
+
+    [[nodiscard]] Read read(FileLoader& loader) const;
+
+    const std::string file_;
+    Manager& manager_;
+    const std::unique_ptr<FileLoader> loader_;
+};
+
+}  // namespace skep::host
