@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,12 @@ constexpr Nanos short_patience = std::chrono::seconds(30);
 constexpr Nanos long_patience = std::chrono::hours(24 * 365);
 
 int complain(const std::string& what, int exit_code) {
-    std::fputs(("skep: " + escaped(what) + "\n").c_str(), stderr);
+    std::string text = "skep: ";
+    std::istringstream lines(what);  // a diagnostic has several
+    for (std::string line; std::getline(lines, line);) {
+        text += escaped(line) + "\n";
+    }
+    std::fputs(text.c_str(), stderr);
     return exit_code;
 }
 

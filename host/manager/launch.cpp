@@ -36,7 +36,7 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
         return bad_plan("worker '" + changes.to_move.front() +
                         "' differs in run or mailbox, which cannot change while it is there");
     }
-    if (schedule_start_ && next.schedule != plan_->schedule) {
+    if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {

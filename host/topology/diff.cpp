@@ -60,6 +60,7 @@ Changes diff(const Plan& current, const Plan& next) {
         }
         changes.settings_changed = changes.settings_changed || old.on_failure != worker.on_failure;
     }
+    changes.schedule_changed = current.schedule != next.schedule;
     changes.routes_changed = current.routes != next.routes;
     changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace;
     return changes;

@@ -16,6 +16,7 @@ struct Changes {
     std::vector<std::string> to_move;    // it would run elsewhere, or have another mailbox
     bool routes_changed = false;
     bool settings_changed = false;  // what the manager alone reads: grace, on_failure
+    bool schedule_changed = false;
 
     [[nodiscard]] bool empty() const { return *this == Changes(); }
 

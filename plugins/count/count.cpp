@@ -3,6 +3,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 #include <skep/plugin.hpp>
 
-// Counts since the worker was started. With `every` each interval emits all rows anew, so the last
+// Counts since the worker was started, over all reloads. With `every` each interval emits all rows anew, so the last
 // set is the whole truth.
 class Count {
 public:
@@ -58,6 +59,23 @@ public:
     void on_timer(skep::context& context, std::uint32_t /*id*/) { emit_rows(context); }
 
     void on_drain(skep::context& context) { emit_rows(context); }
+
+    // What has been counted; a successor that groups by another field begins anew.
+    static constexpr std::uint32_t state_version = 1;
+
+    void save_state(skep::state_writer& out) const {
+        out.write(
+            nlohmann::json{{"group_by", group_by_}, {"counts", counts_}, {"refused", refused_}}
+                .dump());
+    }
+
+    void load_state(std::uint32_t /*version*/, std::string_view state) {
+        const auto json = nlohmann::json::parse(state);
+        if (json.at("group_by") == group_by_) {
+            counts_ = json.at("counts").get<std::map<std::string, std::uint64_t>>();
+            refused_ = json.at("refused");
+        }
+    }
 
 private:
     // The library writes and compares values recursively: a hostile one could use the stack up.

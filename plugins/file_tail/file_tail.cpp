@@ -7,8 +7,10 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -61,6 +63,16 @@ public:
         return is_cut;
     }
 
+    // Where the next read() begins.
+    [[nodiscard]] off_t position() const { return ::lseek(descriptor_, 0, SEEK_CUR); }
+
+    void go_to(off_t position) const { ::lseek(descriptor_, position, SEEK_SET); }
+
+    // A name for it in this process, also when it has been renamed or deleted.
+    [[nodiscard]] std::string link() const {
+        return "/proc/self/fd/" + std::to_string(descriptor_);
+    }
+
     [[nodiscard]] bool is_same_as(const File& other) const {
         const struct stat mine = status();
         const struct stat others = other.status();
@@ -85,8 +97,8 @@ private:
     int descriptor_;
 };
 
-// Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. No
-// place in the file is remembered: a new start reads it from the beginning.
+// Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. A
+// reload goes on where it is; a new start, or another path, reads from the beginning.
 //
 // With follow it reads on as tail -F does. A rotated file is read to its end before its successor;
 // what is written to it after that is not seen, nor is a cut that has grown past the old size
@@ -135,6 +147,35 @@ public:
                 return;
             }
         }
+    }
+
+    // The place in the file; the file itself by the descriptor of the old instance, which lives as
+    // long as its state is loaded. It may have been rotated away.
+    static constexpr std::uint32_t state_version = 1;
+
+    void save_state(skep::state_writer& out) const {
+        const auto unread = static_cast<off_t>(end_ - begin_);
+        out.write(std::to_string(file_->position() - unread) + " " + std::to_string(line_) + " " +
+                  (is_in_long_line_ ? "1 " : "0 ") + file_->link() + "\n" + path_);
+    }
+
+    void load_state(std::uint32_t /*version*/, std::string_view state) {
+        std::istringstream in{std::string(state)};
+        off_t position = 0;
+        std::uint64_t line = 0;
+        bool is_in_long_line = false;
+        std::string link;
+        std::string path;
+        in >> position >> line >> is_in_long_line >> link;
+        in.get();
+        std::getline(in, path, '\0');
+        if (path != path_) {
+            return;
+        }
+        file_ = std::make_unique<File>(link);
+        file_->go_to(position);
+        line_ = line;
+        is_in_long_line_ = is_in_long_line;
     }
 
 private:

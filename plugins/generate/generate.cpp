@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <skep/plugin.hpp>
 
@@ -29,15 +30,24 @@ public:
           interval_(context.config_duration("interval")) {}
 
     void run(skep::context& context) {
-        while (context.checkpoint() && emit_batch(context) && !is_done()) {
-            if (interval_.count() > 0 && !context.sleep(interval_)) {
+        while (!is_done() && context.checkpoint() && emit_batch(context)) {
+            if (interval_.count() > 0 && !is_done() && !context.sleep(interval_)) {
                 return;
             }
         }
     }
 
+    // How many there were so far: its successor counts on.
+    static constexpr std::uint32_t state_version = 1;
+
+    void save_state(skep::state_writer& out) const { out.write(std::to_string(emitted_)); }
+
+    void load_state(std::uint32_t /*version*/, std::string_view state) {
+        emitted_ = std::stoll(std::string(state));
+    }
+
 private:
-    [[nodiscard]] bool is_done() const { return count_ > 0 && emitted_ == count_; }
+    [[nodiscard]] bool is_done() const { return count_ > 0 && emitted_ >= count_; }
 
     // False when the worker was told to stop.
     bool emit_batch(skep::context& context) {

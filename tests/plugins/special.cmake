@@ -23,6 +23,13 @@ foreach(answer 1 2)
     target_compile_definitions(test_answers_${answer} PRIVATE SKEP_TEST_ANSWER=${answer})
 endforeach()
 
+foreach(version 1 2)
+    skep_special_plugin(greeter_${version} greeter.cpp)
+    target_compile_definitions(
+        test_greeter_${version} PRIVATE SKEP_TEST_VERSION=${version}
+                                        SKEP_TEST_VERSION_TEXT="${version}.0.0")
+endforeach()
+
 skep_special_plugin(inline_static inline_static.cpp)
 skep_special_plugin(make_shared make_shared.cpp)
 skep_naive_plugin(inline_static_naive inline_static.cpp)

@@ -85,6 +85,12 @@ TEST(Diff, TellsSettingsThatTheManagerAloneReads) {
     EXPECT_EQ(diff(two_workers(), next), settings);
 }
 
+TEST(Diff, TellsThatTheScheduleDiffers) {
+    Plan next = two_workers();
+    next.schedule.emplace_back();
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, false, false, true}));
+}
+
 TEST(Diff, MovesTheWorkersOfAPoolThatDiffers) {
     Plan plan = two_workers();
     plan.pools = {{"light", 1, {}}, {"heavy", 2, {}}};

@@ -1,0 +1,194 @@
+// A host moves to another topology and to other plugins while it runs, by the real program.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/process.hpp"
+#include "tests/support/temp_folder.hpp"
+
+namespace skep::host {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Finished;
+using test::Process;
+using testing::HasSubstr;
+
+class Reload : public testing::Test {
+protected:
+    // Puts a test plugin where the topology looks for "plugin", as an installer does.
+    void install(const std::string& name) const {
+        const std::string from = std::string(SKEP_TEST_PLUGIN_DIR) + "/lib" + name + ".so";
+        fs::copy_file(from, folder / "new.so", fs::copy_options::overwrite_existing);
+        fs::rename(folder / "new.so", folder / "libplugin.so");
+    }
+
+    void write(const std::string& text) const {
+        folder.write("bees.toml", "version = 1\nhost.plugin_path = [\".\"]\n" + text);
+    }
+
+    void start() {
+        host = std::make_unique<Process>(
+            test::Arguments{SKEP_EXECUTABLE, "run", folder / "bees.toml"}, variables());
+        ASSERT_TRUE(host->wait_for_err("running 'bees'")) << host->wait().err;
+    }
+
+    Finished skep(test::Arguments arguments) const {
+        arguments.insert(arguments.begin(), SKEP_EXECUTABLE);
+        return test::run(arguments, variables());
+    }
+
+    // "reload #2: applied: ..."
+    std::string reload(int exit_code = 0) const {
+        const Finished ended = skep({"reload"});
+        EXPECT_EQ(ended.exit_code, exit_code) << ended.out << ended.err;
+        return ended.out;
+    }
+
+    void greet(const std::string& who, const std::string& expected) const {
+        EXPECT_EQ(skep({"send", "w", who}).exit_code, 0);
+        EXPECT_TRUE(host->wait_for_err(expected)) << host->wait().err;
+    }
+
+    // Ends the host, and holds it against the law.
+    std::string stop() const {
+        EXPECT_EQ(skep({"stop"}).exit_code, 0);
+        const Finished& ended = host->wait();
+        EXPECT_EQ(ended.exit_code, 0) << ended.err;
+        EXPECT_THAT(ended.err, HasSubstr("holds"));
+        return ended.err;
+    }
+
+    [[nodiscard]] test::Variables variables() const {
+        return {{"XDG_RUNTIME_DIR", folder.path()}, {"SKEP_CONTROL", ""}};
+    }
+
+    const test::TempFolder folder;
+    std::unique_ptr<Process> host;
+    const std::string one_worker = "[worker.w]\nplugin = \"plugin\"\n";
+};
+
+TEST_F(Reload, APluginThatWasReplacedTakesOverWithTheStateOfTheOldOne) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    greet("Ada", "version 1: hello Ada, number 1");
+    EXPECT_EQ(reload(), "reload #1: no change: nothing changes; 1 stay\n");
+    install("greeter_2");
+    EXPECT_EQ(skep({"plan"}).out, "CHANGE  WORKER\nswap    w\nstay    0\n");
+    greet("Bob", "version 1: hello Bob, number 2");
+    EXPECT_EQ(reload(), "reload #2: applied: swap w; 0 stay\n");
+    greet("Cid", "version 2: hello Cid, number 3");
+    EXPECT_THAT(stop(), HasSubstr("w@2: took over from generation 1"));
+}
+
+TEST_F(Reload, AStateFromTheFutureIsRefusedBeforeAnythingIsTouched) {
+    install("greeter_2");
+    write(one_worker);
+    start();
+    install("greeter_1");
+    EXPECT_THAT(reload(1), HasSubstr("its state has version 2, and the new one takes 1 to 1"));
+    greet("Ada", "version 2: hello Ada, number 1");
+    stop();
+}
+
+TEST_F(Reload, ATopologyWithAMistakeIsRefusedWithItsPlace) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    write(one_worker + "config = { wort = \"hi\" }\n");
+    const std::string refusal = reload(1);
+    EXPECT_THAT(refusal, HasSubstr("bees.toml:5:12: error"));
+    EXPECT_THAT(refusal, HasSubstr("did you mean 'word'?"));
+    const Finished plan = skep({"plan"});
+    EXPECT_EQ(plan.exit_code, 1);
+    EXPECT_THAT(plan.err, HasSubstr("did you mean 'word'?"));
+    greet("Ada", "version 1: hello Ada, number 1");
+    stop();
+}
+
+TEST_F(Reload, APluginThatCannotBeLoadedIsRefusedAndTheHostUnharmed) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("crashes_when_loaded");
+    EXPECT_THAT(reload(1), HasSubstr("it crashed while it was loaded in a child process: SIGABRT"));
+    install("undefined_symbol");
+    EXPECT_THAT(reload(1), HasSubstr("undefined symbol"));
+    install("greeter_2");
+    fs::resize_file(folder / "libplugin.so", 5000);
+    EXPECT_THAT(reload(1), HasSubstr("libplugin.so"));
+    greet("Ada", "version 1: hello Ada, number 1");
+    stop();
+}
+
+TEST_F(Reload, ByASignalWorkersComeAndGo) {
+    install("greeter_1");
+    write(one_worker + "[worker.old]\nplugin = \"plugin\"\n");
+    start();
+    write(one_worker + "[worker.young]\nplugin = \"plugin\"\n");
+    host->send(SIGHUP);
+    ASSERT_TRUE(host->wait_for_err("applied: start young; stop old; 1 stay"));
+    EXPECT_EQ(skep({"send", "young", "x"}).exit_code, 0);
+    write(one_worker + "[worker.young]\nplugin = \"plugin\"\nconfig = { word = \"hi\" }\n");
+    host->send(SIGHUP);
+    ASSERT_TRUE(host->wait_for_err("applied: swap young; 1 stay"));
+    EXPECT_EQ(skep({"send", "young", "Eve"}).exit_code, 0);
+    EXPECT_TRUE(host->wait_for_err("version 1: hi Eve, number 2"));
+    stop();
+}
+
+TEST_F(Reload, WhatARunningHostCannotChangeIsNamed) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    write(one_worker + "mailbox = 7\n");
+    EXPECT_THAT(reload(1), HasSubstr("worker 'w' differs in run or mailbox"));
+    write("name = \"wasps\"\n" + one_worker);
+    EXPECT_THAT(reload(1), HasSubstr("cannot change from 'bees' to 'wasps'"));
+    write(one_worker + "[[schedule]]\nat = \"1s\"\naction = \"stop\"\n");
+    EXPECT_THAT(reload(1), HasSubstr("[[schedule]] differs"));
+    stop();
+}
+
+// Every line of the file arrives once, whatever is reloaded on the way.
+TEST_F(Reload, ShippedPluginsGoOnWhereTheyAre) {
+    constexpr int lines = 200'000;
+    {
+        std::ofstream log(folder / "log");
+        for (int i = 0; i < lines; ++i) {
+            log << "user=u" << i % 3 << "\n";
+        }
+    }
+    const auto topology = [this](const std::string& max_line, const std::string& every) {
+        return "[worker.tail]\nplugin = \"file_tail\"\nconfig = { path = \"" + (folder / "log") +
+               "\", follow = true, max_line = \"" + max_line +
+               "\" }\n"
+               "[worker.count]\nplugin = \"count\"\nconfig = { group_by = \"user\", every = \"" +
+               every +
+               "\" }\n"
+               "[worker.console]\nplugin = \"console\"\n"
+               "[worker.parse]\nplugin = \"regex\"\nconfig.pattern = 'user=(?P<user>\\w+)'\n"
+               "[[route]]\nfrom = \"tail\"\nto = \"parse\"\n"
+               "[[route]]\nfrom = \"parse.ok\"\nto = \"count\"\n"
+               "[[route]]\nfrom = \"count.rows\"\nto = \"console\"\n";
+    };
+    write(topology("1KiB", "1h"));
+    start();
+    for (int i = 2; i < 12; ++i) {
+        write(topology(std::to_string(i) + "KiB", std::to_string(i) + "h"));
+        EXPECT_THAT(reload(), HasSubstr("applied: swap tail, count; 2 stay"));
+    }
+    write(topology("1KiB", "1ms"));
+    EXPECT_THAT(reload(), HasSubstr("applied"));
+    EXPECT_TRUE(host->wait_for_out("\"u2\",\"count\":66666")) << host->wait().err;
+    stop();
+}
+
+}  // namespace
+}  // namespace skep::host

@@ -1,0 +1,36 @@
+// Two versions of one plugin, as an author builds them: the second greets better and takes over
+// how many the first has greeted.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <skep/plugin.hpp>
+
+struct Greeter {
+    static constexpr auto name = "greeter";
+    static constexpr skep::param params[] = {
+        skep::param::string("word", "How to greet").with_default("hello")};
+    static constexpr skep::port inputs[] = {skep::port("in", "*", "names").optional()};
+    static constexpr std::uint32_t state_version = SKEP_TEST_VERSION;
+    static constexpr std::uint32_t state_oldest = 1;
+
+    explicit Greeter(skep::context& context)
+        : word(context.config_text("word")) {}
+
+    void on_message(skep::context& context, const skep::message& message) {
+        ++greeted;
+        context.info("version " + std::to_string(SKEP_TEST_VERSION) + ": " + word + " " +
+                     std::string(message.text()) + ", number " + std::to_string(greeted));
+    }
+
+    void save_state(skep::state_writer& out) const { out.write(std::to_string(greeted)); }
+
+    void load_state(std::uint32_t /*version*/, std::string_view state) {
+        greeted = std::stoi(std::string(state));
+    }
+
+    std::string word;
+    int greeted = 0;
+};
+
+SKEP_PLUGIN("org.skep.test.greeter", SKEP_TEST_VERSION_TEXT, Greeter)
