@@ -8,7 +8,13 @@
 namespace skep::host {
 namespace {
 
-constexpr const char* own_executable = "/proc/self/exe";
+Result<std::unique_ptr<FileLoader>> make_loader() {
+    Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (loader) {
+        (*loader)->probe_with("/proc/self/exe");
+    }
+    return loader;
+}
 
 std::string listed(const char* verb, const std::vector<std::string>& workers) {
     constexpr std::size_t shown = 20;
@@ -47,13 +53,6 @@ std::string changes_json(const Changes& changes, std::size_t stay) {
     return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-Reloader::Reloader(std::string file, Manager& manager, std::unique_ptr<FileLoader> loader)
-    : file_(std::move(file)),
-      manager_(manager),
-      loader_(std::move(loader)) {
-    loader_->probe_with(own_executable);
-}
-
 Reloader::Read Reloader::read(FileLoader& loader) const {
     Read read;
     Prepared prepared = prepare(file_, loader);
@@ -81,6 +80,13 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
 }
 
 ReloadOutcome Reloader::reload() {
+    if (loader_ == nullptr) {
+        Result<std::unique_ptr<FileLoader>> loader = make_loader();
+        if (!loader) {
+            return {ReloadResult::refused, loader.error().front().message};
+        }
+        loader_ = std::move(*loader);
+    }
     Read read = this->read(*loader_);
     const Preview& preview = read.preview;
     if (!preview.problem.empty()) {
@@ -96,11 +102,10 @@ ReloadOutcome Reloader::reload() {
 }
 
 Reloader::Preview Reloader::preview() const {
-    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return {loader.error().front().message, {}, 0};
     }
-    (*loader)->probe_with(own_executable);
     return read(**loader).preview;
 }
 

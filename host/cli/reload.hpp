@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "host/cli/prepare.hpp"
 #include "host/control/reloads.hpp"
@@ -22,7 +23,9 @@ namespace skep::host {
 class Reloader {
 public:
     // The manager outlives it.
-    Reloader(std::string file, Manager& manager, std::unique_ptr<FileLoader> loader);
+    Reloader(std::string file, Manager& manager)
+        : file_(std::move(file)),
+          manager_(manager) {}
 
     // One at a time.
     [[nodiscard]] ReloadOutcome reload();
@@ -46,7 +49,7 @@ private:
 
     const std::string file_;
     Manager& manager_;
-    const std::unique_ptr<FileLoader> loader_;
+    std::unique_ptr<FileLoader> loader_;  // of reload(); made by the first
 };
 
 }  // namespace skep::host

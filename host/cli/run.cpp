@@ -157,9 +157,8 @@ int run(const Options& options, Guard& guard) {
         }
     }
     Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
-    Result<std::unique_ptr<FileLoader>> reader = FileLoader::create();
-    if (!loader || !reader) {
-        return refuse(!loader ? loader.error() : reader.error(), exit_failed);
+    if (!loader) {
+        return refuse(loader.error(), exit_failed);
     }
     const Prepared prepared = prepare(options.target, **loader);
     tell(prepared, options.log_json);
@@ -185,13 +184,12 @@ int run(const Options& options, Guard& guard) {
                      plan.name,
                      counted(plan.workers.size(), "worker"),
                      counted(plan.routes.size(), "route"));
-        steering.emplace(
-            host,
-            std::move(*listener),
-            std::make_shared<Reloader>(options.target, host->manager, std::move(*reader)),
-            HostFacts{plan.name,
-                      absolute_path(options.target),
-                      std::chrono::steady_clock::now().time_since_epoch()});
+        steering.emplace(host,
+                         std::move(*listener),
+                         std::make_shared<Reloader>(options.target, host->manager),
+                         HostFacts{plan.name,
+                                   absolute_path(options.target),
+                                   std::chrono::steady_clock::now().time_since_epoch()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
     }
     const Ending ending = host->manager.wait();

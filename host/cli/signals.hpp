@@ -33,8 +33,8 @@ private:
 
 class Guard {
 public:
-    // Blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP, which all later threads inherit, and ignores SIGPIPE. To
-    // be made first thing in main, before any other thread.
+    // Blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP, which all later threads inherit, and ignores
+    // SIGPIPE. To be made first thing in main, before any other thread.
     Guard();
 
     // Runs `work` on a thread of its own and reads signals until it has returned. The exit code of

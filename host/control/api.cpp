@@ -212,7 +212,7 @@ const std::vector<ControlRoute>& control_routes() {
         {"GET", "/v1/workers/{}/explain", false, explain_worker},
         {"GET", "/v1/wait", false, wait},
         {"GET", "/v1/plan", false, plan},
-        {"POST", "/v1/reload", false, reload},  // its verdict is in the log
+        {"POST", "/v1/reload", true, reload},
         {"POST", "/v1/workers/{}/pause", true, pause},
         {"POST", "/v1/workers/{}/resume", true, plain<&Manager::resume>},
         {"POST", "/v1/workers/{}/drain", true, plain<&Manager::stop>},

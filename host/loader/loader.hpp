@@ -66,8 +66,8 @@ class Loader {
 public:
     virtual ~Loader() = default;
 
-    // Opens the plugin at `path`, each time as a library of its own. With `content`, only if that is
-    // the file's PluginInfo::content. [manager-thread]
+    // Opens the plugin at `path`, each time as a library of its own. With `content`, only if that
+    // is the file's PluginInfo::content. [manager-thread]
     [[nodiscard]] virtual Result<std::shared_ptr<Library>> open(const std::string& path,
                                                                 const std::string& content) = 0;
 

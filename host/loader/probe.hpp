@@ -1,5 +1,5 @@
-// The probe: a plugin is opened in a child process first, so that one whose constructors crash, hang
-// or end the process does that to the child.
+// The probe: a plugin is opened in a child process first, so that one whose constructors crash,
+// hang or end the process does that to the child.
 #pragma once
 
 #include <chrono>

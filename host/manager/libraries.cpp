@@ -25,7 +25,8 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
     if (const auto found = libraries_.find(key); found != libraries_.end()) {
         library = found->second;
     } else {
-        Result<std::shared_ptr<Library>> opened = loader_.open(plan->plugin_path, plan->plugin_content);
+        Result<std::shared_ptr<Library>> opened =
+            loader_.open(plan->plugin_path, plan->plugin_content);
         if (!opened) {
             return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
         }

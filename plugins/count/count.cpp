@@ -11,8 +11,8 @@
 
 #include <skep/plugin.hpp>
 
-// Counts since the worker was started, over all reloads. With `every` each interval emits all rows anew, so the last
-// set is the whole truth.
+// Counts since the worker was started, over all reloads. With `every` each interval emits all rows
+// anew, so the last set is the whole truth.
 class Count {
 public:
     static constexpr auto name = "count";
