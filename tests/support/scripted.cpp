@@ -22,6 +22,9 @@ struct scripted {
         // Of a replica, the script of its name without the number.
         : script(scripts_in_force->at(
               std::string(context.worker_name().substr(0, context.worker_name().find('#'))))) {
+        if (script.make) {
+            script = Script(script.make(context));
+        }
         if (script.create) {
             script.create(context);
         }
@@ -96,9 +99,8 @@ ScriptedLoader::~ScriptedLoader() {
     scripts_in_force = nullptr;
 }
 
-host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(
-    const std::string& path,
-    const std::string& /*content*/) {
+host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(const std::string& path,
+                                                                  const std::string& /*content*/) {
     if (refuses) {
         return host::failure(host::error_about(path, "refused by the test"));
     }

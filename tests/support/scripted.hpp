@@ -37,6 +37,8 @@ struct Script {
     // taken too.
     std::function<std::string()> save;
     std::function<void(std::string_view)> load;
+    // Instead of all the others: what one instance does, so that each can have a state of its own.
+    std::function<Script(skep::context&)> make;
 };
 
 class ScriptedLoader : public host::Loader {
