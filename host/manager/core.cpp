@@ -193,6 +193,8 @@ void Core::start(const std::string& worker, const Reply& reply) {
         reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
     } else if (!can(*slot, WorkerEvent::start)) {
         reply(Unexpected<Refusal>(cannot("start", *slot)));
+    } else if (slot->launch_part == LaunchPart::swap) {
+        reply(Unexpected<Refusal>({Refusal::Code::illegal_state, "a plan is being applied"}));
     } else if (const Answer<Done> opened = open_library(*slot); !opened) {
         reply(opened);
     } else {

@@ -229,6 +229,7 @@ void Core::check_launch(Nanos now) {
             return;
         }
     }
+    launch_->deadline = forever;  // a swap that stands alone has begun, and only its worker decides
 }
 
 }  // namespace skep::host

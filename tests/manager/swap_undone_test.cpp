@@ -164,6 +164,25 @@ TEST_F(SwapUndone, OnTheWayAWorkerCanBeStopped) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
+TEST_F(SwapUndone, OnTheWayAWorkerThatIsStoppedIsNotStarted) {
+    world.add("a", noting("old a"));
+    world.add("b", noting("old b"));
+    world.start();
+    ASSERT_TRUE(manager.stop("b"));
+    Script next = noting("new a");
+    next.create = [this](skep::context&) { gate.wait_until_open(); };
+    change("a", next);
+    change("b", noting("new b"));
+    auto applied = apply_later();
+    gate.wait_for_visitor();
+    EXPECT_EQ(manager.start("b").error().message, "a plan is being applied");
+    gate.open();
+    ASSERT_TRUE(applied.get());
+    ASSERT_TRUE(manager.start("b"));
+    send("b", "1");
+    EXPECT_THAT(noted(), testing::Contains("new b 1"));
+}
+
 // -- By the real clock: somebody is stuck. --
 
 class StuckSwap : public testing::Test {
