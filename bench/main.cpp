@@ -6,6 +6,7 @@
 #include "bench/measure.hpp"
 #include "bench/options.hpp"
 #include "bench/plot.hpp"
+#include "bench/swap_cells.hpp"
 #include "bench/writers.hpp"
 #include "host/cli/log.hpp"
 
@@ -45,7 +46,7 @@ int run(const Options& options) {
         return draw_plots(options);
     }
     const Results results = measure(options);
-    std::fputs(table_of(results.rows).c_str(), stdout);
+    std::fputs((table_of(results.rows) + swap_percentiles()).c_str(), stdout);
     int exit_code = options.json.empty() ? 0 : write_file(options.json, json_of(results.rows));
     for (const std::string& error : results.errors) {
         std::fprintf(stderr, "bench: FAILED: %s\n", error.c_str());

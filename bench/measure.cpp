@@ -9,6 +9,7 @@
 #include "bench/peers/peers.hpp"
 #include "bench/process.hpp"
 #include "bench/skep_cells.hpp"
+#include "bench/swap_cells.hpp"
 
 namespace bench {
 namespace {
@@ -221,7 +222,11 @@ Results measure(const Options& options) {
                 stderr, "bench: skips the pool, which this host does not know:\n%s", why.c_str());
         }
     }
-    const Contenders peers = all_peers();
+    Contenders peers = all_peers();
+    for (const Mode mode : {Mode::threads, Mode::pool}) {
+        const Contenders baselines = swap_baselines(mode);
+        peers.insert(peers.end(), baselines.begin(), baselines.end());
+    }
     for (const CellInfo& cell : cells()) {
         if (!options.has_cell(cell.name)) {
             continue;

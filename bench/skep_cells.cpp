@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bench/process.hpp"
+#include "bench/swap_cells.hpp"
 
 namespace bench {
 namespace {
@@ -221,7 +222,7 @@ Sample idle(Mode mode) {
 }  // namespace
 
 Contenders skep_contenders(Mode mode) {
-    Contenders all;
+    Contenders all = swap_contenders(mode);
     const auto add = [&](const std::string& cell, std::function<Sample(std::uint64_t)> run) {
         all.push_back({"skep", cell, "", true, true, std::move(run)});
     };

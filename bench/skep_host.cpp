@@ -43,8 +43,9 @@ void TopologyText::worker(const std::string& name,
                           const std::string& type,
                           std::uint64_t count,
                           std::uint64_t index,
-                          std::uint64_t members) {
-    text_ += "[worker." + name + "]\nplugin = \"bench_cells\"\ntype = \"" + type + "\"\n" +
+                          std::uint64_t members,
+                          const std::string& plugin) {
+    text_ += "[worker." + name + "]\nplugin = \"" + plugin + "\"\ntype = \"" + type + "\"\n" +
              (is_on_pool() ? "run = { pool = \"bench\" }\n" : "") +
              "config = { report = " + report_ + ", count = " + std::to_string(count) +
              ", size = " + std::to_string(size_) + ", index = " + std::to_string(index) +

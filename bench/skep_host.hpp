@@ -24,7 +24,8 @@ public:
                 const std::string& type,
                 std::uint64_t count,
                 std::uint64_t index = 0,
-                std::uint64_t members = 1);
+                std::uint64_t members = 1,
+                const std::string& plugin = "bench_cells");
     // `to` as TOML: a string, or an array of them.
     void route(const std::string& from, const std::string& to, std::size_t queue = 1024);
 
@@ -48,6 +49,12 @@ public:
     // Parses, plans and starts: what `skep run` does. What is wrong, or "".
     [[nodiscard]] std::string plan(const std::string& topology);
     [[nodiscard]] std::string start();
+
+    // The plan of plan(), for who applies more than one.
+    [[nodiscard]] const skep::host::Plan& planned() const { return plan_; }
+
+    [[nodiscard]] skep::host::Manager& manager() { return manager_; }
+
     // Waits until the workers of the topology have said that they are done.
     [[nodiscard]] std::string wait_for(Report& report);
     [[nodiscard]] std::string send(const std::string& worker, std::string payload);

@@ -257,6 +257,65 @@ struct SleepySource {
     }
 };
 
+// -- Without an end, into a worker that may be away for a while. --
+
+constexpr auto until_it_is_back = 50us;
+
+struct EndlessSource {
+    static constexpr auto name = "endless_source";
+    static constexpr auto& params = cell_params;
+    static constexpr auto& outputs = out_port;
+    Cell cell;
+
+    explicit EndlessSource(skep::context& context)
+        : cell(context) {}
+
+    void run(skep::context& context) {
+        std::uint64_t sent = 0;
+        while (context.checkpoint()) {
+            const Message message{sent, cell.index, {}};
+            if (context.emit(bytes_of(message, sizeof(message))) == skep::send_result::ok) {
+                ++sent;
+            } else if (!context.sleep(until_it_is_back)) {
+                break;
+            }
+        }
+        cell.report.sent += sent;
+    }
+};
+
+struct PoolEndlessSource {
+    static constexpr auto name = "pool_endless_source";
+    static constexpr auto& params = cell_params;
+    static constexpr auto& outputs = out_port;
+    Cell cell;
+    std::uint64_t sent = 0;
+
+    explicit PoolEndlessSource(skep::context& context)
+        : cell(context) {
+        context.set_timer(0, 0ns);
+    }
+
+    PoolEndlessSource(const PoolEndlessSource&) = delete;
+    PoolEndlessSource& operator=(const PoolEndlessSource&) = delete;
+
+    ~PoolEndlessSource() { cell.report.sent += sent; }
+
+    void on_message(skep::context& /*context*/, const skep::message& /*message*/) {}
+
+    void on_timer(skep::context& context, std::uint32_t /*id*/) {
+        for (std::uint64_t i = 0; i < pool_chunk && !context.is_wanted(); ++i) {
+            const Message message{sent, cell.index, {}};
+            if (context.emit(bytes_of(message, sizeof(message))) != skep::send_result::ok) {
+                context.set_timer(0, until_it_is_back);
+                return;
+            }
+            ++sent;
+        }
+        context.set_timer(0, 0ns);
+    }
+};
+
 }  // namespace
 }  // namespace bench
 
@@ -273,4 +332,6 @@ SKEP_PLUGIN("org.skep.bench",
             bench::RingMember,
             bench::Checker,
             bench::Idler,
-            bench::SleepySource)
+            bench::SleepySource,
+            bench::EndlessSource,
+            bench::PoolEndlessSource)

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
 
 namespace bench {
 
@@ -39,6 +40,13 @@ struct Report {
     bool is_gate_open = true;  // false: sources wait in begin()
     bool is_sink_open = true;  // false: sinks wait in their first message
 
+    // For the swap cells: what sources have sent, and how often a plugin was newly loaded.
+    std::atomic<std::uint64_t> sent{0};
+    std::atomic<std::uint64_t> loads{0};
+    // A keeper that is stopped leaves its state here, and the next one takes it.
+    bool keeps_state = false;
+    std::string state;
+
     // A source begins: the first one to do so starts the clock.
     void begin() {
         std::unique_lock lock(mutex);
@@ -55,6 +63,14 @@ struct Report {
         received += count;
         last_ns = now;
         --to_finish;
+        changed.notify_all();
+    }
+
+    // The last instance of a worker is gone, or the next one has its first message.
+    void set(std::atomic<std::int64_t> Report::*moment) {
+        const std::int64_t now = now_ns();
+        const std::lock_guard lock(mutex);
+        this->*moment = now;
         changed.notify_all();
     }
 

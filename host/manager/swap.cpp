@@ -165,6 +165,7 @@ void Core::commit_swap(Slot& slot) {
     if (swap.handover == nullptr) {  // it has no thread, and no instance
         (void)slot.exchange(std::exchange(slot.swap, std::nullopt)->other);
         --slot.generation;  // the next start counts it
+        close_unused_libraries();
         return;
     }
     swap.other = slot.exchange(std::move(swap.other));

@@ -21,6 +21,7 @@
 
 #include <sys/types.h>
 
+#include "host/base/mutex.hpp"
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
 #include "host/topology/plan.hpp"
@@ -139,11 +140,13 @@ private:
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
     std::atomic<bool> has_timer_{false};
-    std::shared_ptr<Handover> offered_;  // written before Wanted::swap, read after
+    Mutex offer_mutex_;  // an offer may come while the worker still sees the swap before it
+    std::shared_ptr<Handover> offered_ GUARDED_BY(offer_mutex_);
 
     // The worker's thread alone.
     std::unique_ptr<Instance> instance_;
     std::shared_ptr<Handover> handover_;  // the last that was taken
+    bool is_to_hold_ = false;             // what the last that was offered says
     bool is_made_ = false;
     bool is_well_ = true;
     bool has_drained_ = false;

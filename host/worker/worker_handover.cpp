@@ -5,8 +5,10 @@ namespace skep::host {
 
 // [manager-thread]
 void Worker::offer(std::shared_ptr<Handover> handover) {
-    // Release in request() pairs with the acquire of whoever reads the command.
-    offered_ = std::move(handover);
+    {
+        const MutexLock lock(offer_mutex_);
+        offered_.swap(handover);
+    }
     (void)request(Wanted::swap);
 }
 
@@ -23,7 +25,7 @@ Wanted Worker::obey(std::optional<Nanos> now) {
             continue;
         }
         if (command.wanted == Wanted::swap) {
-            if (!offered_->holds()) {
+            if (!is_to_hold_) {
                 return Wanted::run;
             }
         } else if (handover_ != nullptr && handover_->stage() == Handover::Stage::tentative) {
@@ -41,7 +43,12 @@ Wanted Worker::obey(std::optional<Nanos> now) {
 
 void Worker::take_over(std::uint64_t epoch) {
     using Stage = Handover::Stage;
-    const std::shared_ptr<Handover> handover = offered_;
+    std::shared_ptr<Handover> handover;
+    {
+        const MutexLock lock(offer_mutex_);
+        handover = offered_;  // the one of `epoch`, or one after it
+    }
+    is_to_hold_ = handover->holds();
     context_.end_swap(epoch);
     if (!handover->move(Stage::offered, Stage::taking)) {
         return;  // withdrawn

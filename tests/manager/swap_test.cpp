@@ -212,6 +212,17 @@ TEST_F(Swap, AWorkerThatAnOperatorStoppedStaysStoppedAndStartsWithTheNewPlan) {
     EXPECT_THAT(noted(), testing::Contains("new 1"));
 }
 
+TEST_F(Swap, OfAWorkerThatIsStoppedThePluginBeforeIsClosedAtOnce) {
+    world.add("a", noting("old"));
+    world.start();
+    ASSERT_TRUE(manager.stop("a"));
+    world.plan.workers[0].plugin_content = "another";
+    ASSERT_TRUE(apply());
+    world.clock.settle();
+    EXPECT_EQ(world.loader.opened, 2);
+    EXPECT_EQ(world.loader.closed, 1);
+}
+
 TEST_F(Swap, InCreateAWorkerHasNoPlaceInTheTopologyYet) {
     std::vector<skep::send_result> results;
     Script script = noting("old");

@@ -89,7 +89,7 @@ TEST_F(SwapStress, OfASetTheOthersNoticeNothing) {
             Script one = make(context);
             one.on_message = [this, &receiver, notes = one.on_message](
                                  skep::context& it, const skep::message& message) {
-                receiver.interrupted += !is_over && it.is_wanted() ? 1 : 0;
+                receiver.interrupted += it.is_wanted() && !is_over ? 1 : 0;
                 notes(it, message);
             };
             one.save = [&receiver, save = one.save] {

@@ -1,0 +1,276 @@
+#include "bench/swap_cells.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "bench/process.hpp"
+
+namespace bench {
+namespace {
+
+using skep::host::Answer;
+using skep::host::Done;
+using skep::host::Manager;
+
+constexpr std::size_t sources = 3;
+constexpr std::array<const char*, 3> versions = {
+    "bench_keeper_a", "bench_keeper_b", "bench_keeper_c"};
+constexpr std::size_t small_state = 100;
+constexpr std::uint64_t warm_up = 100;
+
+using Times = std::vector<double>;  // in us
+
+// All that was measured, by cell and contender.
+std::map<std::string, Times>& all_times() {
+    static std::map<std::string, Times> all;
+    return all;
+}
+
+double percentile(const Times& sorted, double part) {
+    const auto last = static_cast<double>(sorted.size() - 1);
+    return sorted.at(static_cast<std::size_t>(last * part));
+}
+
+std::string percentiles(Times times) {
+    std::sort(times.begin(), times.end());
+    std::array<char, 160> text{};
+    std::snprintf(text.data(),
+                  text.size(),
+                  "p50 %.2f  p99 %.2f  p99.9 %.2f  max %.2f us of %zu",
+                  percentile(times, 0.5),
+                  percentile(times, 0.99),
+                  percentile(times, 0.999),
+                  times.back(),
+                  times.size());
+    return text.data();
+}
+
+void must(const Answer<Done>& answer) {
+    if (!answer) {
+        throw std::runtime_error(answer.error().message);
+    }
+}
+
+void must(const std::string& error) {
+    if (!error.empty()) {
+        throw std::runtime_error(error);
+    }
+}
+
+// Three sources at full speed, and the worker that is swapped.
+class Load {
+public:
+    Load(Mode mode, std::size_t state, bool keeps_state) {
+        report_.keeps_state = keeps_state;
+        for (std::size_t i = 0; i < versions.size(); ++i) {
+            TopologyText text(mode, report_);
+            for (std::size_t source = 0; source < sources; ++source) {
+                text.worker("source" + std::to_string(source),
+                            text.is_on_pool() ? "pool_endless_source" : "endless_source",
+                            1,
+                            source);
+            }
+            text.set_payload(state);
+            text.worker("keeper", "keeper", 1, 0, 1, versions.at(i));
+            for (std::size_t source = 0; source < sources; ++source) {
+                text.route("source" + std::to_string(source), "\"keeper\"");
+            }
+            must(host_.plan(text.text()));
+            plans_.at(i) = host_.planned();
+        }
+        must(manager().apply(plans_.front()));
+        wait_for_first_message();
+    }
+
+    Load(const Load&) = delete;
+    Load& operator=(const Load&) = delete;
+
+    // How long nothing could be handled, in us.
+    double swap() {
+        must(manager().apply(next_plan()));
+        const auto blackout = manager().metrics("keeper")->blackout;
+        return std::chrono::duration<double, std::micro>(blackout.value()).count();
+    }
+
+    double stop_load_start() {
+        must(manager().stop("keeper"));
+        must(manager().apply(next_plan()));
+        must(manager().start("keeper"));
+        wait_for_first_message();
+        return static_cast<double>(report_.first_ns - report_.last_ns) / 1e3;
+    }
+
+    // What is wrong, or "".
+    std::string end(bool may_lose) {
+        const std::string error = host_.stop();
+        if (!error.empty() || may_lose) {
+            return error;
+        }
+        if (report_.wrong > 0 || report_.received != report_.sent) {
+            return std::to_string(report_.received) + " messages of " +
+                   std::to_string(report_.sent) + ", and " + std::to_string(report_.wrong) +
+                   " out of order";
+        }
+        return "";
+    }
+
+    [[nodiscard]] std::uint64_t received() const { return report_.received; }
+
+    [[nodiscard]] std::uint64_t loads() const { return report_.loads; }
+
+private:
+    Manager& manager() { return host_.manager(); }
+
+    const skep::host::Plan& next_plan() { return plans_.at(++turn_ % plans_.size()); }
+
+    void wait_for_first_message() {
+        std::unique_lock lock(report_.mutex);
+        const bool is_there = report_.changed.wait_for(
+            lock, std::chrono::seconds(20), [this] { return report_.first_ns > report_.last_ns; });
+        if (!is_there) {
+            throw std::runtime_error("no message arrives");
+        }
+    }
+
+    Report report_;
+    SkepHost host_;
+    std::array<skep::host::Plan, versions.size()> plans_;
+    std::size_t turn_ = 0;
+};
+
+Sample measure_times(
+    const std::string& label, Mode mode, std::size_t state, std::uint64_t count, bool is_swap) {
+    Load load(mode, state, !is_swap);
+    Times times;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        times.push_back(is_swap ? load.swap() : load.stop_load_start());
+    }
+    const std::string error = load.end(!is_swap);
+    if (!error.empty()) {
+        return failure(error);
+    }
+    // The one before the last may still be on its way out when it is wanted again.
+    if (load.loads() * 10 < count * 9) {
+        return failure(std::to_string(load.loads()) + " plugins were loaded for " +
+                       std::to_string(count) + " successors");
+    }
+    Times& all = all_times()[label];
+    all.insert(all.end(), times.begin(), times.end());
+    std::sort(times.begin(), times.end());
+    return {percentile(times, 0.5), 1, ""};
+}
+
+std::int64_t entries_of(const char* folder) {
+    return std::distance(std::filesystem::directory_iterator(folder), {});
+}
+
+std::int64_t lines_of(const char* path) {
+    std::ifstream file(path);
+    std::int64_t lines = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++lines;
+    }
+    return lines;
+}
+
+struct Holdings {
+    double kibibytes = resident_bytes() / 1024;
+    std::int64_t files = entries_of("/proc/self/fd");
+    std::int64_t maps = lines_of("/proc/self/maps");
+};
+
+// In a process of its own. What it holds more at the end than after the first swaps.
+Sample soak(Mode mode, std::uint64_t swaps) {
+    Load load(mode, small_state, false);
+    for (std::uint64_t i = 0; i < warm_up; ++i) {
+        (void)load.swap();
+    }
+    const Holdings before;
+    const auto begin = std::chrono::steady_clock::now();
+    // Without a list of all times, which would grow. This one does not.
+    double longest = 0;
+    for (std::uint64_t i = 0; i < swaps; ++i) {
+        longest = std::max(longest, load.swap());
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    const Holdings after;
+    const std::string error = load.end(false);
+    std::fprintf(stderr,
+                 "bench: %llu swaps in %.1f s, %.1f M messages, %llu plugins loaded: "
+                 "RSS %.0f -> %.0f KiB, fds %lld -> %lld, maps %lld -> %lld, longest %.1f us\n",
+                 static_cast<unsigned long long>(swaps),
+                 seconds.count(),
+                 static_cast<double>(load.received()) / 1e6,
+                 static_cast<unsigned long long>(load.loads()),
+                 before.kibibytes,
+                 after.kibibytes,
+                 static_cast<long long>(before.files),
+                 static_cast<long long>(after.files),
+                 static_cast<long long>(before.maps),
+                 static_cast<long long>(after.maps),
+                 longest);
+    return {after.kibibytes - before.kibibytes, seconds.count(), error};
+}
+
+struct Size {
+    const char* cell;
+    std::size_t state;
+};
+
+constexpr std::array<Size, 3> sizes = {
+    {{"swap", small_state}, {"swap.64k", 65'536}, {"swap.1m", 1'048'576}}};
+
+std::string word_of(Mode mode) {
+    return mode == Mode::pool ? "pool" : "threads";
+}
+
+Contender contender(const std::string& name, const Size& size, Mode mode) {
+    const std::string label = std::string(size.cell) + ", " + word_of(mode) + ", " + name;
+    return {
+        name, size.cell, "", mode == Mode::threads, mode == Mode::pool, [=](std::uint64_t count) {
+            return measure_times(label, mode, size.state, count, name == "skep");
+        }};
+}
+
+}  // namespace
+
+Contenders swap_contenders(Mode mode) {
+    Contenders all;
+    for (const Size& size : sizes) {
+        all.push_back(contender("skep", size, mode));
+    }
+    all.push_back({"skep",
+                   "swap.soak",
+                   "",
+                   true,
+                   true,
+                   in_own_process("swap.soak:skep:" + word_of(mode),
+                                  [=](std::uint64_t count) { return soak(mode, count); })});
+    return all;
+}
+
+Contenders swap_baselines(Mode mode) {
+    Contenders all;
+    for (const Size& size : sizes) {
+        all.push_back(contender("stop-load-start", size, mode));
+    }
+    return all;
+}
+
+std::string swap_percentiles() {
+    std::string text;
+    for (const auto& [label, times] : all_times()) {
+        text += label + ": " + percentiles(times) + "\n";
+    }
+    return text;
+}
+
+}  // namespace bench
