@@ -114,7 +114,7 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
     }
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
         Slot& slot = *find(worker->name);
-        if (const auto refused = begin_swap(slot, {launch.next, worker})) {
+        if (auto refused = begin_swap(slot, {launch.next, worker})) {
             return refused;
         }
         launch.swaps.push_back(&slot);

@@ -58,12 +58,12 @@ void Core::create_successors() {
     for (Slot* const slot : launch_->swaps) {
         if (slot->worker != nullptr) {
             const Version& next = slot->swap->other;
-            spares->push_back({slot->home->name,
-                               slot->order,
-                               slot->worker,
-                               slot->worker->make_successor(
-                                   {next.generation, next.library, next.type, next.plan->config}),
-                               true});
+            Spare& made = spares->emplace_back();
+            made.worker = slot->home->name;
+            made.order = slot->order;
+            made.owner = slot->worker;
+            made.instance = slot->worker->make_successor(
+                {next.generation, next.library, next.type, next.plan->config});
         }
     }
     if (spares->empty()) {

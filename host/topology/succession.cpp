@@ -34,10 +34,10 @@ std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
         return std::string("it was a ") + (before.is_loop ? "loop" : "handler") +
                " worker and is a " + (next.is_loop ? "loop" : "handler") + " worker";
     }
-    if (const auto problem = port_problem(before.inputs, next.inputs, "input")) {
+    if (auto problem = port_problem(before.inputs, next.inputs, "input")) {
         return problem;
     }
-    if (const auto problem = port_problem(before.outputs, next.outputs, "output")) {
+    if (auto problem = port_problem(before.outputs, next.outputs, "output")) {
         return problem;
     }
     if (before.state_version == 0) {
