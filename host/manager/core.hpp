@@ -74,8 +74,9 @@ private:
         std::vector<std::string> to_remove;
         std::vector<Slot*> starts;  // receivers before their senders
         std::vector<Slot*> swaps;
-        std::size_t making = 0;  // how many have no instance yet
-        std::size_t taking = 0;  // how many successors have not taken over yet
+        std::size_t making = 0;                // how many have no instance yet
+        std::size_t taking = 0;                // how many of those offered have not taken over yet
+        std::deque<std::vector<Slot*>> waves;  // of swaps, that are to be offered yet
         Nanos deadline = forever;
         Reply reply;
     };
@@ -148,6 +149,8 @@ private:
     void create_successors();
     void on_created(std::uint64_t launch, std::vector<Spare>& spares);
     void offer_successors();
+    [[nodiscard]] std::deque<std::vector<Slot*>> waves_of(const std::vector<Slot*>& swaps) const;
+    void offer_wave();
     void on_swapped(Slot& slot);
     void on_reverted(Slot& slot);
     void commit_swap(Slot& slot);

@@ -126,12 +126,50 @@ void Core::offer_successors() {
                               !first.wants_pause &&
                               has_same_ports(*first.swap->other.info(), *first.version().info());
     launch.deadline = deadline_after(clock_.now(), limits_.take);
-    for (Slot* const slot : launch.swaps) {
+    launch.waves = waves_of(launch.swaps);
+    for (const Slot* const slot : launch.swaps) {
         if (slot->swap->handover != nullptr) {
-            ++launch.taking;
             slot->swap->handover->set_holds(!stands_alone);
-            slot->worker->offer(slot->swap->handover);
         }
+    }
+    offer_wave();
+}
+
+// Who sends before who receives. A sender that waits for room comes to a boundary only while those
+// it waits for go on: had they taken over already, they would stand still, and all would wait for
+// each other. Within a cycle there is no such order, and none is needed while it has room.
+std::deque<std::vector<Slot*>> Core::waves_of(const std::vector<Slot*>& swaps) const {
+    std::vector<bool> has_swap(flow_.size());
+    for (const Slot* const slot : swaps) {
+        has_swap[*slot->group] = true;
+    }
+    std::vector<std::size_t> wave(flow_.size());
+    for (std::size_t i = flow_.size(); i-- > 0;) {  // senders stand behind their receivers
+        for (const std::size_t up : flow_[i].upstream) {
+            wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
+        }
+    }
+    std::map<std::size_t, std::vector<Slot*>> ordered;
+    for (Slot* const slot : swaps) {
+        ordered[wave[*slot->group]].push_back(slot);
+    }
+    std::deque<std::vector<Slot*>> waves;
+    for (auto& [number, slots] : ordered) {
+        waves.push_back(std::move(slots));
+    }
+    return waves;
+}
+
+void Core::offer_wave() {
+    Launch& launch = *launch_;
+    while (launch.taking == 0 && !launch.waves.empty()) {
+        for (Slot* const slot : launch.waves.front()) {
+            if (slot->swap->handover != nullptr) {
+                ++launch.taking;
+                slot->worker->offer(slot->swap->handover);
+            }
+        }
+        launch.waves.pop_front();
     }
 }
 
@@ -147,7 +185,9 @@ void Core::on_swapped(Slot& slot) {
         return;
     }
     if (launch_ && slot.launch_part == LaunchPart::swap) {
-        if (--launch_->taking == 0) {
+        --launch_->taking;
+        offer_wave();
+        if (launch_->taking == 0) {
             commit_launch();
         }
     } else if (handover->stage() == Stage::committed) {  // alone, and before it was withdrawn

@@ -164,6 +164,36 @@ TEST_F(Swap, APauseMeanwhileIsObeyedByTheSuccessor) {
     EXPECT_EQ(noted(), (Lines{"new 1"}));
 }
 
+// "c" would stand still while "a" waits for room at "b", which waits for room at "c".
+TEST_F(Swap, WhoSendsTakesOverBeforeWhoReceives) {
+    Script source = noting_loop("a");
+    source.run = [](skep::context& context) {
+        while (context.checkpoint()) {
+            context.emit("x");
+        }
+    };
+    Script relay;
+    relay.on_message = [](skep::context& context, const skep::message& message) {
+        context.emit(message.text());
+    };
+    Script sink;
+    sink.on_message = [](skep::context&, const skep::message&) {};
+    world.add("c", sink);
+    world.add("b", relay);
+    world.add("a", source);
+    world.route("a", "b").queue = 1;
+    world.route("b", "c").queue = 1;
+    world.start();
+    for (int i = 0; i < 20; ++i) {
+        change("a", source);
+        change("c", sink);
+        ASSERT_TRUE(apply());
+    }
+    world.stop();
+    EXPECT_EQ(world.metrics("a").swaps, 20U);
+    EXPECT_EQ(world.metrics("c").swaps, 20U);
+}
+
 TEST_F(Swap, UnchangedWorkersNoticeNothing) {
     std::atomic<int> made{0};
     Script other = noting("other");
