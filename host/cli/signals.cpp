@@ -108,9 +108,16 @@ void Guard::stop_with(Stop stop, Nanos grace) {
     grace_ = grace;
 }
 
-void Guard::reload_with(std::function<void()> reload) {
-    const MutexLock lock(mutex_);
-    reload_ = std::move(reload);
+void Guard::reload_with(const std::function<void()>& reload) {
+    bool has_missed_one = false;
+    {
+        const MutexLock lock(mutex_);
+        reload_ = reload;
+        has_missed_one = reload_ && std::exchange(has_missed_reload_, false);
+    }
+    if (has_missed_one) {
+        reload();
+    }
 }
 
 void Guard::leave(int exit_code) const {
@@ -124,6 +131,7 @@ void Guard::handle(int signal) {
     {
         const MutexLock lock(mutex_);
         stop = stop_;
+        has_missed_reload_ = has_missed_reload_ || (signal == SIGHUP && !reload_);
         reload = reload_;
         grace = grace_;
     }

@@ -46,8 +46,9 @@ public:
     // main thread, must not wait, and lives as long as the guard needs it. [any-thread]
     void stop_with(Stop stop, Nanos grace);
 
-    // From now on SIGHUP calls `reload`, as a stop is called; null: it does nothing. [any-thread]
-    void reload_with(std::function<void()> reload);
+    // From now on SIGHUP calls `reload`, as a stop is called; null: nothing. One that came since
+    // stop_with() is made up for here. [any-thread]
+    void reload_with(const std::function<void()>& reload);
 
     // Ends the process without running a destructor, since threads are still inside of plugins.
     // [any-thread]
@@ -68,6 +69,7 @@ private:
     Mutex mutex_;
     Stop stop_ GUARDED_BY(mutex_);
     std::function<void()> reload_ GUARDED_BY(mutex_);
+    bool has_missed_reload_ GUARDED_BY(mutex_) = false;
     Nanos grace_ GUARDED_BY(mutex_){0};
 };
 

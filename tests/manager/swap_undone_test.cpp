@@ -188,7 +188,7 @@ TEST_F(SwapUndone, OnTheWayAWorkerThatIsStoppedIsNotStarted) {
 class StuckSwap : public testing::Test {
 protected:
     static Manager::Limits short_limits() {
-        return {milliseconds(5), milliseconds(5), milliseconds(5)};
+        return {seconds(2), milliseconds(5), milliseconds(5)};  // the first start has to make it
     }
 
     Gate gate;
@@ -232,6 +232,7 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message, "the successor of worker 'a' was not made in time");
+    never.wait_for_visitor();  // what it reads on the way there it has read
     ASSERT_TRUE(manager.send("a", "1"));
     EXPECT_EQ(world.stop().lost, std::vector<std::string>{"worker 'a' in create"});
     EXPECT_EQ(manager.metrics().law.delivered, 1U);
