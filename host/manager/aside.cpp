@@ -51,9 +51,7 @@ void Core::discard(Spare spare) {
     aside(
         "worker '" + shared->worker + "' in destroy",
         [shared] {
-            const std::uint64_t generation = shared->instance->generation();
-            pthread_setname_np(pthread_self(),
-                               worker_thread_name(shared->worker, generation).c_str());
+            name_this_thread(shared->worker, shared->instance->generation());
             shared->instance->destroy();
         },
         [this, shared] {

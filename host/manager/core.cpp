@@ -213,11 +213,6 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
     }
     switch (slot->state) {
         case WorkerState::running:
-            if (slot->launch_part != LaunchPart::swap) {  // else when its successor is in place
-                set_state(*slot, WorkerEvent::pause);
-                slot->pause_epoch = slot->worker->request(Wanted::hold);
-            }
-            break;
         case WorkerState::loading:
         case WorkerState::starting:
         case WorkerState::pausing:
@@ -228,6 +223,9 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
             return;
     }
     slot->wants_pause = true;
+    if (slot->state == WorkerState::running) {
+        obey_wish(*slot);
+    }
     if (waits && slot->state != WorkerState::paused) {
         slot->waiting_for_pause.push_back(reply);
     } else {
@@ -244,11 +242,6 @@ void Core::resume(const std::string& worker, const Reply& reply) {
     switch (slot->state) {
         case WorkerState::pausing:
         case WorkerState::paused:
-            if (slot->launch_part != LaunchPart::swap) {
-                set_state(*slot, WorkerEvent::resume);
-                slot->worker->request(Wanted::run);
-            }
-            break;
         case WorkerState::loading:
         case WorkerState::starting:
         case WorkerState::running:
@@ -258,6 +251,9 @@ void Core::resume(const std::string& worker, const Reply& reply) {
             return;
     }
     slot->wants_pause = false;
+    if (slot->state != WorkerState::running) {
+        obey_wish(*slot);
+    }
     answer_all(slot->waiting_for_pause,
                Unexpected<Refusal>({Refusal::Code::illegal_state,
                                     "worker '" + worker + "' was resumed before it stood still"}));

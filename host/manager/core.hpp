@@ -85,7 +85,6 @@ private:
     // outlives it.
     struct Spare {
         std::string worker;
-        std::size_t order = 0;  // of its slot
         std::shared_ptr<Worker> owner;
         std::unique_ptr<Instance> instance;
         bool is_made = true;
@@ -159,7 +158,6 @@ private:
     void withdraw_swap(Slot& slot);
     void end_probation(Slot& slot);
     void end_swap(Slot& slot);
-    void obey_wish(Slot& slot);
 
     // aside.cpp
     void aside(std::string what, std::function<void()> work, EventQueue::Action then);
@@ -179,6 +177,7 @@ private:
     void on_fact(const Fact& fact);
     void on_ready(Slot& slot);
     void release(Slot& slot);
+    void obey_wish(Slot& slot);
     void on_ended(Slot& slot, bool has_failed, const std::string& error);
     void drain(Slot& slot);
     void stop_now(Slot& slot);

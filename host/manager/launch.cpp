@@ -20,10 +20,6 @@ std::vector<const WorkerPlan*> workers_named(const Plan& next,
     return found;
 }
 
-Refusal bad_plan(std::string message) {
-    return {Refusal::Code::bad_plan, std::move(message)};
-}
-
 }  // namespace
 
 // Why a plan cannot be applied as things are; what is told without starting anything.

@@ -28,7 +28,7 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
         Result<std::shared_ptr<Library>> opened =
             loader_.open(plan->plugin_path, plan->plugin_content);
         if (!opened) {
-            return Unexpected<Refusal>({Refusal::Code::bad_plan, first_line(opened.error())});
+            return Unexpected<Refusal>(bad_plan(first_line(opened.error())));
         }
         library = std::move(*opened);
         libraries_.emplace(key, library);
@@ -38,8 +38,7 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
         library.reset();
         close_unused_libraries();
         return Unexpected<Refusal>(
-            {Refusal::Code::bad_plan,
-             plan->plugin_path + ": the plugin has no worker type '" + plan->type + "'"});
+            bad_plan(plan->plugin_path + ": the plugin has no worker type '" + plan->type + "'"));
     }
     return Version{std::move(plan), std::move(library), type, 0};
 }

@@ -59,8 +59,7 @@ Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared) {
 void Core::rewire() {
     world_.router->publish(wire(*plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
-        return WiredWorker{
-            slot.home->mailbox, slot.order, slot.home->seat != nullptr, slot.version().info()};
+        return WiredWorker{slot.home->mailbox, slot.order, slot.home->seat != nullptr, slot.info()};
     }));
 }
 
@@ -164,6 +163,26 @@ void Core::release(Slot& slot) {
     needs_advance_ = true;
 }
 
+// What is wanted of a worker that stands still or runs. Between two generations that waits until it
+// is decided which one it is.
+void Core::obey_wish(Slot& slot) {
+    if (slot.launch_part == LaunchPart::swap) {
+        return;
+    }
+    const bool stands = slot.state == WorkerState::pausing || slot.state == WorkerState::paused;
+    if (slot.state == WorkerState::running && slot.wants_pause) {
+        set_state(slot, WorkerEvent::pause);
+        slot.pause_epoch = slot.worker->request(Wanted::hold);
+    } else if (stands && !slot.wants_pause) {
+        set_state(slot, WorkerEvent::resume);
+        (void)slot.worker->request(Wanted::run);
+    } else if (slot.state == WorkerState::paused) {
+        (void)slot.worker->request(Wanted::hold);
+    } else if (slot.state == WorkerState::running) {
+        (void)slot.worker->request(Wanted::run);
+    }
+}
+
 void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     has_anything_ended_ = true;
     set_state(slot, has_failed ? WorkerEvent::failed : WorkerEvent::exited);
@@ -195,7 +214,7 @@ void Core::on_ended(Slot& slot, bool has_failed, const std::string& error) {
     answer_all(slot.waiting_for_end, answer);  // the last: one of them may start it again
     needs_advance_ = true;
     if (is_launching) {
-        undo_launch(has_failed ? Refusal{Refusal::Code::bad_plan, why} : cannot("run", slot));
+        undo_launch(has_failed ? bad_plan(why) : cannot("run", slot));
     } else if (has_failed && slot.plan->on_failure == OnFailure::stop_host) {
         stop_host(plan_->stop_grace, Ending::Cause::failed, why);
     }

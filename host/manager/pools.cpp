@@ -30,7 +30,7 @@ Answer<Done> Core::start_pools(const Plan& plan) {
         auto pool = std::make_shared<Pool>(clock_, it.name, threads, it.placement);
         if (const Result<Done, std::string> started = pool->start(); !started) {
             drop_pools();
-            return Unexpected<Refusal>({Refusal::Code::bad_plan, started.error()});
+            return Unexpected<Refusal>(bad_plan(started.error()));
         }
         pools_.emplace(it.name, std::move(pool));
     }

@@ -28,15 +28,6 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     return it;
 }
 
-Version Slot::exchange(Version version) {
-    Version before = this->version();
-    plan = std::move(version.plan);
-    library = std::move(version.library);
-    type = version.type;
-    generation = version.generation;
-    return before;
-}
-
 const WorkerTypeInfo* Version::info() const {
     if (library == nullptr) {
         return nullptr;
@@ -65,6 +56,10 @@ void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {
     for (const Reply& reply : std::exchange(waiting, {})) {
         reply(answer);
     }
+}
+
+Refusal bad_plan(std::string why) {
+    return {Refusal::Code::bad_plan, std::move(why)};
 }
 
 Refusal cannot(std::string_view verb, const Slot& slot) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/clock.hpp"
@@ -44,19 +45,16 @@ struct Swap {
     bool is_committed = false;
 };
 
-struct Slot {
-    std::shared_ptr<const WorkerPlan> plan;  // a part of the plan that it is from
+// The version is what it runs now; its library stays from the first start to the removal.
+struct Slot : Version {
     std::shared_ptr<const WorkerHome> home;
     std::size_t order = 0;  // among all that this manager ever made; the order of listings
     std::optional<std::size_t> group;  // of Core::flow_; none: the plan does not have it
     std::size_t place = 0;             // in that group
     LaunchPart launch_part = LaunchPart::none;
 
-    std::shared_ptr<Pool> pool;              // null: a thread of its own
-    std::shared_ptr<Library> library;        // from the first start to the removal
-    const skep_worker_type* type = nullptr;  // of the library
-    std::shared_ptr<Worker> worker;          // while there is a thread
-    std::uint64_t generation = 0;
+    std::shared_ptr<Pool> pool;      // null: a thread of its own
+    std::shared_ptr<Worker> worker;  // while there is a thread
     std::optional<Swap> swap;
     std::uint64_t swaps = 0, rollbacks = 0;  // over all generations
     std::optional<Nanos> blackout;           // of the last swap
@@ -82,10 +80,8 @@ struct Slot {
 
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
 
-    [[nodiscard]] Version version() const { return {plan, library, type, generation}; }
-
-    // What it runs is `version` from now on; what it ran is returned.
-    Version exchange(Version version);
+    // What it runs is `other` from now on, which becomes what it ran.
+    void exchange_with(Version& other) { std::swap(static_cast<Version&>(*this), other); }
 };
 
 // The counts of a name, as they are now: its mailbox's books and what it offered in vain.
@@ -93,6 +89,8 @@ void read_counts(const WorkerHome& home, WorkerMetrics& into);
 
 // Answers everyone in `waiting`, and forgets them.
 void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer);
+
+[[nodiscard]] Refusal bad_plan(std::string why);
 
 // "cannot pause worker 'a': it is stopped"
 [[nodiscard]] Refusal cannot(std::string_view verb, const Slot& slot);

@@ -2,7 +2,6 @@
 // the two instances do with each other is in worker/handover.hpp; here is who decides.
 #include <algorithm>
 
-#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include "host/manager/core.hpp"
@@ -41,9 +40,8 @@ std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const Worker
         return opened.error();
     }
     if (slot.worker != nullptr) {
-        if (const auto problem = succession_problem(*slot.version().info(), *opened->info())) {
-            return Refusal{Refusal::Code::bad_plan,
-                           "worker '" + name + "' cannot get a successor: " + *problem};
+        if (const auto problem = succession_problem(*slot.info(), *opened->info())) {
+            return bad_plan("worker '" + name + "' cannot get a successor: " + *problem);
         }
     }
     opened->generation = slot.generation + 1;
@@ -60,7 +58,6 @@ void Core::create_successors() {
             const Version& next = slot->swap->other;
             Spare& made = spares->emplace_back();
             made.worker = slot->home->name;
-            made.order = slot->order;
             made.owner = slot->worker;
             made.instance = slot->worker->make_successor(
                 {next.generation, next.library, next.type, next.plan->config});
@@ -74,9 +71,7 @@ void Core::create_successors() {
         "worker '" + spares->front().worker + "' in create",
         [spares] {
             for (Spare& it : *spares) {
-                const std::uint64_t generation = it.instance->generation();
-                pthread_setname_np(pthread_self(),
-                                   worker_thread_name(it.worker, generation).c_str());
+                name_this_thread(it.worker, it.instance->generation());
                 it.is_made = it.instance->create();
                 if (!it.is_made) {
                     return;
@@ -92,8 +87,7 @@ void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
     for (Spare& it : spares) {
         Slot* const slot = find(it.worker);
         if (!it.is_made) {
-            failed = Refusal{Refusal::Code::bad_plan,
-                             "worker '" + it.worker + "' failed: " + it.instance->error()};
+            failed = bad_plan("worker '" + it.worker + "' failed: " + it.instance->error());
         }
         if (!is_wanted || failed) {
             discard(std::move(it));
@@ -119,19 +113,17 @@ void Core::offer_successors() {
     if (launch.swaps.empty()) {
         return;
     }
-    const Slot& first = *launch.swaps.front();
+    Slot& first = *launch.swaps.front();
     const bool stands_alone = launch.swaps.size() == 1 && launch.starts.empty() &&
                               launch.to_remove.empty() && plan_->routes == launch.next->routes &&
                               first.worker != nullptr && first.state == WorkerState::running &&
                               !first.wants_pause &&
-                              has_same_ports(*first.swap->other.info(), *first.version().info());
+                              has_same_ports(*first.swap->other.info(), *first.info());
+    if (stands_alone) {
+        first.swap->handover->set_holds(false);
+    }
     launch.deadline = deadline_after(clock_.now(), limits_.take);
     launch.waves = waves_of(launch.swaps);
-    for (const Slot* const slot : launch.swaps) {
-        if (slot->swap->handover != nullptr) {
-            slot->swap->handover->set_holds(!stands_alone);
-        }
-    }
     offer_wave();
 }
 
@@ -179,7 +171,7 @@ void Core::on_swapped(Slot& slot) {
         const std::string why =
             "worker '" + slot.home->name + "' keeps its instance: " + handover->error;
         if (launch_ && slot.launch_part == LaunchPart::swap) {
-            undo_launch({Refusal::Code::bad_plan, why});
+            undo_launch(bad_plan(why));
         }
         end_swap(slot);
         return;
@@ -203,12 +195,13 @@ void Core::commit_swap(Slot& slot) {
     slot.launch_part = LaunchPart::none;
     swap.is_committed = true;
     if (swap.handover == nullptr) {  // it has no thread, and no instance
-        (void)slot.exchange(std::exchange(slot.swap, std::nullopt)->other);
+        slot.exchange_with(swap.other);
+        slot.swap.reset();
         --slot.generation;  // the next start counts it
         close_unused_libraries();
         return;
     }
-    swap.other = slot.exchange(std::move(swap.other));
+    slot.exchange_with(swap.other);
     (void)swap.handover->move(Stage::tentative, Stage::committed);
     ++slot.swaps;
     slot.blackout = swap.handover->blackout;
@@ -241,21 +234,6 @@ void Core::adopt_version_of(const Slot& slot) {
     adopt(std::move(patched));
 }
 
-// What an operator wished of a worker while it was between two generations, or before.
-void Core::obey_wish(Slot& slot) {
-    if (slot.state == WorkerState::running && slot.wants_pause) {
-        set_state(slot, WorkerEvent::pause);
-        slot.pause_epoch = slot.worker->request(Wanted::hold);
-    } else if (slot.state == WorkerState::paused && slot.wants_pause) {
-        (void)slot.worker->request(Wanted::hold);
-    } else if (slot.state == WorkerState::paused) {
-        set_state(slot, WorkerEvent::resume);
-        (void)slot.worker->request(Wanted::run);
-    } else if (slot.state == WorkerState::running) {
-        (void)slot.worker->request(Wanted::run);
-    }
-}
-
 // The launch is undone. A worker that has not begun to take over never will; one that has goes back
 // when it sees its next command, and says so.
 void Core::withdraw_swap(Slot& slot) {
@@ -274,7 +252,7 @@ void Core::on_reverted(Slot& slot) {
     Swap& swap = *slot.swap;
     if (swap.is_committed) {
         const std::uint64_t failed = slot.generation;
-        swap.other = slot.exchange(std::move(swap.other));
+        slot.exchange_with(swap.other);
         ++slot.rollbacks;
         add(slot.home->counters->errors, 1);
         adopt_version_of(slot);
@@ -300,7 +278,7 @@ void Core::end_probation(Slot& slot) {
 void Core::end_swap(Slot& slot) {
     Swap ended = *std::exchange(slot.swap, std::nullopt);
     if (ended.handover != nullptr) {
-        discard({slot.home->name, slot.order, slot.worker, std::move(ended.handover->other), true});
+        discard({slot.home->name, slot.worker, std::move(ended.handover->other), true});
     }
     ended = {};
     close_unused_libraries();

@@ -86,6 +86,9 @@ public:
     // The plugin's own words for the failure that it is about to return.
     void fail(std::string text) { words_ = std::move(text); }
 
+    // From the return of a create() that went well to destroy().
+    [[nodiscard]] bool is_made() const { return is_made_; }
+
     // Inside of create().
     [[nodiscard]] bool is_being_made() const {
         return is_being_made_.load(std::memory_order_relaxed);

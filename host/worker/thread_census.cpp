@@ -4,6 +4,8 @@
 #include <fstream>
 #include <system_error>
 
+#include <pthread.h>
+
 namespace skep::host {
 
 namespace {
@@ -16,6 +18,10 @@ constexpr std::size_t longest_name = 15;
 std::string worker_thread_name(const std::string& worker, std::uint64_t generation) {
     return (std::string(prefix) + worker + "#" + std::to_string(generation))
         .substr(0, longest_name);
+}
+
+void name_this_thread(const std::string& worker, std::uint64_t generation) {
+    pthread_setname_np(pthread_self(), worker_thread_name(worker, generation).c_str());
 }
 
 std::map<pid_t, std::string> threads_named_as_workers() {

@@ -13,6 +13,8 @@ namespace skep::host {
 // What a worker's thread is called: "w:NAME#GENERATION", cut to the 15 bytes that Linux keeps.
 [[nodiscard]] std::string worker_thread_name(const std::string& worker, std::uint64_t generation);
 
+void name_this_thread(const std::string& worker, std::uint64_t generation);
+
 // What it is called when it is about to end: a joined thread is listed by the kernel for a moment
 // yet, and must not pass for one left behind.
 inline constexpr const char* ended_thread_name = "skep-joined";

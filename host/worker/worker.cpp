@@ -3,7 +3,6 @@
 #include <system_error>
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "host/base/placement.hpp"
@@ -99,7 +98,7 @@ Nanos Worker::cpu() const {
 
 void Worker::thread_main() {
     thread_id_.store(gettid(), std::memory_order_relaxed);
-    pthread_setname_np(pthread_self(), worker_thread_name(home_.name, start_generation_).c_str());
+    name_this_thread(home_.name, start_generation_);
     context_.enter();
     if (const Result<Done, std::string> placed = apply_placement(placement_); !placed) {
         is_well_ = false;
@@ -171,7 +170,6 @@ bool Worker::make() {
     is_well_ = instance_->create();
     context_.enter();
     if (is_well_) {
-        is_made_ = true;
         publish_timers();
         report(Fact::Kind::ready);
     }
@@ -200,7 +198,7 @@ void Worker::run_loop() {
 }
 
 Turn Worker::turn(std::optional<Nanos> now) {
-    if (!is_made_ && !make()) {
+    if (!instance_->is_made() && !make()) {
         return {Turn::Kind::ended};
     }
     if (!is_well_ && !roll_back()) {

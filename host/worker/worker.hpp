@@ -147,7 +147,6 @@ private:
     std::unique_ptr<Instance> instance_;
     std::shared_ptr<Handover> handover_;  // the last that was taken
     bool is_to_hold_ = false;             // what the last that was offered says
-    bool is_made_ = false;
     bool is_well_ = true;
     bool has_drained_ = false;
     std::string error_;  // of the machine; an instance has its own
