@@ -127,7 +127,6 @@ Result<std::unique_ptr<FileLoader>> FileLoader::create(
 
 Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
                                                   const std::string& content) {
-    remove_unpinned();
     Result<FileBytes> bytes = read_trusted(path);
     if (!bytes) {
         return failure(bytes.error());
@@ -136,16 +135,24 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
     if (!content.empty() && hash != content) {
         return failure(error_about(path, "the file has changed since the topology was read"));
     }
-    Result<ElfFacts> facts = check_file(bytes->span(), path);
+    return open_bytes(path, std::move(*bytes), hash);
+}
+
+// Steps 2 to 7 of open.
+Result<std::shared_ptr<Library>> FileLoader::open_bytes(const std::string& path,
+                                                        FileBytes bytes,
+                                                        const std::string& content) {
+    remove_unpinned();
+    Result<ElfFacts> facts = check_file(bytes.span(), path);
     if (!facts) {
         return failure(facts.error());
     }
     const std::string stem = std::filesystem::path(path).stem().string();
-    const Result<std::string> copy = stage_->add(bytes->span(), stem, facts->build_id.substr(0, 8));
+    const Result<std::string> copy = stage_->add(bytes.span(), stem, facts->build_id.substr(0, 8));
     if (!copy) {
         return failure(copy.error());
     }
-    bytes->data.reset();
+    bytes.data.reset();
     if (!probe_executable_.empty()) {
         if (const Result<Done, std::string> lived = probe(probe_executable_, *copy); !lived) {
             stage_->remove(*copy);
@@ -157,7 +164,7 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
     Diagnostics problems;
     const std::vector<std::string> threads = threads_named(loader_thread_name);
     const bool ran =
-        run_and_join([&] { library = load(path, *copy, std::move(*facts), hash, problems); });
+        run_and_join([&] { library = load(path, *copy, std::move(*facts), content, problems); });
     if (!ran) {
         problems.push_back(error_about(path, "no thread could be started to open it"));
     }
@@ -196,7 +203,7 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
 }
 
 Result<PluginInfo> FileLoader::inspect(const std::string& path) {
-    const Result<FileBytes> bytes = read_trusted(path);
+    Result<FileBytes> bytes = read_trusted(path);
     if (!bytes) {
         return failure(bytes.error());
     }
@@ -204,7 +211,7 @@ Result<PluginInfo> FileLoader::inspect(const std::string& path) {
     if (const auto found = known_.find(content); found != known_.end()) {
         return found->second;
     }
-    Result<std::shared_ptr<Library>> library = open(path, content);
+    Result<std::shared_ptr<Library>> library = open_bytes(path, std::move(*bytes), content);
     if (!library) {
         return failure(library.error());
     }

@@ -23,6 +23,7 @@
 
 #include "host/loader/loader.hpp"
 #include "host/loader/stage.hpp"
+#include "host/loader/trust.hpp"
 
 namespace skep::host {
 
@@ -55,6 +56,9 @@ private:
     explicit FileLoader(std::unique_ptr<Stage> stage)
         : stage_(std::move(stage)) {}
 
+    [[nodiscard]] Result<std::shared_ptr<Library>> open_bytes(const std::string& path,
+                                                              FileBytes bytes,
+                                                              const std::string& content);
     void remove_unpinned();
 
     const std::unique_ptr<Stage> stage_;

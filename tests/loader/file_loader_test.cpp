@@ -109,6 +109,18 @@ TEST_F(FileLoaderTest, KeepsThePrivateCopyUntilTheLibraryIsUnloaded) {
     EXPECT_TRUE(stage_is_empty());
 }
 
+TEST_F(FileLoaderTest, RefusesAnotherContentThanWasAskedFor) {
+    const auto known = loader_->inspect(test_plugin("counts"));
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->content.size(), 64U);
+    auto same = loader_->open(test_plugin("counts"), known->content);
+    ASSERT_TRUE(same);
+    expect_unloads(*same);
+    const auto other = loader_->open(test_plugin("many_statics"), known->content);
+    EXPECT_EQ(message_of(other), "the file has changed since the topology was read");
+    EXPECT_TRUE(stage_is_empty());
+}
+
 // dlopen dies of most of these.
 TEST_F(FileLoaderTest, RefusesEveryCutPlugin) {
     const Bytes bytes = read_file(test_plugin("many_statics"));
