@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "host/base/printable.hpp"
+#include "host/cli/table.hpp"
 #include "host/control/explain.hpp"
 
 namespace skep::host {
@@ -67,25 +68,6 @@ std::string flow_text(const Json& flow) {
 }
 
 }  // namespace
-
-std::string table_text(const std::vector<std::vector<std::string>>& rows) {
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], row[i].size());
-        }
-    }
-    std::string text;
-    for (const auto& row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - row[i].size(), ' ');
-        }
-        text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-    }
-    return text;
-}
 
 std::string ps_text(const std::vector<HostAnswer>& answers) {
     std::vector<std::vector<std::string>> rows = {{"HOST",

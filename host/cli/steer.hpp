@@ -6,9 +6,6 @@
 
 namespace skep::host {
 
-// The first row is the head. Columns as wide as their widest cell, two spaces between them.
-[[nodiscard]] std::string table_text(const std::vector<std::vector<std::string>>& rows);
-
 // For `skep ps`: hosts with what they say at /v1/workers.
 struct HostAnswer {
     std::string host;

@@ -1,7 +1,6 @@
 #include "host/cli/summary.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -12,14 +11,15 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include "host/cli/table.hpp"
+
 namespace skep::host {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t columns = 10;
 constexpr std::size_t text_columns = 2;  // the first ones stand at the left, numbers at the right
-using Row = std::array<std::string, columns>;
+using Row = std::vector<std::string>;
 
 Row row_of(const WorkerMetrics& worker) {
     return {worker.name,
@@ -72,22 +72,7 @@ std::string summary_text(const HostMetrics& metrics) {
                               "QUEUE-HIGH"}};
     std::transform(
         metrics.workers.begin(), metrics.workers.end(), std::back_inserter(rows), row_of);
-    std::array<std::size_t, columns> widths{};
-    for (const Row& row : rows) {
-        for (std::size_t i = 0; i < columns; ++i) {
-            widths[i] = std::max(widths[i], row[i].size());
-        }
-    }
-    std::string text;
-    for (const Row& row : rows) {
-        for (std::size_t i = 0; i < columns; ++i) {
-            const std::string padding(widths[i] - row[i].size(), ' ');
-            text += i == 0 ? "" : "  ";
-            text += i < text_columns ? row[i] + padding : padding + row[i];
-        }
-        text += '\n';
-    }
-    return text + law_text(metrics.law) + "\n";
+    return table_text(rows, text_columns) + law_text(metrics.law) + "\n";
 }
 
 std::string summary_json(const HostMetrics& metrics) {
