@@ -1,7 +1,5 @@
 // A running worker gets a successor: what is handed over, what stays, and what undoes it.
 #include <atomic>
-#include <future>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,15 +12,9 @@
 namespace skep::test {
 namespace {
 
-using host::Answer;
-using host::Done;
 using host::Manager;
-using host::Refusal;
 using host::WorkerState;
-using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 using std::chrono::seconds;
-using testing::HasSubstr;
 
 using Swap = Swapping;
 
@@ -149,11 +141,7 @@ TEST_F(Swap, APausedLoopWorkerStaysPaused) {
 TEST_F(Swap, APauseMeanwhileIsObeyedByTheSuccessor) {
     world.add("a", noting("old"));
     world.start();
-    Script next = noting("new");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
-    auto applied = apply_later();
-    gate.wait_for_visitor();
+    auto applied = apply_until_made("a", noting("new"));
     ASSERT_TRUE(manager.pause("a"));
     gate.open();
     ASSERT_TRUE(applied.get());

@@ -1,7 +1,5 @@
 // What undoes a swap, before it is decided and on probation.
 #include <atomic>
-#include <future>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -20,7 +18,6 @@ using host::Manager;
 using host::Refusal;
 using host::WorkerState;
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
@@ -135,11 +132,7 @@ TEST_F(SwapUndone, ASuccessorThatFailsAfterTheProbationHasFailed) {
 TEST_F(SwapUndone, OnTheWayTheHostCanEnd) {
     world.add("a", noting("old"));
     world.start();
-    Script next = noting("new");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
-    auto applied = apply_later();
-    gate.wait_for_visitor();
+    auto applied = apply_until_made("a", noting("new"));
     manager.request_stop(seconds(5));
     const Answer<Done> answer = applied.get();
     ASSERT_FALSE(answer);
@@ -153,11 +146,7 @@ TEST_F(SwapUndone, OnTheWayTheHostCanEnd) {
 TEST_F(SwapUndone, OnTheWayAWorkerCanBeStopped) {
     world.add("a", noting("old"));
     world.start();
-    Script next = noting("new");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
-    auto applied = apply_later();
-    gate.wait_for_visitor();
+    auto applied = apply_until_made("a", noting("new"));
     EXPECT_TRUE(manager.stop("a"));
     EXPECT_EQ(applied.get().error().message, "worker 'a' was stopped");
     gate.open();
@@ -169,12 +158,8 @@ TEST_F(SwapUndone, OnTheWayAWorkerThatIsStoppedIsNotStarted) {
     world.add("b", noting("old b"));
     world.start();
     ASSERT_TRUE(manager.stop("b"));
-    Script next = noting("new a");
-    next.create = [this](skep::context&) { gate.wait_until_open(); };
-    change("a", next);
     change("b", noting("new b"));
-    auto applied = apply_later();
-    gate.wait_for_visitor();
+    auto applied = apply_until_made("a", noting("new a"));
     EXPECT_EQ(manager.start("b").error().message, "a plan is being applied");
     gate.open();
     ASSERT_TRUE(applied.get());

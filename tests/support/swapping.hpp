@@ -4,6 +4,7 @@
 #include <future>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -65,6 +66,15 @@ protected:
 
     std::future<host::Answer<host::Done>> apply_later() {
         return std::async(std::launch::async, [this] { return apply(); });
+    }
+
+    // The same, and returns while the successor of `worker` is being made: until `gate` opens.
+    std::future<host::Answer<host::Done>> apply_until_made(const std::string& worker, Script next) {
+        next.create = [this](skep::context&) { gate.wait_until_open(); };
+        change(worker, std::move(next));
+        auto applied = apply_later();
+        gate.wait_for_visitor();
+        return applied;
     }
 
     std::string refusal() {
