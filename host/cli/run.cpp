@@ -10,7 +10,7 @@
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include "host/base/clock.hpp"
+#include "host/base/deadline.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/reload.hpp"
 #include "host/cli/summary.hpp"
@@ -187,9 +187,7 @@ int run(const Options& options, Guard& guard) {
         steering.emplace(host,
                          std::move(*listener),
                          std::make_shared<Reloader>(options.target, host->manager),
-                         HostFacts{plan.name,
-                                   absolute_path(options.target),
-                                   std::chrono::steady_clock::now().time_since_epoch()});
+                         HostFacts{plan.name, absolute_path(options.target), steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
     }
     const Ending ending = host->manager.wait();

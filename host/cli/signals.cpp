@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/cli/options.hpp"
 #include "host/loader/fd.hpp"
 #include "host/manager/manager.hpp"
@@ -33,19 +34,6 @@ sigset_t guarded_signals() {
         ::sigaddset(&set, signal);
     }
     return set;
-}
-
-Nanos now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
-}
-
-// For poll: rounded up, so that it does not spin through the last millisecond.
-int milliseconds_until(const std::optional<Nanos>& deadline) {
-    if (!deadline) {
-        return -1;
-    }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now()).count();
-    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
 }  // namespace
@@ -88,12 +76,12 @@ int Guard::watch(const std::function<int()>& work) {
     }
     std::array<pollfd, 2> fds = {{{signals.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}}};
     while ((fds[1].revents & POLLIN) == 0) {
-        (void)::poll(fds.data(), fds.size(), milliseconds_until(deadline_));
+        (void)::poll(fds.data(), fds.size(), poll_timeout(deadline_));
         signalfd_siginfo info{};
         while (::read(signals.get(), &info, sizeof(info)) == sizeof(info)) {
             handle(static_cast<int>(info.ssi_signo));
         }
-        if (deadline_ && now() >= *deadline_ && (fds[1].revents & POLLIN) == 0) {
+        if (deadline_ && steady_now() >= *deadline_ && (fds[1].revents & POLLIN) == 0) {
             std::fputs("skep: the host did not end in time; leaving it\n", stderr);
             ::_exit(exit_internal);
         }
@@ -162,8 +150,8 @@ void Guard::handle(int signal) {
 }
 
 void Guard::set_deadline(Nanos grace) {
-    const Nanos longest = forever - overdue - now();
-    deadline_ = now() + std::min(grace, longest) + overdue;
+    const Nanos longest = forever - overdue - steady_now();
+    deadline_ = steady_now() + std::min(grace, longest) + overdue;
 }
 
 }  // namespace skep::host

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -68,6 +69,15 @@ std::string flow_text(const Json& flow) {
 }
 
 }  // namespace
+
+std::string lines_text(const std::string& text) {
+    std::string safe;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        safe += escaped(line) + "\n";
+    }
+    return safe;
+}
 
 std::string ps_text(const std::vector<HostAnswer>& answers) {
     std::vector<std::vector<std::string>> rows = {{"HOST",
@@ -170,14 +180,14 @@ std::string explanation_text(const std::string& body) {
 }
 
 std::string plan_text(const std::string& body) {
-    const Json json = Json::parse(body, nullptr, false);
-    if (!json.is_object()) {
+    const Json json = parsed(body);
+    if (json.empty()) {
         return "";
     }
     std::vector<std::vector<std::string>> rows = {{"CHANGE", "WORKER"}};
     for (const char* const change : {"swap", "start", "stop", "move"}) {
         for (const Json& worker : json.value(change, Json::array())) {
-            rows.push_back({change, worker.is_string() ? worker.get<std::string>() : ""});
+            rows.push_back({change, worker.is_string() ? escaped(worker.get<std::string>()) : ""});
         }
     }
     for (const char* const change : {"rewire", "settings"}) {
@@ -190,15 +200,15 @@ std::string plan_text(const std::string& body) {
 }
 
 std::string verdict_text(const std::string& body) {
-    const Json json = Json::parse(body, nullptr, false);
-    if (!json.is_object()) {
+    const Json json = parsed(body);
+    if (json.empty()) {
         return "";
     }
     const std::uint64_t number = json.value("number", std::uint64_t{0});
     const std::uint64_t run = json.value("run", number);
-    return "reload #" + std::to_string(number) +
-           (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
-           json.value("verdict", "") + ": " + json.value("text", "") + "\n";
+    return lines_text("reload #" + std::to_string(number) +
+                      (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
+                      json.value("verdict", "") + ": " + json.value("text", ""));
 }
 
 }  // namespace skep::host

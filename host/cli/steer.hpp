@@ -6,6 +6,9 @@
 
 namespace skep::host {
 
+// What somebody wrote in several lines, made safe to show line by line.
+[[nodiscard]] std::string lines_text(const std::string& text);
+
 // For `skep ps`: hosts with what they say at /v1/workers.
 struct HostAnswer {
     std::string host;

@@ -3,14 +3,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "host/base/printable.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/steer.hpp"
 #include "host/cli/verbs.hpp"
@@ -28,12 +26,7 @@ constexpr Nanos short_patience = std::chrono::seconds(30);
 constexpr Nanos long_patience = std::chrono::hours(24 * 365);
 
 int complain(const std::string& what, int exit_code) {
-    std::string text = "skep: ";
-    std::istringstream lines(what);  // a diagnostic has several
-    for (std::string line; std::getline(lines, line);) {
-        text += escaped(line) + "\n";
-    }
-    std::fputs(text.c_str(), stderr);
+    std::fputs(lines_text("skep: " + what).c_str(), stderr);
     return exit_code;
 }
 

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/control/explain.hpp"
 #include "host/control/metrics_json.hpp"
 #include "host/control/refusals.hpp"
@@ -68,10 +69,11 @@ Reply reply_of(const Answer<Done>& answer) {
 }
 
 Reply show_host(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
-    const Nanos now = std::chrono::steady_clock::now().time_since_epoch();
-    return {200,
-            host_json({world.facts.name, world.facts.file, ::getpid(), now - world.facts.started},
-                      world.manager.metrics())};
+    return {
+        200,
+        host_json(
+            {world.facts.name, world.facts.file, ::getpid(), steady_now() - world.facts.started},
+            world.manager.metrics())};
 }
 
 Reply show_workers(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -11,12 +10,11 @@
 #include <httplib.h>
 #include <poll.h>
 #include <spdlog/fmt/fmt.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/control/places.hpp"
+#include "host/control/unix_socket.hpp"
 #include "host/loader/fd.hpp"
 
 namespace skep::host {
@@ -26,26 +24,20 @@ namespace fs = std::filesystem;
 
 // Connects, and goes: who listens there, or why nobody can be reached.
 Result<pid_t, AskError> probe(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-        return Unexpected<AskError>(
-            {AskError::Kind::nobody, path + ": the path of a socket has 1 to 107 bytes"});
+    const std::optional<sockaddr_un> address = socket_address(path);
+    if (!address) {
+        return Unexpected<AskError>({AskError::Kind::nobody, path + ": " + bad_socket_path});
     }
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const Fd fd(make_socket());
     // EAGAIN: so many wait there already.
     if (fd.get() < 0 ||
-        (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
-         errno != EAGAIN)) {
+        (::connect(fd.get(), generic(*address), sizeof(*address)) != 0 && errno != EAGAIN)) {
         const bool is_forbidden = errno == EACCES || errno == EPERM;
         return Unexpected<AskError>(
             {is_forbidden ? AskError::Kind::forbidden : AskError::Kind::nobody,
              path + ": " + error_text(errno)});
     }
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+    return peer_of(fd.get()).value_or(Peer{}).pid;
 }
 
 }  // namespace

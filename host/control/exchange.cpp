@@ -11,20 +11,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "host/base/deadline.hpp"
 #include "host/control/refusals.hpp"
 
 namespace skep::host {
 namespace {
-
-Nanos now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
-}
-
-// For poll: rounded up, so that it does not spin through the last millisecond.
-int milliseconds_until(Nanos deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now()).count();
-    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
-}
 
 enum class Trouble { none, too_slow, too_large, gone };
 
@@ -36,7 +27,7 @@ public:
           ended_(ended),
           limits_(limits),
           budget_(limits.head),
-          read_deadline_(now() + limits.request) {}
+          read_deadline_(steady_now() + limits.request) {}
 
     [[nodiscard]] Trouble trouble() const { return trouble_; }
 
@@ -45,14 +36,14 @@ public:
 
     // Waits for that long. False, and at once, when the peer has gone or the server ends.
     [[nodiscard]] bool rest(Nanos duration) const {
-        const Nanos until = duration > Nanos(0) ? now() + duration : Nanos(0);
+        const Nanos until = duration > Nanos(0) ? steady_now() + duration : Nanos(0);
         std::array<pollfd, 2> fds = {{{fd_, 0, 0}, {ended_, POLLIN, 0}}};
         while (true) {
-            (void)::poll(fds.data(), fds.size(), milliseconds_until(until));
+            (void)::poll(fds.data(), fds.size(), poll_timeout(until));
             if ((fds[0].revents & (POLLHUP | POLLERR)) != 0 || fds[1].revents != 0) {
                 return false;
             }
-            if (now() >= until) {
+            if (steady_now() >= until) {
                 return true;
             }
         }
@@ -77,7 +68,7 @@ public:
 
     ssize_t write(const char* from, std::size_t size) override {
         if (!write_deadline_) {
-            write_deadline_ = now() + limits_.answer;
+            write_deadline_ = steady_now() + limits_.answer;
         }
         while (true) {
             const ssize_t sent = ::send(fd_, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -124,7 +115,7 @@ private:
     // False at the end of what comes, and when that end is a trouble.
     bool fill() {
         while (true) {
-            if (now() >= read_deadline_) {
+            if (steady_now() >= read_deadline_) {
                 trouble_ = Trouble::too_slow;
                 return false;
             }
@@ -138,7 +129,7 @@ private:
                 return false;
             }
             std::array<pollfd, 2> fds = {{{fd_, POLLIN, 0}, {ended_, POLLIN, 0}}};
-            (void)::poll(fds.data(), fds.size(), milliseconds_until(read_deadline_));
+            (void)::poll(fds.data(), fds.size(), poll_timeout(read_deadline_));
             if (fds[1].revents != 0) {
                 trouble_ = Trouble::gone;
                 return false;
@@ -148,12 +139,12 @@ private:
 
     bool wait_for_room() {
         std::array<pollfd, 2> fds = {{{fd_, POLLOUT, 0}, {is_ending_ ? -1 : ended_, POLLIN, 0}}};
-        (void)::poll(fds.data(), fds.size(), milliseconds_until(*write_deadline_));
+        (void)::poll(fds.data(), fds.size(), poll_timeout(*write_deadline_));
         if (fds[1].revents != 0) {
             is_ending_ = true;
-            write_deadline_ = std::min(*write_deadline_, now() + limits_.farewell);
+            write_deadline_ = std::min(*write_deadline_, steady_now() + limits_.farewell);
         }
-        return now() < *write_deadline_;
+        return steady_now() < *write_deadline_;
     }
 
     const int fd_;

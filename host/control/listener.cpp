@@ -1,37 +1,21 @@
 #include "host/control/listener.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/control/places.hpp"
+#include "host/control/unix_socket.hpp"
 
 namespace skep::host {
 namespace {
 
 constexpr int backlog = 128;
-
-std::optional<sockaddr_un> address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-        return std::nullopt;
-    }
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
-
-const sockaddr* generic(const sockaddr_un& address) {
-    return reinterpret_cast<const sockaddr*>(&address);
-}
 
 // What speaks against the folder, which is open as `fd`; "" when nothing does.
 std::string folder_trouble(int fd) {
@@ -52,7 +36,7 @@ struct Living {
 
 // Who listens at the address, if anybody does.
 Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address) {
-    const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const Fd probe(make_socket());
     if (probe.get() < 0) {
         return Unexpected<std::string>(error_text(errno));
     }
@@ -65,10 +49,7 @@ Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address
         }
         return Unexpected<std::string>(error_text(errno));
     }
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    const bool is_known = ::getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
-    return std::optional<Living>(Living{is_known ? peer.pid : 0});
+    return std::optional<Living>(Living{peer_of(probe.get()).value_or(Peer{}).pid});
 }
 
 }  // namespace
@@ -77,9 +58,9 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
     const auto refused = [&](const std::string& why) {
         return Unexpected<Refused>({path + ": " + why, false});
     };
-    const std::optional<sockaddr_un> address = address_of(path);
+    const std::optional<sockaddr_un> address = socket_address(path);
     if (!address) {
-        return refused("the path of a socket has 1 to 107 bytes");
+        return refused(bad_socket_path);
     }
     std::string folder = std::filesystem::path(path).parent_path();
     folder = folder.empty() ? "." : folder;
@@ -115,7 +96,7 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
             return refused(error_text(errno));
         }
     }
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int fd = make_socket();
     if (fd < 0) {
         return refused(error_text(errno));
     }

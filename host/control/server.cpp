@@ -10,25 +10,16 @@
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "host/control/refusals.hpp"
+#include "host/control/unix_socket.hpp"
 
 namespace skep::host {
 namespace {
 
 // How long nobody is accepted when the process has no descriptor left.
 constexpr int breather_ms = 100;
-
-Peer peer_of(int fd) {
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-        return {static_cast<uid_t>(-1), 0};
-    }
-    return {peer.uid, peer.pid};
-}
 
 // A fresh connection has room for that much; nothing waits here.
 void send_away(int fd, const Reply& reply) {
@@ -107,7 +98,7 @@ void ControlServer::accept_one() {
     }
     connections_.emplace_back(fd);
     Connection& connection = connections_.back();
-    const Peer peer = peer_of(fd);
+    const Peer peer = peer_of(fd).value_or(Peer{static_cast<uid_t>(-1), 0});
     if (!admits_(peer)) {
         spdlog::warn("control: uid {} (process {}) is not let in", peer.uid, peer.pid);
         send_away(fd, refused(forbidden, "this host belongs to another user"));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <set>
 
+#include "host/base/deadline.hpp"
 #include "host/control/refusals.hpp"
 #include "host/topology/units.hpp"
 
@@ -13,10 +14,6 @@ namespace {
 
 constexpr Nanos shortest_rest = std::chrono::milliseconds(10);
 constexpr int rest_factor = 20;  // so many times as long as the look took
-
-Nanos now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
-}
 
 Answer<bool> has_reached(Manager& manager, const Wait& wait) {
     if (!wait.worker.empty()) {
@@ -80,9 +77,9 @@ Result<Wait, std::string> read_wait(const std::map<std::string, std::string>& qu
 }
 
 Reply wait_for(ControlWorld& world, const Call& call, const Wait& wait) {
-    const Nanos begin = now();
+    const Nanos begin = steady_now();
     while (true) {
-        const Nanos asked = now();
+        const Nanos asked = steady_now();
         const Answer<bool> reached = has_reached(world.manager, wait);
         if (!reached) {
             return refused(reached.error());
@@ -90,7 +87,7 @@ Reply wait_for(ControlWorld& world, const Call& call, const Wait& wait) {
         if (*reached) {
             return {200, R"({"reached":true})"};
         }
-        const Nanos answered = now();
+        const Nanos answered = steady_now();
         const Nanos left = wait.timeout ? begin + *wait.timeout - answered : forever;
         if (left <= Nanos(0)) {
             return {200, R"({"reached":false})"};
