@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "host/base/contains.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -71,10 +73,6 @@ bool set_policy(SchedulingPolicy policy, int priority) {
     sched_param param{};
     param.sched_priority = priority;
     return sched_setscheduler(0, number_of(policy), &param) == 0;
-}
-
-bool contains(const std::vector<int>& numbers, int number) {
-    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
 // "0-3, 6"

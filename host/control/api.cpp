@@ -1,6 +1,5 @@
 #include "host/control/api.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <initializer_list>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "host/base/contains.hpp"
 #include "host/base/deadline.hpp"
 #include "host/control/explain.hpp"
 #include "host/control/metrics_json.hpp"
@@ -34,7 +34,7 @@ public:
             return Unexpected<Reply>(refused(bad_request, "the body has to be a JSON object"));
         }
         for (const auto& [key, value] : json.items()) {
-            if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+            if (!contains(keys, key)) {
                 return Unexpected<Reply>(refused(bad_request, "unknown key '" + key + "'"));
             }
         }

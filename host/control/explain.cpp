@@ -1,9 +1,10 @@
 #include "host/control/explain.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <unordered_map>
 #include <utility>
+
+#include "host/base/contains.hpp"
 
 namespace skep::host {
 namespace {
@@ -156,7 +157,7 @@ private:
     }
 
     [[nodiscard]] bool is_named(const std::string& name) const {
-        return std::find(it_.waits_for.begin(), it_.waits_for.end(), name) != it_.waits_for.end();
+        return contains(it_.waits_for, name);
     }
 
     [[nodiscard]] const WorkerMetrics* find(const std::string& name) const {

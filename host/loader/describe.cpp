@@ -1,10 +1,10 @@
 #include "host/loader/describe.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <vector>
 
+#include "host/base/contains.hpp"
 #include "host/loader/descriptor_rules.hpp"
 #include "host/loader/loader.hpp"
 
@@ -258,9 +258,7 @@ void Describer::read_values(const skep_param& param, const std::string& what, Pa
     if (info.choices.empty()) {
         complain(what + " has an empty list of choices");
     }
-    if (info.default_text &&
-        std::find(info.choices.begin(), info.choices.end(), *info.default_text) ==
-            info.choices.end()) {
+    if (info.default_text && !contains(info.choices, *info.default_text)) {
         complain("the default of " + what + " is none of its choices");
     }
 }

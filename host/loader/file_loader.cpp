@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "host/base/contains.hpp"
 #include "host/loader/abi_check.hpp"
 #include "host/loader/content_hash.hpp"
 #include "host/loader/describe.hpp"
@@ -78,10 +79,6 @@ std::string without(std::string words, const std::string& copy) {
         words.erase(at, copy.size() + 2);
     }
     return words;
-}
-
-bool contains(const std::vector<std::string>& list, const std::string& item) {
-    return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 // Steps 5 and 6 of open. Null when dlopen refused; otherwise `problems` says whether it can be

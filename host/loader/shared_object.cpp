@@ -13,6 +13,8 @@
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 
+#include "host/base/contains.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -25,10 +27,6 @@ std::vector<std::string> mapped_objects() {
         },
         &names);
     return names;
-}
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <skep/note.h>
 
 #include "host/base/assert.hpp"
+#include "host/base/contains.hpp"
 
 namespace skep::host {
 
@@ -231,8 +232,7 @@ bool Inbox::adopt_announced() {
         if (cursor == nullptr) {
             if (cursors_.size() >= sweep_at_) {
                 std::erase_if(cursors_, [this](const auto& old) {
-                    return old->ring().is_over(old->reader()) &&
-                           std::find(active_.begin(), active_.end(), old.get()) == active_.end();
+                    return old->ring().is_over(old->reader()) && !contains(active_, old.get());
                 });
                 sweep_at_ = 2 * cursors_.size() + 16;
             }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "host/base/assert.hpp"
+#include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
 
 namespace skep::host {
@@ -271,8 +272,7 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
         return WorkerRef{*index, replicas};
     }
     // How many there are may be what could not be read.
-    if (worker.written->unread.count("replicas") > 0 ||
-        std::find(replicas.begin(), replicas.end(), name) != replicas.end()) {
+    if (worker.written->unread.count("replicas") > 0 || contains(replicas, name)) {
         return WorkerRef{*index, {std::string(name)}};
     }
     problems.error(span,

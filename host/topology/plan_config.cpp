@@ -1,6 +1,6 @@
-#include <algorithm>
 #include <cmath>
 
+#include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
 #include "host/topology/units.hpp"
 
@@ -119,9 +119,7 @@ public:
 private:
     [[nodiscard]] bool is_choice(const ParamValue& value) const {
         const auto* const text = std::get_if<std::string>(&value);
-        return param_.choices.empty() || text == nullptr ||
-               std::find(param_.choices.begin(), param_.choices.end(), *text) !=
-                   param_.choices.end();
+        return param_.choices.empty() || text == nullptr || contains(param_.choices, *text);
     }
 
     const ParamInfo& param_;
@@ -165,7 +163,7 @@ WorkerConfig::Values plan_config(const TopologyWorker& worker,
     conceal_secrets(worker, type, known, problems);
     std::vector<std::string> misspelt;
     for (const auto& [name, entry] : worker.config) {
-        if (std::find(known.begin(), known.end(), name) != known.end()) {
+        if (contains(known, name)) {
             continue;
         }
         problems.error(entry.key_span,
@@ -188,7 +186,7 @@ WorkerConfig::Values plan_config(const TopologyWorker& worker,
             config.emplace(param.name, *param.default_value);
         } else if (param.required &&
                    worker.unread.count("config") + worker.unread.count(param.name) == 0 &&
-                   std::find(misspelt.begin(), misspelt.end(), param.name) == misspelt.end()) {
+                   !contains(misspelt, param.name)) {
             problems.error(
                 worker.span,
                 "worker '" + worker.name.value + "' needs the parameter '" + param.name + "'",

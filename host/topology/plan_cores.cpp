@@ -3,6 +3,7 @@
 #include <map>
 #include <numeric>
 
+#include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
 
 namespace skep::host {
@@ -104,7 +105,7 @@ private:
         Group& other = groups_[b];
         group.members += other.members;
         for (std::string& name : other.bound) {
-            if (std::find(group.bound.begin(), group.bound.end(), name) == group.bound.end()) {
+            if (!contains(group.bound, name)) {
                 group.bound.push_back(std::move(name));
             }
         }
@@ -118,7 +119,7 @@ private:
         std::vector<int> common;
         std::copy_if(
             group.cpus.begin(), group.cpus.end(), std::back_inserter(common), [&](int cpu) {
-                return std::find(other.cpus.begin(), other.cpus.end(), cpu) != other.cpus.end();
+                return contains(other.cpus, cpu);
             });
         if (common.empty()) {
             problems_.error(span,

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
 
 namespace skep::host {
@@ -43,7 +44,7 @@ void check_pool(const NamedWorker& worker,
     for (const TopologyPool& candidate : topology.pools) {
         known.push_back(candidate.name.value);
     }
-    const bool is_known = std::find(known.begin(), known.end(), pool.value) != known.end();
+    const bool is_known = contains(known, pool.value);
     if (!is_known && topology.unread.count("pool") == 0) {
         problems.error(pool.span,
                        "there is no pool '" + pool.value + "'",

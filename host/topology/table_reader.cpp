@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/base/contains.hpp"
 #include "host/topology/interpolate.hpp"
 #include "host/topology/units.hpp"
 
@@ -57,7 +58,7 @@ TableReader::TableReader(const TomlTable& table,
       problems_(problems) {}
 
 const TomlMember* TableReader::find(std::string_view key) {
-    if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+    if (!contains(known_, key)) {
         known_.emplace_back(key);
     }
     const auto found = std::find_if(table_.members.begin(),
@@ -350,7 +351,7 @@ const TomlTable* TableReader::table(std::string_view key, std::string hint) {
 UnreadKeys TableReader::finish(std::string_view advice) {
     UnreadKeys misspelt;
     for (const TomlMember& member : table_.members) {
-        if (std::find(known_.begin(), known_.end(), member.key) != known_.end()) {
+        if (contains(known_, member.key)) {
             continue;
         }
         const bool is_table = std::holds_alternative<TomlTable>(member.node.value);

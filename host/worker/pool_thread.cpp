@@ -1,6 +1,7 @@
 // What the threads of a pool do: how seats come to be run, and by which thread. See pool.hpp.
 #include <algorithm>
 
+#include "host/base/contains.hpp"
 #include "host/worker/pool.hpp"
 
 namespace skep::host {
@@ -210,7 +211,7 @@ bool Pool::stays_asleep(Shared& shared, Thread& self, Nanos& watch, Nanos& deadl
     std::vector<PoolSeat*> due;
     {
         MutexLock lock(shared.mutex);
-        if (std::find(shared.asleep.begin(), shared.asleep.end(), &self) == shared.asleep.end()) {
+        if (!contains(shared.asleep, &self)) {
             return false;
         }
         due = take_due(shared);

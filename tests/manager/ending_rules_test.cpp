@@ -15,12 +15,6 @@ using host::WorkerState;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Script returning() {
-    Script script;
-    script.run = [](skep::context&) {};
-    return script;
-}
-
 TEST(EndingRules, AHostOfHandlersAloneIsAService) {
     World<> world;
     world.add("a", Script{});

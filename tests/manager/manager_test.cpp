@@ -33,13 +33,6 @@ Script ticking() {
     return script;
 }
 
-// A loop worker that returns at once.
-Script returning() {
-    Script script;
-    script.run = [](skep::context&) {};
-    return script;
-}
-
 class ManagerTest : public testing::Test {
 protected:
     void expect_refused(const Answer<Done>& answer,

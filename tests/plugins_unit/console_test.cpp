@@ -14,8 +14,6 @@ namespace {
 
 using ::testing::IsEmpty;
 
-constexpr std::int64_t ms = 1'000'000;
-
 // Stands in for standard output while it lives: a pipe whose other end the test reads.
 class Redirected {
 public:

@@ -14,7 +14,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::int64_t s = 1'000'000'000;
 constexpr std::uint32_t rows = 0;
 constexpr std::uint32_t failed = 1;
 

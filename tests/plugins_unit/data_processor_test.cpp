@@ -9,8 +9,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr std::int64_t ms = 1'000'000;
-
 TEST(DataProcessor, WaitsForAMessageThenWorksThenCounts) {
     FakeHost host("data_processor", {{"poll", "30ms"}, {"work", "70ms"}});
     host.script.assign(2, [] {});

@@ -21,8 +21,6 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::int64_t ms = 1'000'000;
-
 class FileTail : public ::testing::Test {
 protected:
     [[nodiscard]] std::string path(const std::string& name = "log") const {

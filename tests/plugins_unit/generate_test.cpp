@@ -11,8 +11,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr std::int64_t s = 1'000'000'000;
-
 TEST(Generate, EmitsAsManyAsItIsToldInBatchesAndEnds) {
     FakeHost host("generate", {{"count", "1000"}, {"payload", "line"}});
     ASSERT_EQ(host.create(), SKEP_OK);

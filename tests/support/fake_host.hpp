@@ -20,6 +20,10 @@
 
 namespace skep::test {
 
+// In nanoseconds, as all durations of skep/abi.h.
+inline constexpr std::int64_t ms = 1'000'000;
+inline constexpr std::int64_t s = 1'000'000'000;
+
 struct Emitted {
     std::string bytes;
     std::string content_type;  // "" where the worker left it to its port

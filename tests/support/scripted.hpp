@@ -41,6 +41,13 @@ struct Script {
     std::function<Script(skep::context&)> make;
 };
 
+// A loop worker that returns at once.
+[[nodiscard]] inline Script returning() {
+    Script script;
+    script.run = [](skep::context&) {};
+    return script;
+}
+
 class ScriptedLoader : public host::Loader {
 public:
     // The scripts are found by the worker's name.

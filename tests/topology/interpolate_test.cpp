@@ -9,42 +9,42 @@
 namespace skep::host {
 namespace {
 
-std::string text_of(std::string_view text) {
+std::string interpolated(std::string_view text) {
     const Interpolated result = interpolate(text, fake_environment);
     return result.errors.empty() ? result.text : "error: " + result.errors.front().message;
 }
 
 TEST(Interpolate, ReplacesAVariable) {
-    EXPECT_EQ(text_of("${FOLDER}/access.log"), "/var/log/access.log");
-    EXPECT_EQ(text_of("<${FIVE}${FIVE}>"), "<55>");
-    EXPECT_EQ(text_of("[${EMPTY}]"), "[]");
+    EXPECT_EQ(interpolated("${FOLDER}/access.log"), "/var/log/access.log");
+    EXPECT_EQ(interpolated("<${FIVE}${FIVE}>"), "<55>");
+    EXPECT_EQ(interpolated("[${EMPTY}]"), "[]");
 }
 
 TEST(Interpolate, TakesTheDefaultWhenTheVariableIsUnsetOrEmpty) {
-    EXPECT_EQ(text_of("${UNSET:-7}"), "7");
-    EXPECT_EQ(text_of("${EMPTY:-7}"), "7");
-    EXPECT_EQ(text_of("${FIVE:-7}"), "5");
-    EXPECT_EQ(text_of("${UNSET:-}"), "");
-    EXPECT_EQ(text_of("${UNSET:-a:-b $ c}"), "a:-b $ c");
+    EXPECT_EQ(interpolated("${UNSET:-7}"), "7");
+    EXPECT_EQ(interpolated("${EMPTY:-7}"), "7");
+    EXPECT_EQ(interpolated("${FIVE:-7}"), "5");
+    EXPECT_EQ(interpolated("${UNSET:-}"), "");
+    EXPECT_EQ(interpolated("${UNSET:-a:-b $ c}"), "a:-b $ c");
 }
 
 TEST(Interpolate, RefusesWithTheMessageOfTheAuthor) {
-    EXPECT_EQ(text_of("${FIVE:?needed}"), "5");
-    EXPECT_EQ(text_of("${UNSET:?where to listen}"),
+    EXPECT_EQ(interpolated("${FIVE:?needed}"), "5");
+    EXPECT_EQ(interpolated("${UNSET:?where to listen}"),
               "error: the environment variable 'UNSET' is not set: where to listen");
-    EXPECT_EQ(text_of("${EMPTY:?}"), "error: the environment variable 'EMPTY' is empty");
+    EXPECT_EQ(interpolated("${EMPTY:?}"), "error: the environment variable 'EMPTY' is empty");
 }
 
 TEST(Interpolate, TurnsTwoDollarsIntoOne) {
-    EXPECT_EQ(text_of("$$"), "$");
-    EXPECT_EQ(text_of("$${FIVE}"), "${FIVE}");
-    EXPECT_EQ(text_of("$$${FIVE}"), "$5");
+    EXPECT_EQ(interpolated("$$"), "$");
+    EXPECT_EQ(interpolated("$${FIVE}"), "${FIVE}");
+    EXPECT_EQ(interpolated("$$${FIVE}"), "$5");
 }
 
 TEST(Interpolate, LeavesADollarOfARegularExpressionAlone) {
-    EXPECT_EQ(text_of("^\\S+$"), "^\\S+$");
-    EXPECT_EQ(text_of("$1 costs $5"), "$1 costs $5");
-    EXPECT_EQ(text_of("a{2}$|b"), "a{2}$|b");
+    EXPECT_EQ(interpolated("^\\S+$"), "^\\S+$");
+    EXPECT_EQ(interpolated("$1 costs $5"), "$1 costs $5");
+    EXPECT_EQ(interpolated("a{2}$|b"), "a{2}$|b");
 }
 
 TEST(Interpolate, SaysWhetherAnythingWasReferredTo) {
@@ -55,7 +55,7 @@ TEST(Interpolate, SaysWhetherAnythingWasReferredTo) {
 }
 
 TEST(Interpolate, NeverLooksAtTheValueOfAVariable) {
-    EXPECT_EQ(text_of("${DOLLAR}"), "${FIVE}");
+    EXPECT_EQ(interpolated("${DOLLAR}"), "${FIVE}");
 }
 
 TEST(Interpolate, SaysWhereEachReferenceIsWrong) {
@@ -68,11 +68,11 @@ TEST(Interpolate, SaysWhereEachReferenceIsWrong) {
 }
 
 TEST(Interpolate, RefusesWhatIsNeverClosedOrNested) {
-    EXPECT_EQ(text_of("a ${FIVE"), "error: '${' is never closed");
-    EXPECT_EQ(text_of("${"), "error: '${' is never closed");
-    EXPECT_EQ(text_of("${A:-${B}}"), "error: '${' inside of '${...}' is not supported");
-    EXPECT_EQ(text_of("${A ${FIVE}"), "error: '${' inside of '${...}' is not supported");
-    EXPECT_EQ(text_of("${A ${"), "error: '${' inside of '${...}' is not supported");
+    EXPECT_EQ(interpolated("a ${FIVE"), "error: '${' is never closed");
+    EXPECT_EQ(interpolated("${"), "error: '${' is never closed");
+    EXPECT_EQ(interpolated("${A:-${B}}"), "error: '${' inside of '${...}' is not supported");
+    EXPECT_EQ(interpolated("${A ${FIVE}"), "error: '${' inside of '${...}' is not supported");
+    EXPECT_EQ(interpolated("${A ${"), "error: '${' inside of '${...}' is not supported");
 }
 
 TEST(ProcessEnvironment, TellsUnsetFromEmpty) {
