@@ -69,6 +69,9 @@ public:
     // Whether take() would find something. Cheap: for those who wait by asking.
     [[nodiscard]] bool has_news();
 
+    // The mailbox is closed: whether there is nothing, and never will be.
+    [[nodiscard]] bool finish() { return !has_news() && mailbox_->finish(); }
+
     // The owner is about to sleep, to be unparked for the next message. False when there is one.
     [[nodiscard]] bool fall_asleep() {
         if (!begin_sleep()) {

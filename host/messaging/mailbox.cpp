@@ -77,6 +77,21 @@ void Mailbox::close() {
     unpark_all(woken);
 }
 
+bool Mailbox::finish() {
+    std::vector<Announced> rings;
+    {
+        MutexLock lock(mutex_);
+        rings = rings_;
+    }
+    std::erase_if(rings, [](const Announced& it) { return it.ring->is_finished(it.reader); });
+    if (rings.empty()) {
+        return true;  // as always when who sends has ended before who receives
+    }
+    Fence(Fence::Cost::asymmetric).heavy();  // F2
+    return std::all_of(
+        rings.begin(), rings.end(), [](const Announced& it) { return it.ring->finish(it.reader); });
+}
+
 std::uint64_t Mailbox::dead_letter_rest() {
     LazyDeque<Envelope> rest;  // freed without the lock
     std::vector<Announced> rings;

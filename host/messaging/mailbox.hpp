@@ -102,6 +102,10 @@ public:
         std::uint32_t reader = 0;
     };
 
+    // Closed, and nothing in the queue: whether nothing will come from a ring either. From then on
+    // all that is offered is refused.
+    [[nodiscard]] bool finish();
+
     // The rings that have been announced since.
     [[nodiscard]] std::vector<Announced> take_announced();
 

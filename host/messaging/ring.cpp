@@ -69,8 +69,8 @@ bool Ring::make_room() {
 }
 
 void Ring::enlarge(std::uint32_t count) {
-    buffers_.push_back(std::make_unique<Buffer>(count, written()));
-    Buffer* const made = buffers_.back().get();
+    buffers_.push_back(std::make_unique<RingBuffer>(count, written()));
+    RingBuffer* const made = buffers_.back().get();
     if (slots_ == nullptr) {
         first_.store(made, std::memory_order_release);
     } else {
@@ -101,6 +101,19 @@ void Ring::look_at_readers() {
         }
     }
     limit_ = written();
+}
+
+// E3, E4. What else has changed is left to the next claim().
+void Ring::refuse_for_finished(std::uint64_t position) {
+    full_fence();
+    for (Reader& it : readers_) {
+        std::uint64_t before_it = position;
+        if (it.is_open() && it.finished_at.compare_exchange_strong(before_it, position | refused)) {
+            it.end.store(position, std::memory_order_release);
+            add_one(it.rejected_closed);
+            ++closed_;
+        }
+    }
 }
 
 void Ring::answer_attention() {
@@ -157,20 +170,12 @@ bool Ring::wait_for_room(Wake wanted) {
     return false;
 }
 
-void Ring::give_back(Buffer& buffer, std::uint32_t index, PayloadCache& cache) {
+void Ring::give_back(RingBuffer& buffer, std::uint32_t index, PayloadCache& cache) {
     RingSlot::Shared& shared = buffer.slots[index].shared;
     cache.take_back(std::move(shared.payload));
     shared.~Shared();
     buffer.is_holding[index] = false;
     --buffer.holds;
-}
-
-Ring::Buffer::~Buffer() {
-    for (std::uint32_t i = 0; holds > 0 && i < count; ++i) {
-        if (is_holding[i]) {
-            slots[i].shared.~Shared();
-        }
-    }
 }
 
 void Ring::reclaim(PayloadCache& cache) {
@@ -234,7 +239,34 @@ void Ring::close(std::uint32_t reader) {
     readers_have_changed();
 }
 
+bool Ring::is_finished(std::uint32_t reader) const {
+    const Reader& it = readers_[reader];
+    const bool is_final = is_sealed() || !it.is_open() ||
+                          it.finished_at.load(std::memory_order_relaxed) != not_finished;
+    return is_dead_lettered(reader) ||
+           (is_final && accepted(it) == it.taken.load(std::memory_order_relaxed));
+}
+
+bool Ring::finish(std::uint32_t reader) {
+    if (is_finished(reader)) {
+        return true;
+    }
+    Reader& it = readers_[reader];
+    std::uint64_t taken = it.taken.load(std::memory_order_relaxed);
+    const auto has_come = [&] { return written_.load(std::memory_order_acquire) != taken; };
+    if (is_sealed() || !it.is_open() || has_come()) {
+        return false;
+    }
+    it.finished_at.store(taken, std::memory_order_release);
+    full_fence();
+    return !has_come() || !it.finished_at.compare_exchange_strong(taken, not_finished);
+}
+
 std::uint64_t Ring::accepted(const Reader& reader) const {
+    const std::uint64_t finished_at = reader.finished_at.load(std::memory_order_acquire);
+    if (finished_at != not_finished) {
+        return finished_at & ~refused;
+    }
     // A closed reader whose sender has not offered anything since accepted all there is.
     return std::min(reader.end.load(std::memory_order_acquire),
                     written_.load(std::memory_order_acquire));

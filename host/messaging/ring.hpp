@@ -47,6 +47,21 @@
 //   the others, so of two at once one sees both. (A sender that wants half of the room asks for any
 //   room at all after a moment: a reader that takes one message and then waits for something else
 //   must not leave it asleep.)
+//
+// The end of a reader. A sender may claim before a close and publish long after it. So that nothing
+// is accepted and then read by nobody, the two agree on the last message:
+//
+//   publish()                               close(), then finish() by the reader
+//   E1 written.store(relaxed)               F1 have_readers_changed.store(release)
+//   E2 have_readers_changed.load(relaxed)   F2 membarrier
+//   E3 full fence                           F3 written.load: something came: not finished
+//   E4 finished_at: this message, refused   F4 finished_at.store(taken), full fence
+//                                           F5 written.load: something came: not_finished
+//
+//   What F3 does not see comes to E3, for E2 sees F1. What F5 does not see finds in E4 that its
+//   reader has finished just before it, and is refused. What F5 sees is read if F5 can change
+//   finished_at, and refused if E4 did so first.
+//   (A kernel without membarrier may let a message that crosses the close become a dead letter.)
 #pragma once
 
 #include <atomic>
@@ -138,6 +153,10 @@ public:
         if (closed_ > 0) {
             count_rejected_closed();
         }
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (have_readers_changed_.load(std::memory_order_relaxed)) {  // E2
+            refuse_for_finished(position);
+        }
     }
 
     // P2, P3.
@@ -201,31 +220,10 @@ public:
 
     // -- Readers, for RingCursor. --
 
-    struct Buffer {
-        Buffer(std::uint32_t wanted, std::uint64_t from)
-            : count(wanted),
-              first(from),
-              slots(std::make_unique<RingSlot[]>(wanted)),
-              is_holding(wanted) {}
-
-        Buffer(const Buffer&) = delete;
-        Buffer& operator=(const Buffer&) = delete;
-
-        // Whatever the slots still hold goes with them.
-        ~Buffer();
-
-        const std::uint32_t count;
-        const std::uint64_t first;  // the position of its first message
-        std::unique_ptr<RingSlot[]> slots;
-        std::atomic<Buffer*> next{nullptr};
-
-        // The sender's own: which slots hold a shared payload.
-        std::vector<bool> is_holding;
-        std::uint32_t holds = 0;
-    };
-
     // Null until the first message.
-    [[nodiscard]] Buffer* first_buffer() const { return first_.load(std::memory_order_acquire); }
+    [[nodiscard]] RingBuffer* first_buffer() const {
+        return first_.load(std::memory_order_acquire);
+    }
 
     // T1.
     void set_taken(std::uint32_t reader, std::uint64_t position) {
@@ -292,6 +290,10 @@ public:
 
     // Takes no more for this reader; what waits can still be read.
     void close(std::uint32_t reader);
+    // Whether a closed reader will find nothing any more. [the reader's thread]
+    [[nodiscard]] bool is_finished(std::uint32_t reader) const;
+    // The same, made so: F3 to F5, after F2. False when a message has come. [the reader's thread]
+    [[nodiscard]] bool finish(std::uint32_t reader);
     // What still waits for this closed reader, whose thread has ended, becomes dead letters. How
     // many.
     std::uint64_t dead_letter_rest(std::uint32_t reader);
@@ -315,6 +317,8 @@ private:
         }
 
         // Written by the reader's thread.
+        // Where it has finished, or not_finished; the sender adds the bit `refused`, for good.
+        std::atomic<std::uint64_t> finished_at{not_finished};
         std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
         std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
         std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
@@ -337,14 +341,6 @@ private:
         const std::uint32_t port;
     };
 
-    static void prefetch_to_write(const void* line) {
-#if defined(__x86_64__)
-        __asm__ volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
-#else
-        __builtin_prefetch(line, 1);
-#endif
-    }
-
     void answer_sleepers() {
         if (attention_.load(std::memory_order_relaxed) != 0) {
             answer_attention();
@@ -353,15 +349,16 @@ private:
 
     static constexpr std::uint32_t slots_ahead = 16;
     static constexpr std::uint64_t open_end = ~std::uint64_t{0};
+    static constexpr std::uint64_t not_finished = ~std::uint64_t{0};
+    static constexpr std::uint64_t refused = std::uint64_t{1} << 63U;
 
-    [[nodiscard]] std::uint64_t written() const {
-        return written_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::uint64_t written() const { return written_.load(std::memory_order_relaxed); }
 
-    static void give_back(Buffer& buffer, std::uint32_t index, PayloadCache& cache);
+    static void give_back(RingBuffer& buffer, std::uint32_t index, PayloadCache& cache);
     bool make_room();
     void enlarge(std::uint32_t count);
     void look_at_readers();
+    void refuse_for_finished(std::uint64_t position);
     void answer_attention();
     void wake_sender();
     void readers_have_changed();
@@ -376,14 +373,14 @@ private:
     [[nodiscard]] std::uint64_t accepted(const Reader& reader) const;
 
     // The sender's own.
-    std::uint64_t limit_ = 0;  // there is room up to here, when it last looked
-    Buffer* slots_ = nullptr;  // the newest
+    std::uint64_t limit_ = 0;      // there is room up to here, when it last looked
+    RingBuffer* slots_ = nullptr;  // the newest
     std::uint32_t index_ = 0;
     std::uint32_t closed_ = 0;     // readers that it has found closed
     std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
     bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
     bool is_unattended_ = false;   // see attend_later()
-    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<std::unique_ptr<RingBuffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 
     // Seldom written; read for every message or batch.
@@ -391,7 +388,7 @@ private:
     std::atomic<bool> have_readers_changed_{false};
     std::atomic<Wake> sender_waits_{Wake::never};
     std::atomic<bool> is_sealed_{false};
-    std::atomic<Buffer*> first_{nullptr};
+    std::atomic<RingBuffer*> first_{nullptr};
     const Spec spec_;
     const std::uint32_t reader_count_;
     std::deque<Reader> readers_;  // as many as there ever will be; a Reader cannot move

@@ -7,12 +7,12 @@ const RingSlot* RingCursor::front() {
 }
 
 bool RingCursor::has_next() const {
-    Ring::Buffer* buffer = buffer_;
+    RingBuffer* buffer = buffer_;
     std::uint32_t index = index_;
     return find_next(buffer, index) != nullptr;
 }
 
-const RingSlot* RingCursor::find_next(Ring::Buffer*& buffer, std::uint32_t& index) const {
+const RingSlot* RingCursor::find_next(RingBuffer*& buffer, std::uint32_t& index) const {
     if (buffer == nullptr) {
         buffer = ring_->first_buffer();
         if (buffer == nullptr) {
@@ -24,7 +24,7 @@ const RingSlot* RingCursor::find_next(Ring::Buffer*& buffer, std::uint32_t& inde
         if (slot.stamp.load(std::memory_order_acquire) == RingSlot::stamp_of(position_)) {
             return ring_->is_past_end(reader_, position_) ? nullptr : &slot;
         }
-        Ring::Buffer* const next = buffer->next.load(std::memory_order_acquire);
+        RingBuffer* const next = buffer->next.load(std::memory_order_acquire);
         if (next == nullptr || next->first != position_) {
             return nullptr;
         }

@@ -107,11 +107,11 @@ public:
 
 private:
     // The next message, looked for from `buffer` and `index` on, which become its place.
-    const RingSlot* find_next(Ring::Buffer*& buffer, std::uint32_t& index) const;
+    const RingSlot* find_next(RingBuffer*& buffer, std::uint32_t& index) const;
 
     std::shared_ptr<Ring> ring_;
     const std::string* sender_;
-    Ring::Buffer* buffer_ = nullptr;
+    RingBuffer* buffer_ = nullptr;
     std::uint64_t position_ = 0;
     std::uint64_t failed_ = 0;
     std::uint32_t index_ = 0;

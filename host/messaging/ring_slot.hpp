@@ -1,10 +1,12 @@
-// One message in a ring: one cache line. See ring.hpp.
+// What a ring is made of: slots, each with one message, one cache line. See ring.hpp.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "host/messaging/payload.hpp"
 
@@ -54,5 +56,43 @@ struct alignas(64) RingSlot {
 };
 
 static_assert(sizeof(RingSlot) == 64);
+
+inline void prefetch_to_write(const RingSlot* slot) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*reinterpret_cast<const char*>(slot)));
+#else
+    __builtin_prefetch(slot, 1);
+#endif
+}
+
+// Slots, and the place of the first message in them.
+struct RingBuffer {
+    RingBuffer(std::uint32_t wanted, std::uint64_t from)
+        : count(wanted),
+          first(from),
+          slots(std::make_unique<RingSlot[]>(wanted)),
+          is_holding(wanted) {}
+
+    RingBuffer(const RingBuffer&) = delete;
+    RingBuffer& operator=(const RingBuffer&) = delete;
+
+    // Whatever the slots still hold goes with them.
+    ~RingBuffer() {
+        for (std::uint32_t i = 0; holds > 0 && i < count; ++i) {
+            if (is_holding[i]) {
+                slots[i].shared.~Shared();
+            }
+        }
+    }
+
+    const std::uint32_t count;
+    const std::uint64_t first;  // the position of its first message
+    std::unique_ptr<RingSlot[]> slots;
+    std::atomic<RingBuffer*> next{nullptr};
+
+    // The sender's own: which slots hold a shared payload.
+    std::vector<bool> is_holding;
+    std::uint32_t holds = 0;
+};
 
 }  // namespace skep::host

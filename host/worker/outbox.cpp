@@ -187,10 +187,7 @@ std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
             slot->sequence = next_sequence();
             slot->time_ns = time_.count();
             copy_small(slot->bytes, static_cast<const char*>(payload.data), payload.size);
-            ring.publish(*slot);
-            attend(ring);
-            count(sender_.counters->out, ring.open_readers());
-            return SKEP_OK;
+            return publish(ring, *slot);
         }
     }
     return emit_draft(output, payload);
@@ -240,10 +237,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
                 time_ = clock_.now();  // this is about to cost more than a look at the clock
             }
             fill(*slot, draft, ring);
-            ring.publish(*slot);
-            attend(ring);
-            count(sender_.counters->out, ring.open_readers());
-            return SKEP_OK;
+            return publish(ring, *slot);
         }
         if (ring.is_closed()) {
             ring.count_rejected_closed();

@@ -129,6 +129,15 @@ private:
         }
     }
 
+    // The slot is filled.
+    std::int32_t publish(Ring& ring, RingSlot& slot) {
+        ring.publish(slot);
+        attend(ring);
+        const std::uint32_t readers = ring.open_readers();
+        count(sender_.counters->out, readers);
+        return readers > 0 ? SKEP_OK : SKEP_E_CLOSED;
+    }
+
     void give_payload(Draft& draft);
     void fill(RingSlot& slot, Draft& draft, Ring& ring);
     [[nodiscard]] Envelope envelope_of(Draft& draft, std::uint32_t port);

@@ -77,7 +77,7 @@ bool WorkerContext::is_to_end(Wanted wanted) {
             is_told_to_return_ = is_loop_;  // a handler comes to a boundary by itself
             return is_loop_;
         case Wanted::drain:
-            return !has_inputs_ || !inbox_.has_news();
+            return !has_inputs_ || inbox_.finish();
         default:
             return false;
     }

@@ -1,4 +1,6 @@
 // Who waits for whom at the end, case by case.
+#include <atomic>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,6 +42,32 @@ TEST(EndingRules, AHandlerWaitsForWhatTheScheduleHasStillToSay) {
     world.clock.run_until(seconds(5));
     EXPECT_EQ(world.end().cause, Ending::Cause::finished);
     EXPECT_EQ(seen, std::vector<std::string>{"late"});
+}
+
+TEST(EndingRules, AWorkerStoppedWhileAllSendToItFinishesWhatItHasAccepted) {
+    World<host::SteadyClock> world(host::Manager::When::asked);
+    Script source;
+    source.run = [](skep::context& context) {
+        while (context.checkpoint()) {
+            (void)context.emit("x");
+        }
+    };
+    world.add("source", source);
+    Script sink;
+    std::atomic<std::uint64_t> seen{0};
+    sink.on_message = [&seen](skep::context&, const skep::message&) { ++seen; };
+    world.add("sink", sink);
+    world.route("source", "sink");
+    world.start();
+    for (int i = 0; i < 300; ++i) {
+        const std::uint64_t before = seen;
+        while (seen == before) {
+        }
+        ASSERT_TRUE(world.manager->stop("sink"));
+        ASSERT_EQ(world.metrics("sink").in.dead_lettered.total(), 0U) << "round " << i;
+        ASSERT_TRUE(world.manager->start("sink"));
+    }
+    world.stop();
 }
 
 TEST(EndingRules, AStopNowIsNoDrain) {

@@ -59,6 +59,74 @@ TEST_F(RingClosing, AClosedReaderThatIsStuckDoesNotKeepTheSenderAsleep) {
     EXPECT_EQ(parker->unparked, 1);
 }
 
+TEST_F(RingClosing, AMessageThatIsPublishedAfterItsReaderHasFinishedIsRefused) {
+    make(4, 2);
+    RingSlot* const slot = ring->claim(cache);
+    ASSERT_NE(slot, nullptr);
+    ring->close(0);
+    ASSERT_TRUE(ring->finish(0));
+    slot->size = 0;
+    ring->publish(*slot);
+    EXPECT_EQ(ring->open_readers(), 1U);
+    EXPECT_EQ(ring->counts(0).rejected.closed, 1U);
+    EXPECT_EQ(ring->counts(0).accepted, 0U);
+    EXPECT_EQ(take(1).size(), 1U);
+    EXPECT_TRUE(ring->is_finished(0));
+    EXPECT_TRUE(offer());
+    EXPECT_EQ(ring->counts(0).rejected.closed, 2U);
+    EXPECT_EQ(ring->dead_letter_rest(0), 0U);
+    cursors[1].settle(1, 1, 0);
+}
+
+TEST_F(RingClosing, AReaderHasNotFinishedWhileThereIsAMessageThatItHasNotTaken) {
+    make(4, 1);
+    EXPECT_TRUE(offer());
+    ring->close(0);
+    EXPECT_FALSE(ring->finish(0));
+    EXPECT_EQ(read(0), range(0, 1));
+    EXPECT_TRUE(ring->finish(0));
+    EXPECT_FALSE(offer());
+    EXPECT_TRUE(ring->is_closed());
+}
+
+TEST_F(RingClosing, AReaderThatFailsAfterItHasFinishedGivesBackWhatItHadInHand) {
+    make(4, 1);
+    EXPECT_EQ(offer_some(3), 3);
+    ring->close(0);
+    EXPECT_EQ(take(0).size(), 3U);
+    EXPECT_TRUE(ring->finish(0));
+    cursors[0].settle(3, 1, 1);
+    EXPECT_EQ(ring->counts(0).queued, 1U);
+    EXPECT_EQ(ring->dead_letter_rest(0), 1U);
+}
+
+TEST_F(RingClosing, EachMessageThatCrossesTheCloseIsReadOrRefused) {
+    for (int i = 0; i < 2'000; ++i) {
+        homes.clear();
+        cursors.clear();
+        next = 0;
+        make(64, 1);
+        std::uint64_t accepted = 0;
+        std::thread sender([&] {
+            while (!ring->is_closed()) {
+                accepted += offer() && !ring->is_closed() ? 1 : 0;
+            }
+        });
+        std::uint64_t seen = read(0).size();
+        while (seen < static_cast<std::uint64_t>(i % 50)) {
+            seen += read(0).size();
+        }
+        ring->close(0);
+        Fence(Fence::Cost::asymmetric).heavy();
+        while (!ring->finish(0)) {
+            seen += read(0).size();
+        }
+        sender.join();
+        ASSERT_EQ(seen, accepted) << "round " << i;
+        ASSERT_EQ(ring->counts(0).delivered, ring->counts(0).accepted) << "round " << i;
+    }
+}
+
 // A sender of large payloads reclaims before it claims.
 TEST_F(RingClosing, ReclaimsNothingOfAReaderThatHasJustBeenLost) {
     make(4, 1);
