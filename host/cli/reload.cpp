@@ -1,5 +1,6 @@
 #include "host/cli/reload.hpp"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -107,6 +108,18 @@ Reloader::Preview Reloader::preview() const {
         return {loader.error().front().message, {}, 0};
     }
     return read(**loader).preview;
+}
+
+std::vector<std::string> Reloader::files_to_watch() const {
+    const auto plan = manager_.plan();
+    if (!plan || !(*plan)->watch) {
+        return {};
+    }
+    std::set<std::string> files = {file_};
+    for (const WorkerPlan& worker : (*plan)->workers) {
+        files.insert(worker.plugin_path);
+    }
+    return {files.begin(), files.end()};
 }
 
 }  // namespace skep::host

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "host/cli/prepare.hpp"
 #include "host/control/reloads.hpp"
@@ -38,6 +39,9 @@ public:
 
     // What reload() would do now. [any-thread]
     [[nodiscard]] Preview preview() const;
+
+    // The topology and its plugins, if the plan in force says `watch`; else none. [any-thread]
+    [[nodiscard]] std::vector<std::string> files_to_watch() const;
 
 private:
     struct Read {

@@ -16,6 +16,7 @@
 #include "host/cli/summary.hpp"
 #include "host/cli/verbs.hpp"
 #include "host/control/api.hpp"
+#include "host/control/file_watch.hpp"
 #include "host/control/places.hpp"
 #include "host/control/server.hpp"
 #include "host/manager/manager.hpp"
@@ -83,14 +84,26 @@ public:
     Steering(const std::shared_ptr<Host>& host,
              std::unique_ptr<Listener> listener,
              std::shared_ptr<Reloader> reloader,
+             std::shared_ptr<FileWatch> watch,
              HostFacts facts)
         : reloader_(std::move(reloader)),
-          reloads_(std::make_shared<Reloads>([host, it = reloader_] { return it->reload(); })),
+          watch_(std::move(watch)),
+          reloads_(std::make_shared<Reloads>([host, it = reloader_, watch = watch_] {
+              ReloadOutcome outcome = it->reload();
+              watch->watch(it->files_to_watch());
+              return outcome;
+          })),
           world_{host->manager,
                  std::move(facts),
                  [host](Nanos grace) { host->manager.request_stop(grace); },
                  *reloads_,
                  [it = reloader_] { return preview(*it); }} {
+        watch_->on_change([reloads = std::weak_ptr(reloads_)] {
+            if (const auto it = reloads.lock()) {
+                (void)it->trigger("watch");
+            }
+        });
+        watch_->watch(reloader_->files_to_watch());
         if (listener == nullptr) {
             return;
         }
@@ -105,6 +118,12 @@ public:
         server_ = std::move(*started);
     }
 
+    // What the watch calls must not be the last to hold the reloads: they hold the watch.
+    ~Steering() { watch_->end(); }
+
+    Steering(const Steering&) = delete;
+    Steering& operator=(const Steering&) = delete;
+
     [[nodiscard]] const std::shared_ptr<Reloads>& reloads() const { return reloads_; }
 
 private:
@@ -117,6 +136,7 @@ private:
     }
 
     std::shared_ptr<Reloader> reloader_;
+    std::shared_ptr<FileWatch> watch_;
     std::shared_ptr<Reloads> reloads_;
     ControlWorld world_;
     std::unique_ptr<ControlServer> server_;
@@ -160,6 +180,7 @@ int run(const Options& options, Guard& guard) {
     if (!loader) {
         return refuse(loader.error(), exit_failed);
     }
+    const auto watch = std::make_shared<FileWatch>(std::chrono::system_clock::now());
     const Prepared prepared = prepare(options.target, **loader);
     tell(prepared, options.log_json);
     if (!prepared.plan) {
@@ -187,6 +208,7 @@ int run(const Options& options, Guard& guard) {
         steering.emplace(host,
                          std::move(*listener),
                          std::make_shared<Reloader>(options.target, host->manager),
+                         watch,
                          HostFacts{plan.name, absolute_path(options.target), steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
     }

@@ -62,7 +62,8 @@ Changes diff(const Plan& current, const Plan& next) {
     }
     changes.schedule_changed = current.schedule != next.schedule;
     changes.routes_changed = current.routes != next.routes;
-    changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace;
+    changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace ||
+                               current.watch != next.watch;
     return changes;
 }
 

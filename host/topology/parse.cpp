@@ -143,6 +143,9 @@ void TopologyParser::parse_host(const TomlTable& table) {
         }
         topology_.stop_grace = grace->value;
     }
+    if (const auto watch = host.boolean("watch")) {
+        topology_.watch = watch->value;
+    }
     topology_.unread.merge(host.finish());
 }
 

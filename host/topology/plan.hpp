@@ -140,6 +140,7 @@ struct SchedulePlan {
 struct Plan {
     std::string name;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    bool watch = false;               // reload when the topology or a plugin changes
     std::vector<WorkerPlan> workers;  // in the order of the file
     std::vector<RoutePlan> routes;
     std::vector<SchedulePlan> schedule;  // by time, then in the order of the file

@@ -7,10 +7,11 @@
 //   [host]                            type       = "regex"             to        = ["b", "c.in"]
 //   plugin_path = ["./plugins"]       replicas   = 2                   queue     = 4096
 //   stop_grace  = "20s"               mailbox    = 1024                when_full = "drop_oldest"
-//   [defaults]                        on_failure = "isolate"           share_core = true
-//   mailbox = 1024 ...                run        = { cpus = [2] }
-//   [pool.NAME]                       config     = { pattern = "x" }   [[schedule]]
-//   threads = 2 ...                                                    at = "5s" action = "pause"
+//   watch       = true                on_failure = "isolate"           share_core = true
+//   [defaults]                        run        = { cpus = [2] }
+//   mailbox = 1024 ...                config     = { pattern = "x" }   [[schedule]]
+//   [pool.NAME]                                                        at = "5s" action = "pause"
+//   threads = 2 ...
 #pragma once
 
 #include <chrono>
@@ -105,6 +106,7 @@ struct Topology {
     std::string name;    // default: the file's name without .toml
     std::vector<std::string> plugin_path;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    bool watch = false;
     std::optional<Located<std::int64_t>> default_mailbox, default_queue;
     std::optional<Located<std::string>> default_when_full, default_on_failure;
     std::vector<TopologyWorker> workers;  // in the order of the file

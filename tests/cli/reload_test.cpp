@@ -156,6 +156,25 @@ TEST_F(Reload, WhatARunningHostCannotChangeIsNamed) {
     stop();
 }
 
+TEST_F(Reload, AHostThatWatchesMovesToWhatIsNewByItself) {
+    const std::string watches = "host.watch = true\n";
+    install("greeter_1");
+    write(watches + one_worker);
+    start();
+    greet("Ada", "version 1: hello Ada, number 1");
+    install("greeter_2");
+    ASSERT_TRUE(host->wait_for_err("w@2: took over from generation 1"));
+    greet("Bob", "version 2: hello Bob, number 2");
+    write(watches + one_worker + "config = { wort = \"hi\" }\n");
+    ASSERT_TRUE(host->wait_for_err("did you mean 'word'?"));
+    write(watches + one_worker + "config = { word = \"hi\" }\n");
+    ASSERT_TRUE(host->wait_for_err("w@3: took over from generation 2"));
+    greet("Cid", "version 2: hi Cid, number 3");
+    write(one_worker + "config = { word = \"hi\" }\n");
+    ASSERT_TRUE(host->wait_for_err("applied: settings; 1 stay"));
+    stop();
+}
+
 // Every line of the file arrives once, whatever is reloaded on the way.
 TEST_F(Reload, ShippedPluginsGoOnWhereTheyAre) {
     constexpr int lines = 200'000;

@@ -83,6 +83,9 @@ TEST(Diff, TellsSettingsThatTheManagerAloneReads) {
     Plan next = two_workers();
     next.stop_grace = std::chrono::seconds(1);
     EXPECT_EQ(diff(two_workers(), next), settings);
+    next = two_workers();
+    next.watch = true;
+    EXPECT_EQ(diff(two_workers(), next), settings);
 }
 
 TEST(Diff, TellsThatTheScheduleDiffers) {

@@ -17,6 +17,7 @@ TEST(MakePlan, FillsInEveryField) {
 name = "shop"
 [host]
 stop_grace = "5s"
+watch = true
 [worker.tick]
 plugin = "ticker"
 config = { every = "200ms" }
@@ -43,6 +44,7 @@ when_full = "drop_oldest"
     Plan expected;
     expected.name = "shop";
     expected.stop_grace = 5s;
+    expected.watch = true;
     const auto integer = [](std::int64_t value) { return ParamValue(value); };
     const auto text = [](const char* value) { return ParamValue(std::string(value)); };
     expected.workers = {
