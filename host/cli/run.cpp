@@ -13,6 +13,7 @@
 #include "host/base/deadline.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/reload.hpp"
+#include "host/cli/service.hpp"
 #include "host/cli/summary.hpp"
 #include "host/cli/verbs.hpp"
 #include "host/control/api.hpp"
@@ -29,6 +30,11 @@ struct Host {
     explicit Host(std::unique_ptr<FileLoader> its_loader)
         : loader(std::move(its_loader)),
           manager(clock, *loader) {}
+
+    void stop(Nanos grace) {
+        tell_stopping();
+        manager.request_stop(grace);
+    }
 
     SteadyClock clock;
     std::unique_ptr<FileLoader> loader;
@@ -89,13 +95,15 @@ public:
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
           reloads_(std::make_shared<Reloads>([host, it = reloader_, watch = watch_] {
+              tell_reloading();
               ReloadOutcome outcome = it->reload();
               watch->watch(it->files_to_watch());
+              tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
               return outcome;
           })),
           world_{host->manager,
                  std::move(facts),
-                 [host](Nanos grace) { host->manager.request_stop(grace); },
+                 [host](Nanos grace) { host->stop(grace); },
                  *reloads_,
                  [it = reloader_] { return preview(*it); }} {
         watch_->on_change([reloads = std::weak_ptr(reloads_)] {
@@ -193,7 +201,7 @@ int run(const Options& options, Guard& guard) {
         return exit_failed;
     }
     const auto host = std::make_shared<Host>(std::move(*loader));
-    guard.stop_with([host](Nanos grace) { host->manager.request_stop(grace); }, plan.stop_grace);
+    guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;
@@ -201,16 +209,18 @@ int run(const Options& options, Guard& guard) {
         spdlog::error("{}", started.error().message);
         host->manager.request_stop(Nanos(0));
     } else if (started) {
-        spdlog::info("running '{}': {}, {}",
-                     plan.name,
-                     counted(plan.workers.size(), "worker"),
-                     counted(plan.routes.size(), "route"));
+        const std::string running = fmt::format("running '{}': {}, {}",
+                                                plan.name,
+                                                counted(plan.workers.size(), "worker"),
+                                                counted(plan.routes.size(), "route"));
+        spdlog::info("{}", running);
         steering.emplace(host,
                          std::move(*listener),
                          std::make_shared<Reloader>(options.target, host->manager),
                          watch,
                          HostFacts{plan.name, absolute_path(options.target), steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
+        tell_ready(running);
     }
     const Ending ending = host->manager.wait();
     guard.reload_with(nullptr);

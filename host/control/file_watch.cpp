@@ -122,7 +122,7 @@ public:
     // Whether anything has happened that may concern a file, since the last time.
     bool take_events() {
         bool any = false;
-        alignas(inotify_event) std::array<char, 16 * 1024> buffer{};
+        alignas(inotify_event) std::array<char, 16'384> buffer{};
         for (;;) {
             const ssize_t size = ::read(fd_.get(), buffer.data(), buffer.size());
             if (size <= 0) {
