@@ -50,7 +50,7 @@ bool Ring::make_room() {
         const Lowest at = lowest();
         for (Reader& it : readers_) {
             const std::uint64_t waiting = written() - std::min(written(), it.taken.load());
-            if (waiting > it.high.load(std::memory_order_relaxed) && it.end.load() == open_end) {
+            if (waiting > it.high.load(std::memory_order_relaxed) && it.end.load() == never) {
                 it.high.store(waiting, std::memory_order_relaxed);
             }
         }
@@ -147,7 +147,7 @@ void Ring::count_dropped() {
 
 void Ring::count_rejected_closed() {
     for (Reader& it : readers_) {
-        if (it.end.load(std::memory_order_relaxed) != open_end) {
+        if (it.end.load(std::memory_order_relaxed) != never) {
             add_one(it.rejected_closed);
         }
     }
@@ -155,8 +155,8 @@ void Ring::count_rejected_closed() {
 
 void Ring::count_rejected_stopping() {
     for (Reader& it : readers_) {
-        add_one(it.end.load(std::memory_order_relaxed) == open_end ? it.rejected_stopping
-                                                                   : it.rejected_closed);
+        add_one(it.end.load(std::memory_order_relaxed) == never ? it.rejected_stopping
+                                                                : it.rejected_closed);
     }
 }
 
@@ -241,30 +241,31 @@ void Ring::close(std::uint32_t reader) {
 
 bool Ring::is_finished(std::uint32_t reader) const {
     const Reader& it = readers_[reader];
-    const bool is_final = is_sealed() || !it.is_open() ||
-                          it.finished_at.load(std::memory_order_relaxed) != not_finished;
+    const bool is_final =
+        is_sealed() || !it.is_open() || it.finished_at.load(std::memory_order_relaxed) != never;
     return is_dead_lettered(reader) ||
            (is_final && accepted(it) == it.taken.load(std::memory_order_relaxed));
 }
 
 bool Ring::finish(std::uint32_t reader) {
-    if (is_finished(reader)) {
-        return true;
-    }
     Reader& it = readers_[reader];
-    std::uint64_t taken = it.taken.load(std::memory_order_relaxed);
-    const auto has_come = [&] { return written_.load(std::memory_order_acquire) != taken; };
-    if (is_sealed() || !it.is_open() || has_come()) {
-        return false;
+    const std::uint64_t taken = it.taken.load(std::memory_order_relaxed);
+    // The last that was taken may not be counted as written yet.
+    const auto has_come = [&] { return written_.load(std::memory_order_acquire) > taken; };
+    if (!is_finished(reader) && it.is_open() && !has_come()) {
+        it.finished_at.store(taken, std::memory_order_release);
+        full_fence();
+        std::uint64_t agreed = taken;
+        if (has_come()) {
+            (void)it.finished_at.compare_exchange_strong(agreed, never);
+        }
     }
-    it.finished_at.store(taken, std::memory_order_release);
-    full_fence();
-    return !has_come() || !it.finished_at.compare_exchange_strong(taken, not_finished);
+    return is_finished(reader);
 }
 
 std::uint64_t Ring::accepted(const Reader& reader) const {
     const std::uint64_t finished_at = reader.finished_at.load(std::memory_order_acquire);
-    if (finished_at != not_finished) {
+    if (finished_at != never) {
         return finished_at & ~refused;
     }
     // A closed reader whose sender has not offered anything since accepted all there is.

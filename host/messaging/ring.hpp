@@ -56,11 +56,12 @@
 //   E2 have_readers_changed.load(relaxed)   F2 membarrier
 //   E3 full fence                           F3 written.load: something came: not finished
 //   E4 finished_at: this message, refused   F4 finished_at.store(taken), full fence
-//                                           F5 written.load: something came: not_finished
+//                                           F5 written.load: came: finished_at = never
 //
 //   What F3 does not see comes to E3, for E2 sees F1. What F5 does not see finds in E4 that its
-//   reader has finished just before it, and is refused. What F5 sees is read if F5 can change
-//   finished_at, and refused if E4 did so first.
+//   reader has finished just before it, and is refused: that reader reads nothing more, though it
+//   may see the message's stamp. What F5 sees is read if F5 can change finished_at, and refused if
+//   E4 did so first.
 //   (A kernel without membarrier may let a message that crosses the close become a dead letter.)
 #pragma once
 
@@ -260,10 +261,12 @@ public:
         readers_[reader].parked.store(Parked::no, std::memory_order_relaxed);
     }
 
-    // The reader is closed, and the message at `position` was not accepted for it. Asked after the
-    // message's stamp has been seen: the sender says so before it publishes.
+    // The message at `position`, whose stamp has been seen, is not for this closed reader: the
+    // sender has said so before it published, or refuses it as this reader has finished.
     [[nodiscard]] bool is_past_end(std::uint32_t reader, std::uint64_t position) const {
-        return position >= readers_[reader].end.load(std::memory_order_relaxed);
+        const Reader& it = readers_[reader];
+        return position >= it.end.load(std::memory_order_relaxed) ||
+               position >= (it.finished_at.load(std::memory_order_relaxed) & ~refused);
     }
 
     // The generation that read here has ended, or was given up for lost.
@@ -292,7 +295,8 @@ public:
     void close(std::uint32_t reader);
     // Whether a closed reader will find nothing any more. [the reader's thread]
     [[nodiscard]] bool is_finished(std::uint32_t reader) const;
-    // The same, made so: F3 to F5, after F2. False when a message has come. [the reader's thread]
+    // The same, made so: F3 to F5, after F2. False only when there is a message to take: whoever
+    // sleeps then is woken for it. [the reader's thread]
     [[nodiscard]] bool finish(std::uint32_t reader);
     // What still waits for this closed reader, whose thread has ended, becomes dead letters. How
     // many.
@@ -312,13 +316,11 @@ private:
 
         // Whether the sender counts it among those that read. It leaves a reader that it has found
         // closed the memory that this one has yet to read, and writes elsewhere.
-        [[nodiscard]] bool is_open() const {
-            return end.load(std::memory_order_acquire) == open_end;
-        }
+        [[nodiscard]] bool is_open() const { return end.load(std::memory_order_acquire) == never; }
 
         // Written by the reader's thread.
-        // Where it has finished, or not_finished; the sender adds the bit `refused`, for good.
-        std::atomic<std::uint64_t> finished_at{not_finished};
+        // Where it has finished, or never; the sender adds the bit `refused`, for good.
+        std::atomic<std::uint64_t> finished_at{never};
         std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
         std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
         std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
@@ -331,7 +333,7 @@ private:
 
         // Written by the sender's thread.
         // Positions from here on were not accepted for it: what it has found to be closed.
-        std::atomic<std::uint64_t> end{open_end};
+        std::atomic<std::uint64_t> end{never};
         std::atomic<std::uint64_t> rejected_closed{0};
         std::atomic<std::uint64_t> rejected_stopping{0};
         std::atomic<std::uint64_t> dropped{0};
@@ -348,8 +350,7 @@ private:
     }
 
     static constexpr std::uint32_t slots_ahead = 16;
-    static constexpr std::uint64_t open_end = ~std::uint64_t{0};
-    static constexpr std::uint64_t not_finished = ~std::uint64_t{0};
+    static constexpr std::uint64_t never = ~std::uint64_t{0};  // of positions
     static constexpr std::uint64_t refused = std::uint64_t{1} << 63U;
 
     [[nodiscard]] std::uint64_t written() const { return written_.load(std::memory_order_relaxed); }

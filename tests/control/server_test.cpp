@@ -237,7 +237,9 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
 TEST_F(ServerTest, WhoeverHangsUpWhileItWaitsGivesItsPlaceBack) {
     for (std::size_t i = 0; i < 3 * limits.connections; ++i) {
         const test::RawClient client(path);
-        ASSERT_TRUE(client.say("GET /v1/wait?state=ended HTTP/1.1\r\n\r\n"));
+        const bool is_said = client.say("GET /v1/wait?state=ended HTTP/1.1\r\n\r\n");
+        // A server that has no place left may have hung up by then.
+        ASSERT_TRUE(is_said || i >= limits.connections);
     }
     std::string heard;
     do {  // until those places are free

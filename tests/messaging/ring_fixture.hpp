@@ -35,8 +35,12 @@ struct CountingParker final : Parker {
 
 class RingTest : public testing::Test {
 protected:
+    // Anew, each time.
     void make(std::size_t bound, std::size_t readers, bool drops_newest = false) {
+        cursors.clear();
+        homes.clear();
         homes.resize(readers);
+        next = 0;
         std::vector<Ring::ReaderSpec> specs;
         for (CountingHome& home : homes) {
             specs.push_back({&home, 0});
