@@ -83,7 +83,7 @@ std::string verb_name(const CLI::App& app) {
     return verbs.empty() ? "" : verbs.front()->get_name();
 }
 
-constexpr std::array<std::pair<const char*, Verb>, 17> verbs = {{
+constexpr std::array<std::pair<const char*, Verb>, 19> verbs = {{
     {"run", Verb::run},
     {"check", Verb::check},
     {"inspect", Verb::inspect},
@@ -100,6 +100,8 @@ constexpr std::array<std::pair<const char*, Verb>, 17> verbs = {{
     {"wait", Verb::wait},
     {"reload", Verb::reload},
     {"plan", Verb::plan},
+    {"rollback", Verb::rollback},
+    {"generations", Verb::generations},
     {"stop", Verb::stop},
 }};
 

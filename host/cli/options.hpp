@@ -40,6 +40,8 @@ enum class Verb {
     drain,
     reload,
     plan,
+    rollback,
+    generations,
     restart,
     explain,
     wait,

@@ -89,6 +89,12 @@ void add_steering(CLI::App& app, Options& options) {
 
     add_output(add_verb(app, options, "plan", "Show what a reload would change"), options);
 
+    add_output(add_verb(app, options, "rollback", "Move a host back to the plan before"), options);
+
+    add_output(
+        add_verb(app, options, "generations", "List the plugin versions of a host, and what for"),
+        options);
+
     CLI::App& stop = add_verb(app, options, "stop", "Drain a host and wait for its end");
     stop.add_flag("--now", options.now, "Leave undone what is queued");
     add_span(stop, "--grace", options.grace, "How long it may drain (its stop_grace)");

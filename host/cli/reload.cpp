@@ -28,6 +28,12 @@ std::string listed(const char* verb, const std::vector<std::string>& workers) {
                        : "");
 }
 
+// How many workers of `next` are as they were.
+std::size_t staying(const Plan& next, const Changes& changes) {
+    return next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
+           changes.to_move.size();
+}
+
 }  // namespace
 
 std::string changes_text(const Changes& changes, std::size_t stay) {
@@ -73,9 +79,7 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
                                (*current)->name + "' to '" + read.next.name + "'";
     } else {
         read.preview.changes = diff(**current, read.next);
-        read.preview.stay = read.next.workers.size() - read.preview.changes.to_add.size() -
-                            read.preview.changes.to_swap.size() -
-                            read.preview.changes.to_move.size();
+        read.preview.stay = staying(read.next, read.preview.changes);
     }
     return read;
 }
@@ -100,6 +104,18 @@ ReloadOutcome Reloader::reload() {
     const Answer<Done> applied = manager_.apply(std::move(read.next));
     return applied ? ReloadOutcome{ReloadResult::applied, text}
                    : ReloadOutcome{ReloadResult::refused, applied.error().message};
+}
+
+ReloadOutcome Reloader::rollback() {
+    const auto before = manager_.plan();
+    const Answer<Done> applied = manager_.rollback();
+    const auto now = manager_.plan();
+    if (!before || !applied || !now) {
+        return {ReloadResult::refused, applied ? "the host has ended" : applied.error().message};
+    }
+    const Changes changes = diff(**before, **now);
+    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
+            changes_text(changes, staying(**now, changes))};
 }
 
 Reloader::Preview Reloader::preview() const {

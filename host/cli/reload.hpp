@@ -1,4 +1,5 @@
-// From the topology file as it is now to the plan in force: what a reload does, each time.
+// From the topology file as it is now to the plan in force: what a reload does, each time; and from
+// there to the plan before.
 #pragma once
 
 #include <memory>
@@ -28,8 +29,10 @@ public:
         : file_(std::move(file)),
           manager_(manager) {}
 
-    // One at a time.
-    [[nodiscard]] ReloadOutcome reload();
+    // One at a time, of whatever kind.
+    [[nodiscard]] ReloadOutcome run(ReloadKind kind) {
+        return kind == ReloadKind::rollback ? rollback() : reload();
+    }
 
     struct Preview {
         std::string problem;  // "" when the plan stands; otherwise nothing else is set
@@ -37,7 +40,7 @@ public:
         std::size_t stay = 0;
     };
 
-    // What reload() would do now. [any-thread]
+    // What a reload would do now. [any-thread]
     [[nodiscard]] Preview preview() const;
 
     // The topology and its plugins, if the plan in force says `watch`; else none. [any-thread]
@@ -49,6 +52,8 @@ private:
         Plan next;
     };
 
+    [[nodiscard]] ReloadOutcome reload();
+    [[nodiscard]] ReloadOutcome rollback();
     [[nodiscard]] Read read(FileLoader& loader) const;
 
     const std::string file_;

@@ -94,13 +94,14 @@ public:
              HostFacts facts)
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
-          reloads_(std::make_shared<Reloads>([host, it = reloader_, watch = watch_] {
-              tell_reloading();
-              ReloadOutcome outcome = it->reload();
-              watch->watch(it->files_to_watch());
-              tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
-              return outcome;
-          })),
+          reloads_(
+              std::make_shared<Reloads>([host, it = reloader_, watch = watch_](ReloadKind kind) {
+                  tell_reloading();
+                  ReloadOutcome outcome = it->run(kind);
+                  watch->watch(it->files_to_watch());
+                  tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
+                  return outcome;
+              })),
           world_{host->manager,
                  std::move(facts),
                  [host](Nanos grace) { host->stop(grace); },

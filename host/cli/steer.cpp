@@ -199,6 +199,30 @@ std::string plan_text(const std::string& body) {
     return table_text(rows);
 }
 
+std::string generations_text(const std::string& body) {
+    constexpr std::size_t hash_shown = 12;
+    std::vector<std::vector<std::string>> rows = {
+        {"PLUGIN", "VERSION", "BUILD ID", "HASH", "AGE", "STATE", "WORKERS", "WHY"}};
+    for (const Json& it : parsed(body).value("generations", Json::array())) {
+        std::string workers;
+        for (const Json& worker : it.value("workers", Json::array())) {
+            workers += (workers.empty() ? "" : ", ") + escaped(worker.get<std::string>());
+        }
+        const auto age = std::chrono::milliseconds(it.value("age_ms", std::int64_t{0}));
+        const auto pinned = it.value("pinned_bytes", std::int64_t{0});
+        rows.push_back({text_at(it, "plugin"),
+                        text_at(it, "version"),
+                        text_at(it, "build_id").substr(0, hash_shown),
+                        text_at(it, "hash").substr(0, hash_shown),
+                        span_text(age),
+                        text_at(it, "state"),
+                        workers,
+                        text_at(it, "why") +
+                            (pinned > 0 ? " (" + std::to_string(pinned / 1024) + " KiB)" : "")});
+    }
+    return table_text(rows);
+}
+
 std::string verdict_text(const std::string& body) {
     const Json json = parsed(body);
     if (json.empty()) {
@@ -206,7 +230,7 @@ std::string verdict_text(const std::string& body) {
     }
     const std::uint64_t number = json.value("number", std::uint64_t{0});
     const std::uint64_t run = json.value("run", number);
-    return lines_text("reload #" + std::to_string(number) +
+    return lines_text(json.value("kind", "reload") + " #" + std::to_string(number) +
                       (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
                       json.value("verdict", "") + ": " + json.value("text", ""));
 }

@@ -24,8 +24,10 @@ struct HostAnswer {
 [[nodiscard]] std::string worker_text(const std::string& body);
 [[nodiscard]] std::string explanation_text(const std::string& body);
 
-// Of what /v1/plan and /v1/reload say.
+// Of what /v1/plan, and /v1/reload or /v1/rollback say.
 [[nodiscard]] std::string plan_text(const std::string& body);
 [[nodiscard]] std::string verdict_text(const std::string& body);
+// Of what /v1/generations says.
+[[nodiscard]] std::string generations_text(const std::string& body);
 
 }  // namespace skep::host

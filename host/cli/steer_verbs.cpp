@@ -217,9 +217,8 @@ int stop(const Options& options, const FoundHost& host) {
 }
 
 // A refusal is an answer too.
-int reload(const Options& options, const FoundHost& host) {
-    const Result<std::string, int> body =
-        ask(options, host, "POST", "/v1/reload", "", long_patience);
+int reload(const Options& options, const FoundHost& host, const std::string& target) {
+    const Result<std::string, int> body = ask(options, host, "POST", target, "", long_patience);
     if (!body) {
         return body.error();
     }
@@ -289,7 +288,11 @@ int steer(const Options& options) {
             return show(options, *host, "/v1/plan", plan_text);
         case Verb::reload:
             return options.dry_run ? show(options, *host, "/v1/plan", plan_text)
-                                   : reload(options, *host);
+                                   : reload(options, *host, "/v1/reload");
+        case Verb::rollback:
+            return reload(options, *host, "/v1/rollback");
+        case Verb::generations:
+            return show(options, *host, "/v1/generations", generations_text);
         case Verb::stop:
             return stop(options, *host);
         default:

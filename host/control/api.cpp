@@ -169,6 +169,7 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
 }
 
 // Answers when there is a verdict.
+template <ReloadKind kind>
 Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
     const Result<Body, Reply> body = Body::of(call, {});
     if (!body) {
@@ -176,8 +177,10 @@ Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*
     }
     const Verdict verdict = world.reloads.wait(
         world.reloads.trigger("control socket, uid " + std::to_string(call.peer.uid) +
-                              ", process " + std::to_string(call.peer.pid)));
-    const Json json = {{"number", verdict.number},
+                                  ", process " + std::to_string(call.peer.pid),
+                              kind));
+    const Json json = {{"kind", name_of(verdict.kind)},
+                       {"number", verdict.number},
                        {"run", verdict.run},
                        {"verdict", name_of(verdict.outcome.result)},
                        {"text", verdict.outcome.text}};
@@ -188,6 +191,12 @@ Reply plan(ControlWorld& world, const Call& /*call*/, const std::string& /*targe
     Result<std::string, std::string> preview = world.preview();
     return preview ? Reply{200, std::move(*preview)}
                    : refused(call_error(Refusal::Code::bad_plan), preview.error());
+}
+
+Reply show_generations(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+    const auto libraries = world.manager.libraries();
+    return libraries ? Reply{200, generations_json(*libraries, std::chrono::system_clock::now())}
+                     : refused(libraries.error());
 }
 
 Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/) {
@@ -214,7 +223,9 @@ const std::vector<ControlRoute>& control_routes() {
         {"GET", "/v1/workers/{}/explain", false, explain_worker},
         {"GET", "/v1/wait", false, wait},
         {"GET", "/v1/plan", false, plan},
-        {"POST", "/v1/reload", true, reload},
+        {"GET", "/v1/generations", false, show_generations},
+        {"POST", "/v1/reload", true, reload<ReloadKind::reload>},
+        {"POST", "/v1/rollback", true, reload<ReloadKind::rollback>},
         {"POST", "/v1/workers/{}/pause", true, pause},
         {"POST", "/v1/workers/{}/resume", true, plain<&Manager::resume>},
         {"POST", "/v1/workers/{}/drain", true, plain<&Manager::stop>},

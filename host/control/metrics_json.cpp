@@ -65,7 +65,50 @@ Json json_of(const WorkerMetrics& worker) {
              worker.checkpoint_age ? Json(milliseconds(*worker.checkpoint_age)) : Json(nullptr)}};
 }
 
+struct Use {
+    const char* state;
+    std::string why;
+};
+
+// What the host has a library for.
+Use use_of(const LibraryUse& it) {
+    if (!it.workers.empty()) {
+        return {"in use", ""};
+    }
+    if (!it.standby.empty()) {
+        return {"standing by", "its successor is on probation, or it is about to take over"};
+    }
+    if (it.is_open) {
+        return {"ending", "its last instance is being destroyed"};
+    }
+    return it.facts.mapped > 0 ? Use{"pinned", it.facts.cause}
+                               : Use{"kept", "a rollback may need it; it is not loaded"};
+}
+
 }  // namespace
+
+std::string generations_json(const std::vector<LibraryUse>& libraries,
+                             std::chrono::system_clock::time_point now) {
+    Json list = Json::array();
+    for (const LibraryUse& it : libraries) {
+        const LibraryFacts& facts = it.facts;
+        const Use use = use_of(it);
+        std::vector<std::string> workers = it.workers;
+        workers.insert(workers.end(), it.standby.begin(), it.standby.end());
+        list.push_back({{"plugin", facts.id},
+                        {"version", facts.version},
+                        {"build_id", facts.build_id},
+                        {"hash", facts.content},
+                        {"path", facts.path},
+                        {"opened", time_json(facts.opened)},
+                        {"age_ms", milliseconds(now - facts.opened)},
+                        {"state", use.state},
+                        {"workers", std::move(workers)},
+                        {"why", use.why},
+                        {"pinned_bytes", facts.mapped}});
+    }
+    return text_of({{"generations", std::move(list)}});
+}
 
 std::string worker_json(const WorkerMetrics& worker) {
     return text_of(json_of(worker));

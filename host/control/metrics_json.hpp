@@ -1,9 +1,12 @@
 // The numbers of a host as JSON texts. Pure.
 #pragma once
 
+#include <chrono>
 #include <string>
+#include <vector>
 
 #include "host/control/explain.hpp"
+#include "host/manager/manager.hpp"
 #include "host/topology/plan.hpp"
 #include "host/worker/metrics.hpp"
 
@@ -15,6 +18,10 @@ namespace skep::host {
 [[nodiscard]] std::string workers_json(const HostMetrics& host);
 
 [[nodiscard]] std::string explanation_json(const WorkerMetrics& worker, const Explanation& it);
+
+// {"generations":[...]}: the versions of plugins that a host has, and what for.
+[[nodiscard]] std::string generations_json(const std::vector<LibraryUse>& libraries,
+                                           std::chrono::system_clock::time_point now);
 
 struct HostLine {
     std::string name;

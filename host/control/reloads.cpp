@@ -24,7 +24,11 @@ std::string_view name_of(ReloadResult result) {
     }
 }
 
-Reloads::Reloads(std::function<ReloadOutcome()> run)
+std::string_view name_of(ReloadKind kind) {
+    return kind == ReloadKind::rollback ? "rollback" : "reload";
+}
+
+Reloads::Reloads(Run run)
     : run_(std::move(run)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "reload");
@@ -40,33 +44,36 @@ Reloads::~Reloads() {
     thread_.join();
 }
 
-std::uint64_t Reloads::trigger(std::string who) {
+std::uint64_t Reloads::trigger(std::string who, ReloadKind kind) {
     const MutexLock lock(mutex_);
     const std::uint64_t number = ++last_;
-    if (waiting_ == 0) {
-        waiting_ = number;
-        who_ = std::move(who);
+    if (waiting_.empty() || kind == ReloadKind::rollback || waiting_.back().kind != kind) {
+        waiting_.push_back({kind, number, std::move(who)});
     }
-    runs_[number] = waiting_;
+    verdicts_[number] = {kind, number, waiting_.back().run, {}};
     changed_.notify_all();
     return number;
 }
 
 Verdict Reloads::wait(std::uint64_t number) {
     const MutexLock lock(mutex_);
-    const auto found = runs_.find(number);
-    if (found == runs_.end()) {
-        return {number, number, {ReloadResult::refused, "its verdict is no longer known"}};
+    Verdict verdict{ReloadKind::reload, number, number, {}};
+    verdict.outcome.text = "its verdict is no longer known";
+    const auto found = verdicts_.find(number);
+    if (found == verdicts_.end()) {
+        return verdict;
     }
-    const std::uint64_t run = found->second;
+    verdict.kind = found->second.kind;
+    verdict.run = found->second.run;
     changed_.wait(mutex_, [&]() REQUIRES(mutex_) {
-        return outcomes_.contains(run) || !runs_.contains(number);
+        return outcomes_.contains(verdict.run) || !verdicts_.contains(number);
     });
-    const auto outcome = outcomes_.find(run);
-    runs_.erase(number);
-    return outcome != outcomes_.end()
-               ? Verdict{number, run, outcome->second}
-               : Verdict{number, run, {ReloadResult::refused, "its verdict is no longer known"}};
+    const auto outcome = outcomes_.find(verdict.run);
+    if (outcome != outcomes_.end()) {
+        verdict.outcome = outcome->second;
+    }
+    verdicts_.erase(number);
+    return verdict;
 }
 
 void Reloads::settle(std::uint64_t run, const ReloadOutcome& outcome) {
@@ -74,38 +81,38 @@ void Reloads::settle(std::uint64_t run, const ReloadOutcome& outcome) {
     if (outcomes_.size() > outcomes_kept) {
         const std::uint64_t oldest = outcomes_.begin()->first;
         outcomes_.erase(oldest);
-        std::erase_if(runs_, [&](const auto& it) { return it.second == oldest; });
+        std::erase_if(verdicts_, [&](const auto& it) { return it.second.run == oldest; });
     }
     changed_.notify_all();
 }
 
 void Reloads::serve() {
     for (;;) {
-        std::uint64_t run = 0;
-        std::string who;
+        Waiting next;
         {
             const MutexLock lock(mutex_);
             changed_.wait(mutex_,
-                          [this]() REQUIRES(mutex_) { return is_ending_ || waiting_ != 0; });
-            run = std::exchange(waiting_, 0);
+                          [this]() REQUIRES(mutex_) { return is_ending_ || !waiting_.empty(); });
             if (is_ending_) {
-                if (run != 0) {
-                    settle(run, {ReloadResult::refused, "the host is ending"});
+                for (const Waiting& it : waiting_) {
+                    settle(it.run, {ReloadResult::refused, "the host is ending"});
                 }
                 return;
             }
-            who = who_;
+            next = std::move(waiting_.front());
+            waiting_.pop_front();
         }
-        const ReloadOutcome outcome = run_();
+        const ReloadOutcome outcome = run_(next.kind);
         spdlog::log(
             outcome.result == ReloadResult::refused ? spdlog::level::err : spdlog::level::info,
-            "reload #{} ({}): {}: {}",
-            run,
-            who,
+            "{} #{} ({}): {}: {}",
+            name_of(next.kind),
+            next.run,
+            next.who,
             name_of(outcome.result),
             outcome.text);
         const MutexLock lock(mutex_);
-        settle(run, outcome);
+        settle(next.run, outcome);
     }
 }
 

@@ -2,10 +2,12 @@
 //
 // Every trigger gets a number and a verdict. What comes while one runs waits for the next, which
 // serves all that wait: of a thousand triggers in a second two reloads run, and the second sees
-// what the last one meant. (Fluent Bit lost such triggers, fluent-bit#8457.)
+// what the last one meant. (Fluent Bit lost such triggers, fluent-bit#8457.) A rollback takes its
+// turn among them: it is a run of its own, since two of them go back twice.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -24,6 +26,13 @@ enum class ReloadResult {
 
 [[nodiscard]] std::string_view name_of(ReloadResult result);
 
+enum class ReloadKind {
+    reload,    // to the files as they are
+    rollback,  // to the plan before
+};
+
+[[nodiscard]] std::string_view name_of(ReloadKind kind);
+
 // What became of a reload.
 struct ReloadOutcome {
     ReloadResult result = ReloadResult::refused;
@@ -31,39 +40,46 @@ struct ReloadOutcome {
 };
 
 struct Verdict {
+    ReloadKind kind = ReloadKind::reload;
     std::uint64_t number = 0;  // of the trigger: 1, 2, 3, ...
-    std::uint64_t run = 0;     // of the trigger whose reload served it; another one's: merged
+    std::uint64_t run = 0;     // of the trigger whose run served it; another one's: merged
     ReloadOutcome outcome;
 };
 
 class Reloads {
 public:
+    using Run = std::function<ReloadOutcome(ReloadKind)>;
     // `run` reads what is wanted now, and does it. It is called on a thread of this object's.
-    explicit Reloads(std::function<ReloadOutcome()> run);
+    explicit Reloads(Run run);
     // Waits for the reload that runs; the triggers that wait are refused.
     ~Reloads();
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
 
     // `who`: for the log. Returns the number. [any-thread]
-    std::uint64_t trigger(std::string who);
+    std::uint64_t trigger(std::string who, ReloadKind kind = ReloadKind::reload);
     // Waits for the verdict of a trigger. Once only. [any-thread]
     Verdict wait(std::uint64_t number);
 
 private:
+    struct Waiting {
+        ReloadKind kind;
+        std::uint64_t run;  // the first trigger that it serves
+        std::string who;
+    };
+
     void serve();
     void settle(std::uint64_t run, const ReloadOutcome& outcome) REQUIRES(mutex_);
 
-    const std::function<ReloadOutcome()> run_;
+    const Run run_;
 
     Mutex mutex_;
     Condition changed_;
-    std::uint64_t last_ GUARDED_BY(mutex_) = 0;     // trigger
-    std::uint64_t waiting_ GUARDED_BY(mutex_) = 0;  // the first trigger of the next run; 0: none
-    std::string who_ GUARDED_BY(mutex_);            // said so
+    std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // trigger
+    std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
-    // The run of each trigger that has no verdict yet or whose verdict nobody has taken.
-    std::map<std::uint64_t, std::uint64_t> runs_ GUARDED_BY(mutex_);
+    // Of each trigger that has no verdict yet or whose verdict nobody has taken, without outcome.
+    std::map<std::uint64_t, Verdict> verdicts_ GUARDED_BY(mutex_);
     std::map<std::uint64_t, ReloadOutcome> outcomes_ GUARDED_BY(mutex_);  // by run
 
     std::thread thread_;

@@ -15,7 +15,6 @@
 #include "host/loader/trust.hpp"
 
 namespace skep::host {
-namespace {
 
 class FileLibrary final : public Library {
 public:
@@ -35,6 +34,8 @@ public:
     SharedObject object;
     std::vector<std::string> threads;  // that its constructors started
 };
+
+namespace {
 
 // Steps 2 and 3 of open.
 Result<ElfFacts> check_file(std::span<const std::byte> bytes, const std::string& path) {
@@ -100,6 +101,7 @@ std::shared_ptr<FileLibrary> load(const std::string& path,
     Result<PluginInfo> info = describe(descriptor, *facts.note, path);
     if (info) {
         info->content = content;
+        info->build_id = facts.build_id;
     } else {
         problems = std::move(info.error());
     }
@@ -124,7 +126,8 @@ Result<std::unique_ptr<FileLoader>> FileLoader::create(
 
 Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
                                                   const std::string& content) {
-    Result<FileBytes> bytes = read_trusted(path);
+    const Closed* const kept = content.empty() ? nullptr : find_closed(content);
+    Result<FileBytes> bytes = read_trusted(kept != nullptr ? kept->copy : path);
     if (!bytes) {
         return failure(bytes.error());
     }
@@ -139,7 +142,7 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
 Result<std::shared_ptr<Library>> FileLoader::open_bytes(const std::string& path,
                                                         FileBytes bytes,
                                                         const std::string& content) {
-    remove_unpinned();
+    look_at_closed();
     Result<ElfFacts> facts = check_file(bytes.span(), path);
     if (!facts) {
         return failure(facts.error());
@@ -194,9 +197,29 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
     } else if (!report.unloaded) {
         report.cause = cause_of_pin(own->facts, own->object.companions());
     }
-    pinned_.push_back(own->copy);
-    remove_unpinned();
+    note_closed(*own, report.cause);
+    look_at_closed();
     return report;
+}
+
+void FileLoader::abandon(std::shared_ptr<Library> library, std::string cause) {
+    const auto own = std::dynamic_pointer_cast<FileLibrary>(std::move(library));
+    SKEP_ASSERT(own != nullptr && own.use_count() == 1);
+    note_closed(*own, std::move(cause));
+}
+
+void FileLoader::keep(std::set<std::string> contents) {
+    kept_ = std::move(contents);
+    look_at_closed();
+}
+
+std::vector<LibraryFacts> FileLoader::left() {
+    look_at_closed();
+    std::vector<LibraryFacts> all;
+    for (const Closed& it : closed_) {
+        all.push_back(it.library);
+    }
+    return all;
 }
 
 Result<PluginInfo> FileLoader::inspect(const std::string& path) {
@@ -217,14 +240,32 @@ Result<PluginInfo> FileLoader::inspect(const std::string& path) {
     return known_.emplace(content, std::move(info)).first->second;
 }
 
-void FileLoader::remove_unpinned() {
-    std::erase_if(pinned_, [this](const std::string& copy) {
-        if (SharedObject::is_mapped(copy)) {
-            return false;
-        }
-        stage_->remove(copy);
-        return true;
+void FileLoader::note_closed(const FileLibrary& library, std::string cause) {
+    closed_.push_back({facts_of(library), library.copy});
+    closed_.back().library.cause = std::move(cause);
+}
+
+const FileLoader::Closed* FileLoader::find_closed(const std::string& content) const {
+    const auto found = std::find_if(closed_.begin(), closed_.end(), [&](const Closed& it) {
+        return it.library.content == content;
     });
+    return found == closed_.end() ? nullptr : &*found;
+}
+
+// Removes the copies that are neither mapped nor to be kept: one of each content is enough.
+void FileLoader::look_at_closed() {
+    std::vector<Closed> all = std::exchange(closed_, {});
+    for (Closed& it : all) {
+        it.library.mapped = SharedObject::mapped_bytes(it.copy);
+        if (it.library.mapped == 0) {
+            it.library.cause.clear();
+            if (!kept_.contains(it.library.content) || find_closed(it.library.content) != nullptr) {
+                stage_->remove(it.copy);
+                continue;
+            }
+        }
+        closed_.push_back(std::move(it));
+    }
 }
 
 }  // namespace skep::host

@@ -12,11 +12,13 @@
 // Up to step 5 no code of the plugin has run here, and no file that fails them is left behind.
 //
 // What is pinned keeps its private copy until it is found unmapped at a later open or close: glibc
-// collects a library whose thread_local lived on only then.
+// collects a library whose thread_local lived on only then. What keep() names keeps it longer: a
+// plan that was in force before can then be opened again.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +47,10 @@ public:
     // Libraries of this loader alone. A library that is given back while a thread of its own lives
     // on is left mapped: closing it would take the code from under that thread.
     UnloadReport close(std::shared_ptr<Library> library) override;
+    void abandon(std::shared_ptr<Library> library, std::string cause) override;
+
+    void keep(std::set<std::string> contents) override;
+    [[nodiscard]] std::vector<LibraryFacts> left() override;
 
     // What the plugin at `path` says of itself: opens it and closes it again, unless it has done so
     // before with the same content.
@@ -59,13 +65,22 @@ private:
     [[nodiscard]] Result<std::shared_ptr<Library>> open_bytes(const std::string& path,
                                                               FileBytes bytes,
                                                               const std::string& content);
-    void remove_unpinned();
+
+    // A library that was closed, and its private copy.
+    struct Closed {
+        LibraryFacts library;
+        std::string copy;
+    };
+
+    void note_closed(const class FileLibrary& library, std::string cause);
+    [[nodiscard]] const Closed* find_closed(const std::string& content) const;
+    void look_at_closed();
 
     const std::unique_ptr<Stage> stage_;
     std::string probe_executable_;             // "": no probe
     std::map<std::string, PluginInfo> known_;  // what inspect() has seen, by content
-    std::vector<std::string>
-        pinned_;  // the private copies that were still mapped when last looked at
+    std::set<std::string> kept_;               // contents
+    std::vector<Closed> closed_;  // that were mapped when last looked at, or are to be kept
 };
 
 }  // namespace skep::host

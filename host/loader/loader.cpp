@@ -11,4 +11,16 @@ const skep_worker_type* Library::find_type(std::string_view name) const {
     return nullptr;
 }
 
+LibraryFacts facts_of(const Library& library) {
+    const PluginInfo& info = library.info();
+    return {library.path(),
+            info.id,
+            info.version,
+            info.build_id,
+            info.content,
+            library.opened(),
+            "",
+            0};
+}
+
 }  // namespace skep::host

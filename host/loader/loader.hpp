@@ -8,11 +8,14 @@
 // library for good (measured; ARCHITECTURE.md, "Loading").
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <skep/abi.h>
 
@@ -41,6 +44,8 @@ public:
 
     [[nodiscard]] const PluginInfo& info() const { return info_; }
 
+    [[nodiscard]] std::chrono::system_clock::time_point opened() const { return opened_; }
+
     // Null when there is no such type. Valid as long as this library.
     [[nodiscard]] const skep_worker_type* find_type(std::string_view name) const;
 
@@ -48,6 +53,7 @@ private:
     const std::string path_;
     const PluginInfo info_;
     const skep_plugin* const descriptor_;
+    const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
 };
 
 // Whether the plugin was built with the fields of the state: they came with minor 2.
@@ -61,6 +67,17 @@ struct UnloadReport {
     std::string
         cause;  // why it is pinned, when it is: "unique symbol 'ns::counter' (STB_GNU_UNIQUE)"
 };
+
+// What there is to say of a library that is open, or is left of one that was closed.
+struct LibraryFacts {
+    std::string path;                            // the user's file, which may be another one by now
+    std::string id, version, build_id, content;  // of its PluginInfo
+    std::chrono::system_clock::time_point opened;
+    std::string cause;       // why it is mapped though it was closed
+    std::size_t mapped = 0;  // of a closed one: bytes; 0: its private copy alone is kept
+};
+
+[[nodiscard]] LibraryFacts facts_of(const Library& library);
 
 class Loader {
 public:
@@ -77,6 +94,17 @@ public:
 
     // Closes a library that nobody else holds. [manager-thread]
     virtual UnloadReport close(std::shared_ptr<Library> library) = 0;
+
+    // Gives up a library that cannot be closed, because of `cause`: it stays mapped for good.
+    // [manager-thread]
+    virtual void abandon(std::shared_ptr<Library> library, std::string cause) = 0;
+
+    // From now on open() finds these contents, of libraries that are open or will be, also when
+    // their file is another one by then. Replaces what was to be kept before. [manager-thread]
+    virtual void keep(std::set<std::string> contents) = 0;
+
+    // What is pinned or kept. [manager-thread]
+    [[nodiscard]] virtual std::vector<LibraryFacts> left() = 0;
 };
 
 }  // namespace skep::host

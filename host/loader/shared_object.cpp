@@ -75,12 +75,26 @@ bool SharedObject::close() {
     SKEP_ASSERT(library_ != nullptr);
     library_->unload();
     library_.reset();
-    return !is_mapped(path_);
+    return mapped_bytes(path_) == 0;
 }
 
 // The name is the proof and not the address: the next library often lands where the last one was.
-bool SharedObject::is_mapped(const std::string& path) {
-    return contains(mapped_objects(), path);
+std::size_t SharedObject::mapped_bytes(const std::string& path) {
+    struct Search {
+        const std::string& path;
+        std::size_t bytes = 0;
+    } search{path};
+
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* object, std::size_t, void* wanted) {
+            auto& [name, bytes] = *static_cast<Search*>(wanted);
+            for (std::size_t i = 0; name == object->dlpi_name && i < object->dlpi_phnum; ++i) {
+                bytes += object->dlpi_phdr[i].p_type == PT_LOAD ? object->dlpi_phdr[i].p_memsz : 0;
+            }
+            return 0;
+        },
+        &search);
+    return search.bytes;
 }
 
 std::vector<std::string> SharedObject::companions() const {

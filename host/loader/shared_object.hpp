@@ -5,6 +5,7 @@
 // short-lived thread (run_and_join).
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,8 +39,8 @@ public:
     // since it says "done" either way. [loader]
     bool close();
 
-    // Whether a library that was opened at `path` is mapped still, or again.
-    [[nodiscard]] static bool is_mapped(const std::string& path);
+    // How much memory a library that was opened at `path` has now, if it is mapped still, or again.
+    [[nodiscard]] static std::size_t mapped_bytes(const std::string& path);
 
     // Of the libraries that came into the process with this one, those that are mapped now.
     [[nodiscard]] std::vector<std::string> companions() const;

@@ -47,6 +47,7 @@ public:
 
     // [manager-thread], all of them.
     void apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply);
+    void rollback(const Reply& reply);
     void create(WorkerPlan worker, const Reply& reply);
     void start(const std::string& worker, const Reply& reply);
     void pause(const std::string& worker, bool waits, const Reply& reply);
@@ -59,6 +60,8 @@ public:
     HostMetrics metrics();
 
     [[nodiscard]] const std::shared_ptr<const Plan>& plan() const { return plan_; }
+
+    [[nodiscard]] std::vector<LibraryUse> libraries();
 
     void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
 
@@ -134,6 +137,7 @@ private:
     // launch.cpp
     [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
     void adopt(std::shared_ptr<const Plan> plan);
+    void remember_plan_before(const std::shared_ptr<const Plan>& next);
     [[nodiscard]] std::optional<Refusal> prepare(Launch& launch,
                                                  const Changes& changes,
                                                  bool opens);
@@ -204,7 +208,8 @@ private:
 
     // The manager's thread alone.
     std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
-    std::vector<SlotGroup> flow_;  // as flow_groups()
+    std::deque<std::shared_ptr<const Plan>> plans_before_;  // the last that was in force is last
+    std::vector<SlotGroup> flow_;                           // as flow_groups()
     Rings rings_;
     std::map<std::string, std::shared_ptr<Pool>> pools_;  // those that the plan has
     std::optional<Nanos> next_pool_look_;                 // for workers that block a thread

@@ -1,5 +1,6 @@
 // Applying a plan: what is checked first, the launch of what it adds, and how that is undone.
 #include <algorithm>
+#include <set>
 
 #include "host/manager/core.hpp"
 #include "host/topology/diff.hpp"
@@ -151,9 +152,42 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
     }
 }
 
+// Going back to a plan forgets it and those after it.
+void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
+    const auto found = std::find(plans_before_.begin(), plans_before_.end(), next);
+    if (found != plans_before_.end()) {
+        plans_before_.erase(found, plans_before_.end());
+    } else if (schedule_start_) {
+        plans_before_.push_back(plan_);
+    }
+    if (plans_before_.size() > Manager::plans_kept) {
+        plans_before_.pop_front();
+    }
+    std::set<std::string> contents;
+    const std::string* last = nullptr;  // most workers have the plugin of the one before them
+    for (const auto& plan : plans_before_) {
+        for (const WorkerPlan& worker : plan->workers) {
+            if (last == nullptr || *last != worker.plugin_content) {
+                last = &*contents.insert(worker.plugin_content).first;
+            }
+        }
+    }
+    loader_.keep(std::move(contents));
+}
+
+void Core::rollback(const Reply& reply) {
+    if (plans_before_.empty()) {
+        reply(Unexpected<Refusal>(
+            {Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
+        return;
+    }
+    apply(plans_before_.back(), true, reply);
+}
+
 // The plan is in force from here on.
 void Core::commit_launch() {
     const Launch launched = *std::exchange(launch_, std::nullopt);
+    remember_plan_before(launched.next);
     if (!schedule_start_ && !launched.starts.empty()) {
         schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
         schedule_start_ = clock_.now();

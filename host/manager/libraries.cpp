@@ -1,4 +1,7 @@
 // The plugins of a host: opened for the first worker that needs one, closed after the last.
+#include <algorithm>
+#include <tuple>
+
 #include <spdlog/spdlog.h>
 
 #include "host/manager/core.hpp"
@@ -66,6 +69,29 @@ void Core::close_unused_libraries() {
     }
 }
 
+std::vector<LibraryUse> Core::libraries() {
+    std::vector<LibraryUse> all;
+    for (const auto& [key, library] : libraries_) {
+        LibraryUse& use = all.emplace_back();
+        use.facts = facts_of(*library);
+        use.is_open = true;
+        for (const auto& [name, slot] : slots_) {
+            if (slot->library == library) {
+                use.workers.push_back(name + "@" + std::to_string(slot->generation));
+            } else if (slot->swap && slot->swap->other.library == library) {
+                use.standby.push_back(name);
+            }
+        }
+    }
+    for (LibraryFacts& facts : loader_.left()) {
+        all.push_back({std::move(facts), false, {}, {}});
+    }
+    std::stable_sort(all.begin(), all.end(), [](const LibraryUse& a, const LibraryUse& b) {
+        return std::tie(a.facts.path, b.facts.opened) < std::tie(b.facts.path, a.facts.opened);
+    });
+    return all;
+}
+
 // A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
 void Core::close_library(std::shared_ptr<Library> library) {
     const std::string id = library->info().id;
@@ -83,8 +109,10 @@ void Core::close_library(std::shared_ptr<Library> library) {
     }
     if (!left.empty()) {
         const auto& [thread, name] = *left.begin();
-        spdlog::warn(
-            "plugin {} stays mapped: a worker left thread {} ({}) behind", id, name, thread);
+        const std::string cause =
+            "a worker left thread " + name + " (" + std::to_string(thread) + ") behind";
+        spdlog::warn("plugin {} stays mapped: {}", id, cause);
+        loader_.abandon(std::move(library), cause);
         return;
     }
     const UnloadReport report = loader_.close(std::move(library));

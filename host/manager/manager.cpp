@@ -110,6 +110,15 @@ Answer<std::shared_ptr<const Plan>> Manager::plan() {
                                             [this](const auto& reply) { reply(core_->plan()); });
 }
 
+Answer<Done> Manager::rollback() {
+    return ask<Done>(*core_, [this](const Reply& reply) { core_->rollback(reply); });
+}
+
+Answer<std::vector<LibraryUse>> Manager::libraries() {
+    return ask<std::vector<LibraryUse>>(*core_,
+                                        [this](const auto& reply) { reply(core_->libraries()); });
+}
+
 void Manager::request_stop(Nanos grace) {
     (void)core_->post([this, grace] { core_->stop_host(grace, Ending::Cause::stopped, ""); });
 }

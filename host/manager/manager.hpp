@@ -57,6 +57,14 @@ struct Ending {
         lost;  // workers whose threads did not come back: the process must _exit
 };
 
+// A version of a plugin: open, or what is left of one.
+struct LibraryUse {
+    LibraryFacts facts;
+    bool is_open = false;
+    std::vector<std::string> workers;  // that run it, by name: "count@2" is generation 2 of count
+    std::vector<std::string> standby;  // that may go back to it, or are about to get it
+};
+
 class Manager {
 public:
     // After the time to drain is over and a worker was told to stop now, so long until it is given
@@ -97,6 +105,12 @@ public:
     // A successor that fails within Limits::probation is replaced by the instance before it.
     Answer<Done> apply(Plan next);
 
+    // Applies the plan that was in force before the one that is now, as apply() does, with the
+    // plugins as they were. Again: the one before that. The last `plans_kept` plans are remembered;
+    // none is left: illegal_state.
+    Answer<Done> rollback();
+    static constexpr std::size_t plans_kept = 8;
+
     // One worker more, not started; and starting it (again, when it is stopped or failed).
     Answer<Done> create(WorkerPlan worker);
     Answer<Done> start(const std::string& worker);
@@ -122,6 +136,8 @@ public:
     [[nodiscard]] HostMetrics metrics();
     // The plan in force. Never null.
     [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
+    // By path, then the newest first.
+    [[nodiscard]] Answer<std::vector<LibraryUse>> libraries();
 
     // Asks the whole host to end within `grace`: sources first, then everything drains; what has
     // not ended then is told to stop now, and after a little more given up for lost. Asking again

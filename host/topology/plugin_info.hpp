@@ -59,7 +59,8 @@ struct PluginInfo {
     std::string vendor, licence, doc;  // may be empty
     std::uint16_t abi_major = 0, abi_minor = 0, lowest_host_minor = 0;
     std::vector<WorkerTypeInfo> types;
-    std::string content;  // a hash of the file that this was read from; "" when there is none
+    std::string content;   // a hash of the file that this was read from; "" when there is none
+    std::string build_id;  // of that file, as its linker wrote it; "" when there is none
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as

@@ -156,6 +156,32 @@ TEST_F(Reload, WhatARunningHostCannotChangeIsNamed) {
     stop();
 }
 
+TEST_F(Reload, ARollbackBringsBackAPluginWhoseFileIsGone) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    const Finished nothing = skep({"rollback"});
+    EXPECT_EQ(nothing.exit_code, 1);
+    EXPECT_EQ(nothing.out,
+              "rollback #1: refused: there is no plan before this one to go back to\n");
+    greet("Ada", "version 1: hello Ada, number 1");
+    fs::rename(folder / "libplugin.so", folder / "libgreeter.so");
+    const std::string renamed = "[worker.w]\nplugin = \"greeter\"\n";
+    for (const std::string word : {"hi", "hey"}) {  // the second ends the probation of the first
+        write(renamed + "config = { word = \"" + word + "\" }\n");
+        EXPECT_THAT(reload(), HasSubstr("applied: swap w; 0 stay"));
+    }
+    greet("Bob", "version 1: hey Bob, number 2");
+    EXPECT_EQ(skep({"rollback"}).out, "rollback #4: applied: swap w; 0 stay\n");
+    greet("Cid", "version 1: hi Cid, number 3");
+    EXPECT_EQ(skep({"rollback"}).out, "rollback #5: applied: swap w; 0 stay\n");
+    greet("Dan", "version 1: hello Dan, number 4");
+    EXPECT_THAT(skep({"generations"}).out,
+                testing::ContainsRegex("greeter  1.0.0 .* in use       w@5 *\n"));
+    EXPECT_THAT(skep({"plan"}).out, HasSubstr("swap    w")) << "the topology is as it was";
+    stop();
+}
+
 TEST_F(Reload, AHostThatWatchesMovesToWhatIsNewByItself) {
     const std::string watches = "host.watch = true\n";
     install("greeter_1");

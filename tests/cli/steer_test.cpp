@@ -1,6 +1,7 @@
 // A running host and those who steer it, by the real program.
 #include "host/cli/steer.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "host/cli/table.hpp"
+#include "host/control/metrics_json.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_client.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -266,6 +268,39 @@ TEST(SteerText, WhatAWorkerSaysCannotActOnTheTerminal) {
     EXPECT_EQ(
         explanation_text(R"({"worker":"a","state":"failed","why":"\u001b","also":["\u0007"]})"),
         "a is failed: \\x1b\n  - \\x07\n");
+}
+
+TEST(SteerText, TheVersionsOfAPluginHaveALineEach) {
+    const auto now = std::chrono::system_clock::now();
+    const auto use = [&](const std::string& version, int age) {
+        LibraryUse made;
+        made.facts = {"p.so", "org.p", version, "0123456789abcdef", "fedcba9876543210", now, "", 0};
+        made.facts.opened -= std::chrono::seconds(age);
+        return made;
+    };
+    std::vector<LibraryUse> all;
+    all.push_back(use("5", 1));
+    all.back().is_open = true;
+    all.back().workers = {"a@2", "b@1"};
+    all.push_back(use("4", 20));
+    all.back().is_open = true;
+    all.back().standby = {"a"};
+    all.push_back(use("3", 21));
+    all.back().is_open = true;
+    all.push_back(use("2", 120));
+    all.back().facts.cause = "unique symbol 'x'";
+    all.back().facts.mapped = 20'480;
+    all.push_back(use("1", 200));
+    const std::string text = generations_text(generations_json(all, now));
+    EXPECT_THAT(
+        text,
+        StartsWith(
+            "PLUGIN  VERSION  BUILD ID      HASH          AGE    STATE        WORKERS   WHY\n"
+            "org.p   5        0123456789ab  fedcba987654  1.0s   in use       a@2, b@1\n"
+            "org.p   4        0123456789ab  fedcba987654  20.0s  standing by  a  "));
+    EXPECT_THAT(text, HasSubstr("ending                 its last instance is being destroyed\n"));
+    EXPECT_THAT(text, HasSubstr("pinned                 unique symbol 'x' (20 KiB)\n"));
+    EXPECT_THAT(text, HasSubstr("kept                   a rollback may need it"));
 }
 
 TEST(SteerText, WhatIsNoAnswerIsNotShown) {

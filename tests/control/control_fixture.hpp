@@ -96,7 +96,9 @@ protected:
     Mutex mutex;
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
-    Reloads reloads{[] { return ReloadOutcome{ReloadResult::no_change, "nothing changes"}; }};
+    Reloads reloads{[](ReloadKind) {
+        return ReloadOutcome{ReloadResult::no_change, "nothing changes"};
+    }};
     std::optional<ControlWorld> facts;
     std::atomic<bool> is_deaf_to_stop{false};
     std::atomic<Nanos> stopped_with{Nanos(-1)};

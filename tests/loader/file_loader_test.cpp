@@ -188,5 +188,35 @@ TEST_F(FileLoaderTest, FailsWithoutAPlaceForCopies) {
                 HasSubstr("no folder for private copies"));
 }
 
+// What a rollback rests on.
+TEST_F(FileLoaderTest, OpensAContentThatIsKeptThoughItsFileIsAnotherOneOrGone) {
+    const std::string path = folder_ / "libanswers.so";
+    std::filesystem::copy_file(test_plugin("answers_1"), path);
+    auto first = open(path);
+    const std::string content = first->info().content;
+    loader_->keep({content});
+    expect_unloads(first);
+    std::filesystem::remove(path);
+    std::filesystem::copy_file(test_plugin("answers_2"), path);
+    for (int i = 0; i < 2; ++i) {
+        Result<std::shared_ptr<Library>> again = loader_->open(path, content);
+        ASSERT_TRUE(again) << message_of(again);
+        EXPECT_EQ((*again)->path(), path);
+        EXPECT_EQ(ask(*again), 1);
+        expect_unloads(*again);
+        std::filesystem::remove(path);
+    }
+    ASSERT_EQ(loader_->left().size(), 1U) << "one copy is enough";
+    const LibraryFacts kept = loader_->left().front();
+    EXPECT_EQ(kept.path, path);
+    EXPECT_EQ(kept.content, content);
+    EXPECT_EQ(kept.cause, "");
+    EXPECT_EQ(kept.mapped, 0U);
+    loader_->keep({});
+    EXPECT_TRUE(loader_->left().empty());
+    EXPECT_TRUE(stage_is_empty());
+    EXPECT_FALSE(loader_->open(path, content));
+}
+
 }  // namespace
 }  // namespace skep::host

@@ -79,6 +79,11 @@ TEST_F(UnloadTest, SucceedsForStaticsOfTheStandardLibrary) {
 TEST_F(UnloadTest, NamesTheNodeleteFlag) {
     auto library = open(test_plugin("nodelete"));
     expect_pinned(library, "NODELETE");
+    ASSERT_EQ(loader_->left().size(), 1U);
+    const LibraryFacts left = loader_->left().front();
+    EXPECT_EQ(left.path, test_plugin("nodelete"));
+    EXPECT_THAT(left.cause, HasSubstr("NODELETE"));
+    EXPECT_GT(left.mapped, 0U);
 }
 
 TEST_F(UnloadTest, NamesAThreadLocalOnAThreadThatLives) {
@@ -99,10 +104,12 @@ TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
         ask_here(library);
         EXPECT_FALSE(close(library).unloaded);
     }).join();
+    EXPECT_EQ(loader_->left().size(), 1U);
     // glibc looks again at the next close of anything.
     auto other = open(test_plugin("counts"));
     expect_unloads(other);
     EXPECT_EQ(mapped(), 0U);
+    EXPECT_TRUE(loader_->left().empty());
     EXPECT_TRUE(std::filesystem::is_empty(loader_->stage_folder()));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -74,6 +75,9 @@ TEST(LeftoverThread, KeepsItsLibraryMappedUntilTheProcessEnds) {
         EXPECT_EQ(manager.wait().cause, host::Ending::Cause::finished);
     }
     EXPECT_TRUE(is_mapped("leaves_thread_behind"));
+    ASSERT_EQ((*loader)->left().size(), 1U);
+    EXPECT_THAT((*loader)->left().front().cause,
+                testing::MatchesRegex("a worker left thread w:a#1 \\([0-9]+\\) behind"));
     // It can still run its code there: it reads this, and the end of the file after it.
     const int end = ::open(fifo.c_str(), O_WRONLY | O_CLOEXEC);
     ASSERT_GE(end, 0);

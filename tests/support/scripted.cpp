@@ -120,6 +120,10 @@ host::UnloadReport ScriptedLoader::close(std::shared_ptr<host::Library> library)
     return {true, ""};
 }
 
+void ScriptedLoader::abandon(std::shared_ptr<host::Library> library, std::string /*cause*/) {
+    EXPECT_EQ(library.use_count(), 1) << "a library is given up while somebody holds it";
+}
+
 void Gate::open() {
     const host::MutexLock lock(mutex_);
     is_open_ = true;

@@ -57,7 +57,13 @@ public:
     host::Result<std::shared_ptr<host::Library>> open(const std::string& path,
                                                       const std::string& content) override;
     host::UnloadReport close(std::shared_ptr<host::Library> library) override;
+    void abandon(std::shared_ptr<host::Library> library, std::string cause) override;
 
+    void keep(std::set<std::string> contents) override { kept = std::move(contents); }
+
+    std::vector<host::LibraryFacts> left() override { return {}; }
+
+    std::set<std::string> kept;
     int opened = 0;
     int closed = 0;
     bool refuses = false;  // open() fails

@@ -1,0 +1,142 @@
+// Back to the plan that was in force before, with the plugins as they were.
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/swapping.hpp"
+
+namespace skep::test {
+namespace {
+
+using host::Answer;
+using host::Done;
+using host::LibraryUse;
+using host::Manager;
+using host::Plan;
+using host::Refusal;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Rollback : public Swapping {
+protected:
+    // Another plan, in which the plugin of "a" has this content.
+    void reload(const std::string& content) {
+        change("a", noting(content));
+        world.plan.workers.front().plugin_content = content;
+        const Answer<Done> applied = apply();
+        ASSERT_TRUE(applied) << applied.error().message;
+    }
+
+    std::string content() { return (*manager.plan())->workers.front().plugin_content; }
+
+    void go_back() {
+        const Answer<Done> back = manager.rollback();
+        ASSERT_TRUE(back) << back.error().message;
+    }
+};
+
+TEST_F(Rollback, GoesBackOnePlanAtATime) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    const Plan first = world.plan;
+    reload("second");
+    const Plan second = world.plan;
+    reload("third");
+    go_back();
+    EXPECT_EQ(**manager.plan(), second);
+    EXPECT_EQ(world.metrics("a").swaps, 3U) << "it is a plan like any other";
+    go_back();
+    EXPECT_EQ(**manager.plan(), first);
+    const Answer<Done> further = manager.rollback();
+    ASSERT_FALSE(further);
+    EXPECT_EQ(
+        further.error(),
+        (Refusal{Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
+    world.stop();
+    EXPECT_EQ(manager.rollback().error().code, Refusal::Code::host_ended);
+}
+
+TEST_F(Rollback, ThePlansBeforeKeepTheirPlugins) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    EXPECT_THAT(world.loader.kept, IsEmpty());
+    reload("second");
+    EXPECT_THAT(world.loader.kept, ElementsAre("first"));
+    reload("third");
+    EXPECT_THAT(world.loader.kept, ElementsAre("first", "second"));
+    go_back();
+    EXPECT_THAT(world.loader.kept, ElementsAre("first"));
+    world.stop();
+}
+
+TEST_F(Rollback, OnlyTheLastPlansAreRemembered) {
+    world.add("a", noting("0")).plugin_content = "0";
+    world.start();
+    for (std::size_t i = 1; i <= Manager::plans_kept + 1; ++i) {
+        reload(std::to_string(i));
+    }
+    for (std::size_t i = 0; i < Manager::plans_kept; ++i) {
+        go_back();
+    }
+    EXPECT_EQ(content(), "1");
+    EXPECT_FALSE(manager.rollback());
+    world.stop();
+}
+
+TEST_F(Rollback, APlanThatWasRefusedWasNeverInForce) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    Script failing = noting("failing");
+    failing.create = [](skep::context&) { throw std::runtime_error("out of honey"); };
+    change("a", failing);
+    EXPECT_FALSE(apply());
+    EXPECT_FALSE(manager.rollback());
+    EXPECT_EQ(content(), "first");
+    world.stop();
+}
+
+// The worker has gone back by itself; the plan before is in force, and stays so.
+TEST_F(Rollback, ChangesNothingAfterASuccessorHasFailed) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    Script failing = noting("failing");
+    failing.on_message = [](skep::context&, const skep::message&) {
+        throw std::runtime_error("of no use");
+    };
+    change("a", failing);
+    world.plan.workers.front().plugin_content = "second";
+    ASSERT_TRUE(apply());
+    send("a", "1");
+    world.clock.settle();
+    EXPECT_EQ(world.metrics("a").rollbacks, 1U);
+    EXPECT_EQ(content(), "first");
+    go_back();
+    EXPECT_EQ(content(), "first");
+    EXPECT_EQ(world.metrics("a").swaps, 1U);
+    EXPECT_FALSE(manager.rollback());
+    world.stop();
+}
+
+TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    reload("second");
+    const Answer<std::vector<LibraryUse>> libraries = manager.libraries();
+    ASSERT_TRUE(libraries);
+    ASSERT_EQ(libraries->size(), 2U);
+    const LibraryUse& newest = libraries->at(0);
+    EXPECT_TRUE(newest.is_open);
+    EXPECT_THAT(newest.workers, ElementsAre("a@2"));
+    EXPECT_THAT(newest.standby, IsEmpty());
+    const LibraryUse& before = libraries->at(1);
+    EXPECT_THAT(before.workers, IsEmpty());
+    EXPECT_THAT(before.standby, ElementsAre("a"));
+    world.clock.run_for(Manager::Limits().probation);
+    world.clock.settle();
+    EXPECT_EQ(manager.libraries()->size(), 1U);
+    world.stop();
+}
+
+}  // namespace
+}  // namespace skep::test
