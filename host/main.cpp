@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
     return guard.watch([&] {
         switch (options->verb) {
             case Verb::run:
+            case Verb::dev:
                 return run(*options, guard);
             case Verb::check:
                 return check(*options);

@@ -39,18 +39,25 @@ constexpr const char* footer =
     "such worker, 64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or\n"
     "plugin, 130 forced by a second Ctrl-C.";
 
-void add_run(CLI::App& app, Options& options) {
-    CLI::App& run = *app.add_subcommand("run", "Run a topology in the foreground");
+// CLI11 would read the variables once for each verb that has the flag; `meant` is the one to read
+// them for.
+void add_run(CLI::App& app,
+             Options& options,
+             const std::string& verb,
+             const char* doc,
+             const std::string& meant) {
+    CLI::App& run = *app.add_subcommand(verb, doc);
+    const auto variable = [&](const char* name) { return verb == meant ? name : ""; };
     run.add_option("FILE", options.target, "The topology")->required()->type_name("");
     run.add_option("--summary", options.summary, "Write the final counts to this file as JSON")
         ->type_name("FILE.json");
     add_choice(run, "--log-format", {"text", "json"}, options.log_json, "Form of the log")
-        ->envname("SKEP_LOG_FORMAT");
+        ->envname(variable("SKEP_LOG_FORMAT"));
     run.add_option(
            "--log-level", options.log_level, "The least important level that is logged (info)")
         ->type_name("trace|debug|info|warn|error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}).description(""))
-        ->envname("SKEP_LOG");
+        ->envname(variable("SKEP_LOG"));
     run.add_option(
            "--control", options.control, "Where to put the control socket, or 'none' for no such")
         ->type_name("PATH");
@@ -83,8 +90,9 @@ std::string verb_name(const CLI::App& app) {
     return verbs.empty() ? "" : verbs.front()->get_name();
 }
 
-constexpr std::array<std::pair<const char*, Verb>, 19> verbs = {{
+constexpr std::array<std::pair<const char*, Verb>, 20> verbs = {{
     {"run", Verb::run},
+    {"dev", Verb::dev},
     {"check", Verb::check},
     {"inspect", Verb::inspect},
     {"graph", Verb::graph},
@@ -137,7 +145,9 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     app.set_version_flag("--version", version_text);
     app.require_subcommand(1);
     app.footer(footer);
-    add_run(app, options);
+    const std::string meant = argc > 1 ? argv[1] : "";
+    add_run(app, options, "run", "Run a topology in the foreground", meant);
+    add_run(app, options, "dev", "Run it until Ctrl-C, and reload whatever is built anew", meant);
     add_check(app, options);
     add_inspect(app, options);
     add_graph(app, options);
@@ -151,7 +161,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
         return usage_error(app, explain(app, argc > 1 ? argv[1] : nullptr, error));
     }
-    // CLI11 would read the variable once for each verb that has the flag, whichever is meant.
+    // As in add_run().
     if (const char* const control = std::getenv("SKEP_CONTROL");
         control != nullptr && options.control.empty()) {
         options.control = control;

@@ -27,6 +27,7 @@ enum ExitCode {
 
 enum class Verb {
     run,
+    dev,  // run, for who builds plugins
     check,
     inspect,
     graph,
@@ -51,14 +52,14 @@ enum class Verb {
 struct Options {
     Verb verb = Verb::run;
     std::string target;   // the topology, or for inspect the plugin, as the user wrote it
-    std::string summary;  // run: where to write the summary as JSON; "" nowhere
-    std::string log_level = "info";  // run: trace, debug, info, warn or error
-    bool log_json = false;           // run
+    std::string summary;  // run, dev: where to write the summary as JSON; "" nowhere
+    std::string log_level = "info";  // run, dev: trace, debug, info, warn or error
+    bool log_json = false;           // run, dev
     bool deny_warnings = false;      // check
     bool json = false;               // check, inspect, and what a running host says: JSON, not text
     bool mermaid = false;            // graph: Mermaid rather than DOT
-    // run: where to put the control socket; the verbs of a running host: where it is. "": the usual
-    // places; "none": nowhere.
+    // run, dev: where to put the control socket; the verbs of a running host: where it is. "": the
+    // usual places; "none": nowhere.
     std::string control;
     // Of a running host.
     std::string host;              // its name; "": the one that runs

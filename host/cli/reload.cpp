@@ -128,7 +128,7 @@ Reloader::Preview Reloader::preview() const {
 
 std::vector<std::string> Reloader::files_to_watch() const {
     const auto plan = manager_.plan();
-    if (!plan || !(*plan)->watch) {
+    if (!plan || !(always_watches_ || (*plan)->watch)) {
         return {};
     }
     std::set<std::string> files = {file_};

@@ -25,9 +25,10 @@ namespace skep::host {
 class Reloader {
 public:
     // The manager outlives it.
-    Reloader(std::string file, Manager& manager)
+    Reloader(std::string file, Manager& manager, bool always_watches)
         : file_(std::move(file)),
-          manager_(manager) {}
+          manager_(manager),
+          always_watches_(always_watches) {}
 
     // One at a time, of whatever kind.
     [[nodiscard]] ReloadOutcome run(ReloadKind kind) {
@@ -43,7 +44,8 @@ public:
     // What a reload would do now. [any-thread]
     [[nodiscard]] Preview preview() const;
 
-    // The topology and its plugins, if the plan in force says `watch`; else none. [any-thread]
+    // The topology and its plugins, always or if the plan in force says `watch`; else none.
+    // [any-thread]
     [[nodiscard]] std::vector<std::string> files_to_watch() const;
 
 private:
@@ -58,6 +60,7 @@ private:
 
     const std::string file_;
     Manager& manager_;
+    const bool always_watches_;
     std::unique_ptr<FileLoader> loader_;  // of reload(); made by the first
 };
 

@@ -27,9 +27,9 @@ namespace {
 
 // A manager with all that must outlive it.
 struct Host {
-    explicit Host(std::unique_ptr<FileLoader> its_loader)
+    Host(std::unique_ptr<FileLoader> its_loader, Manager::When ends)
         : loader(std::move(its_loader)),
-          manager(clock, *loader) {}
+          manager(clock, *loader, ends) {}
 
     void stop(Nanos grace) {
         tell_stopping();
@@ -201,7 +201,9 @@ int run(const Options& options, Guard& guard) {
         spdlog::error("there is no control socket: {}", listener.error());
         return exit_failed;
     }
-    const auto host = std::make_shared<Host>(std::move(*loader));
+    const bool is_dev = options.verb == Verb::dev;
+    const auto host = std::make_shared<Host>(
+        std::move(*loader), is_dev ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;
@@ -217,7 +219,7 @@ int run(const Options& options, Guard& guard) {
         spdlog::info("{}", running);
         steering.emplace(host,
                          std::move(*listener),
-                         std::make_shared<Reloader>(options.target, host->manager),
+                         std::make_shared<Reloader>(options.target, host->manager, is_dev),
                          watch,
                          HostFacts{plan.name, absolute_path(options.target), steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });

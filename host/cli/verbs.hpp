@@ -7,7 +7,8 @@
 
 namespace skep::host {
 
-// Runs a topology until it ends or a signal ends it.
+// Runs a topology until it ends or a signal ends it. As `dev` it ends by a signal alone, and is
+// reloaded when it or a plugin changes, whatever it says of `watch`.
 [[nodiscard]] int run(const Options& options, Guard& guard);
 
 // Says what is wrong with a topology.

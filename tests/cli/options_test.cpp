@@ -118,10 +118,12 @@ TEST_F(OptionsTest, WrongUseIsExplained) {
 TEST_F(OptionsTest, VariablesStandInForFlagsAndFlagsWin) {
     ::setenv("SKEP_LOG", "error", 1);
     ::setenv("SKEP_LOG_FORMAT", "json", 1);
-    const auto by_variables = parse({"run", "a.toml"});
-    ASSERT_TRUE(by_variables);
-    EXPECT_EQ(by_variables->log_level, "error");
-    EXPECT_TRUE(by_variables->log_json);
+    for (const char* const verb : {"run", "dev"}) {
+        const auto by_variables = parse({verb, "a.toml"});
+        ASSERT_TRUE(by_variables);
+        EXPECT_EQ(by_variables->log_level, "error");
+        EXPECT_TRUE(by_variables->log_json);
+    }
 
     const auto by_flags = parse({"run", "a.toml", "--log-level=trace", "--log-format=text"});
     ASSERT_TRUE(by_flags);
