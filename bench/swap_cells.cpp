@@ -96,8 +96,8 @@ public:
     // How long nothing could be handled, in us.
     double swap() {
         must(manager().apply(next_plan()));
-        const auto blackout = manager().metrics("keeper")->blackout;
-        return std::chrono::duration<double, std::micro>(blackout.value()).count();
+        const auto last = manager().metrics("keeper")->last_swap;
+        return std::chrono::duration<double, std::micro>(last.value().blackout).count();
     }
 
     double stop_load_start() {

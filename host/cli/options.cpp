@@ -51,6 +51,8 @@ void add_run(CLI::App& app,
     run.add_option("FILE", options.target, "The topology")->required()->type_name("");
     run.add_option("--summary", options.summary, "Write the final counts to this file as JSON")
         ->type_name("FILE.json");
+    run.add_option("--audit", options.audit, "Append what is done to the host to this file")
+        ->type_name("FILE.jsonl");
     add_choice(run, "--log-format", {"text", "json"}, options.log_json, "Form of the log")
         ->envname(variable("SKEP_LOG_FORMAT"));
     run.add_option(

@@ -53,6 +53,7 @@ struct Options {
     Verb verb = Verb::run;
     std::string target;   // the topology, or for inspect the plugin, as the user wrote it
     std::string summary;  // run, dev: where to write the summary as JSON; "" nowhere
+    std::string audit;    // run, dev: where the audit log is appended to; "" nowhere
     std::string log_level = "info";  // run, dev: trace, debug, info, warn or error
     bool log_json = false;           // run, dev
     bool deny_warnings = false;      // check

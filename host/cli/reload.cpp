@@ -1,13 +1,18 @@
 #include "host/cli/reload.hpp"
 
+#include <chrono>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "host/base/deadline.hpp"
+
 namespace skep::host {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 Result<std::unique_ptr<FileLoader>> make_loader() {
     Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
@@ -26,6 +31,27 @@ std::string listed(const char* verb, const std::vector<std::string>& workers) {
     return text + (workers.size() > shown
                        ? " and " + std::to_string(workers.size() - shown) + " more"
                        : "");
+}
+
+// For the audit log. The worker may be on its way out again.
+Json swap_json(const WorkerPlan* before,
+               const WorkerPlan* now,
+               const Answer<WorkerMetrics>& metrics) {
+    Json json;
+    if (before != nullptr && now != nullptr && metrics) {
+        json = {{"worker", now->name},
+                {"generation", metrics->generation},
+                {"plugin", metrics->plugin},
+                {"path", now->plugin_path},
+                {"hash_before", before->plugin_content},
+                {"hash", now->plugin_content}};
+        if (metrics->last_swap) {
+            json["blackout_ns"] = metrics->last_swap->blackout.count();
+            json["state_bytes"] = metrics->last_swap->state_bytes;
+            json["queued"] = metrics->last_swap->queued;
+        }
+    }
+    return json;
 }
 
 // How many workers of `next` are as they were.
@@ -50,14 +76,14 @@ std::string changes_text(const Changes& changes, std::size_t stay) {
 }
 
 std::string changes_json(const Changes& changes, std::size_t stay) {
-    nlohmann::ordered_json json = {{"swap", changes.to_swap},
-                                   {"start", changes.to_add},
-                                   {"stop", changes.to_remove},
-                                   {"move", changes.to_move},
-                                   {"rewire", changes.routes_changed},
-                                   {"settings", changes.settings_changed},
-                                   {"stay", stay}};
-    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    Json json = {{"swap", changes.to_swap},
+                 {"start", changes.to_add},
+                 {"stop", changes.to_remove},
+                 {"move", changes.to_move},
+                 {"rewire", changes.routes_changed},
+                 {"settings", changes.settings_changed},
+                 {"stay", stay}};
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Reloader::Read Reloader::read(FileLoader& loader) const {
@@ -85,6 +111,7 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
 }
 
 ReloadOutcome Reloader::reload() {
+    const Nanos begin = steady_now();
     if (loader_ == nullptr) {
         Result<std::unique_ptr<FileLoader>> loader = make_loader();
         if (!loader) {
@@ -97,25 +124,54 @@ ReloadOutcome Reloader::reload() {
     if (!preview.problem.empty()) {
         return {ReloadResult::refused, preview.problem};
     }
-    const std::string text = changes_text(preview.changes, preview.stay);
-    if (preview.changes.empty()) {
-        return {ReloadResult::no_change, text};
+    const Nanos begin_apply = steady_now();
+    const auto before = manager_.plan();
+    if (!before) {
+        return {ReloadResult::refused, before.error().message};
     }
-    const Answer<Done> applied = manager_.apply(std::move(read.next));
-    return applied ? ReloadOutcome{ReloadResult::applied, text}
-                   : ReloadOutcome{ReloadResult::refused, applied.error().message};
+    if (!preview.changes.empty()) {
+        const Answer<Done> applied = manager_.apply(std::move(read.next));
+        if (!applied) {
+            return {ReloadResult::refused, applied.error().message};
+        }
+    }
+    return outcome(**before,
+                   preview.changes,
+                   {{"read", begin_apply - begin}, {"apply", steady_now() - begin_apply}});
+}
+
+// The plan after `before` is in force.
+ReloadOutcome Reloader::outcome(const Plan& before,
+                                const Changes& changes,
+                                const std::vector<Span>& steps) const {
+    const auto now = manager_.plan();
+    if (!now) {
+        return {ReloadResult::refused, now.error().message};
+    }
+    const std::size_t stay = staying(**now, changes);
+    Json details = {{"changes", Json::parse(changes_json(changes, stay))}};
+    for (const auto& [step, span] : steps) {
+        details["steps_ms"][step] = std::chrono::duration<double, std::milli>(span).count();
+    }
+    details["swapped"] = Json::array();
+    for (const std::string& worker : changes.to_swap) {
+        details["swapped"].push_back(
+            swap_json(before.find(worker), (*now)->find(worker), manager_.metrics(worker)));
+    }
+    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
+            changes_text(changes, stay),
+            details.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
 ReloadOutcome Reloader::rollback() {
+    const Nanos begin = steady_now();
     const auto before = manager_.plan();
     const Answer<Done> applied = manager_.rollback();
     const auto now = manager_.plan();
     if (!before || !applied || !now) {
         return {ReloadResult::refused, applied ? "the host has ended" : applied.error().message};
     }
-    const Changes changes = diff(**before, **now);
-    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
-            changes_text(changes, staying(**now, changes))};
+    return outcome(**before, diff(**before, **now), {{"apply", steady_now() - begin}});
 }
 
 Reloader::Preview Reloader::preview() const {

@@ -49,6 +49,8 @@ public:
     [[nodiscard]] std::vector<std::string> files_to_watch() const;
 
 private:
+    using Span = std::pair<const char*, Nanos>;
+
     struct Read {
         Preview preview;
         Plan next;
@@ -57,6 +59,9 @@ private:
     [[nodiscard]] ReloadOutcome reload();
     [[nodiscard]] ReloadOutcome rollback();
     [[nodiscard]] Read read(FileLoader& loader) const;
+    [[nodiscard]] ReloadOutcome outcome(const Plan& before,
+                                        const Changes& changes,
+                                        const std::vector<Span>& steps) const;
 
     const std::string file_;
     Manager& manager_;

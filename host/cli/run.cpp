@@ -17,6 +17,7 @@
 #include "host/cli/summary.hpp"
 #include "host/cli/verbs.hpp"
 #include "host/control/api.hpp"
+#include "host/control/audit.hpp"
 #include "host/control/file_watch.hpp"
 #include "host/control/places.hpp"
 #include "host/control/server.hpp"
@@ -27,9 +28,12 @@ namespace {
 
 // A manager with all that must outlive it.
 struct Host {
-    Host(std::unique_ptr<FileLoader> its_loader, Manager::When ends)
+    Host(std::unique_ptr<FileLoader> its_loader,
+         std::unique_ptr<Audit> its_audit,
+         Manager::When ends)
         : loader(std::move(its_loader)),
-          manager(clock, *loader, ends) {}
+          audit(std::move(its_audit)),
+          manager(clock, *loader, ends, Manager::Limits(), audit.get()) {}
 
     void stop(Nanos grace) {
         tell_stopping();
@@ -38,6 +42,7 @@ struct Host {
 
     SteadyClock clock;
     std::unique_ptr<FileLoader> loader;
+    std::unique_ptr<Audit> audit;
     Manager manager;
 };
 
@@ -94,18 +99,22 @@ public:
              HostFacts facts)
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
-          reloads_(
-              std::make_shared<Reloads>([host, it = reloader_, watch = watch_](ReloadKind kind) {
+          reloads_(std::make_shared<Reloads>(
+              [host, it = reloader_, watch = watch_](ReloadKind kind) {
                   tell_reloading();
                   ReloadOutcome outcome = it->run(kind);
                   watch->watch(it->files_to_watch());
                   tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
                   return outcome;
+              },
+              [host](const Verdict& verdict, const std::string& who) {
+                  host->audit->verdict(verdict, who);
               })),
           world_{host->manager,
                  std::move(facts),
                  [host](Nanos grace) { host->stop(grace); },
                  *reloads_,
+                 *host->audit,
                  [it = reloader_] { return preview(*it); }} {
         watch_->on_change([reloads = std::weak_ptr(reloads_)] {
             if (const auto it = reloads.lock()) {
@@ -201,9 +210,16 @@ int run(const Options& options, Guard& guard) {
         spdlog::error("there is no control socket: {}", listener.error());
         return exit_failed;
     }
+    Result<std::unique_ptr<Audit>, std::string> audit = Audit::open(options.audit, plan.name);
+    if (!audit) {
+        spdlog::error("{}: {}", options.audit, audit.error());
+        return exit_usage;
+    }
     const bool is_dev = options.verb == Verb::dev;
-    const auto host = std::make_shared<Host>(
-        std::move(*loader), is_dev ? Manager::When::asked : Manager::When::all_done);
+    const auto host =
+        std::make_shared<Host>(std::move(*loader),
+                               std::move(*audit),
+                               is_dev ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;

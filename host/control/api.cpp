@@ -204,13 +204,30 @@ Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/)
     return wanted ? wait_for(world, call, *wanted) : refused(bad_request, wanted.error());
 }
 
-std::string line_of(const ControlRoute& route, const std::string& target, const Reply& reply) {
+// Why it was refused, or "".
+std::string refusal_in(const Reply& reply) {
+    if (reply.status < 400) {
+        return "";
+    }
+    constexpr const char* no_word = "without a word";
     const Json body = Json::parse(reply.body, nullptr, false);
-    const std::string who = target.empty() ? "" : " '" + target + "'";
-    return std::string(verb_of(route)) + who + ": " +
-           (reply.status < 400 || !body.is_object()
-                ? "done"
-                : "refused: " + body["error"].value("message", ""));
+    return body.is_object() ? body["error"].value("message", no_word) : no_word;
+}
+
+// In both logs.
+void note(const ControlWorld& world,
+          const Call& call,
+          const ControlRoute& route,
+          const std::string& target,
+          const Reply& reply) {
+    const std::string refusal = refusal_in(reply);
+    spdlog::info("control: {}{}: {} (uid {}, process {})",
+                 verb_of(route),
+                 target.empty() ? "" : " '" + target + "'",
+                 refusal.empty() ? "done" : "refused: " + refusal,
+                 call.peer.uid,
+                 call.peer.pid);
+    world.audit.command(verb_of(route), target, call.peer, refusal);
 }
 
 }  // namespace
@@ -272,10 +289,7 @@ Reply answer_call(ControlWorld& world, const Call& call) {
         }
         Reply reply = route.handler(world, call, target);
         if (route.changes) {
-            spdlog::info("control: {} (uid {}, process {})",
-                         line_of(route, target, reply),
-                         call.peer.uid,
-                         call.peer.pid);
+            note(world, call, route, target, reply);
         }
         return reply;
     }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/control/audit.hpp"
 #include "host/control/call.hpp"
 #include "host/control/reloads.hpp"
 #include "host/manager/manager.hpp"
@@ -30,6 +31,7 @@ struct ControlWorld {
     // Asks the host to end within this time. Does not wait.
     std::function<void(Nanos)> stop;
     Reloads& reloads;
+    Audit& audit;
     // What a reload would do now, as JSON, or why it would be refused.
     std::function<Result<std::string, std::string>()> preview;
 };

@@ -21,17 +21,9 @@ std::int64_t milliseconds(Nanos span) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
 }
 
-// "2026-11-22T16:04:05Z", or null.
+// Or null.
 Json time_json(const std::optional<std::chrono::system_clock::time_point>& time) {
-    if (!time) {
-        return nullptr;
-    }
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(*time);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::string text(32, '\0');
-    text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-    return text;
+    return time ? Json(time_text(*time)) : Json(nullptr);
 }
 
 Json flow_json(const FlowCounts& flow) {
@@ -43,6 +35,15 @@ Json flow_json(const FlowCounts& flow) {
             {"in_flight", flow.in_flight},
             {"dropped", flow.dropped.total()},
             {"dead_lettered", flow.dead_lettered.total()}};
+}
+
+Json json_of(const std::optional<SwapMetrics>& swap) {
+    if (!swap) {
+        return nullptr;
+    }
+    return {{"blackout_ns", swap->blackout.count()},
+            {"state_bytes", swap->state_bytes},
+            {"queued", swap->queued}};
 }
 
 Json json_of(const WorkerMetrics& worker) {
@@ -61,6 +62,9 @@ Json json_of(const WorkerMetrics& worker) {
             {"in", flow_json(worker.in)},
             {"out", worker.out},
             {"queue_high", worker.queue_high},
+            {"swaps", worker.swaps},
+            {"rollbacks", worker.rollbacks},
+            {"last_swap", json_of(worker.last_swap)},
             {"checkpoint_age_ms",
              worker.checkpoint_age ? Json(milliseconds(*worker.checkpoint_age)) : Json(nullptr)}};
 }
@@ -86,6 +90,15 @@ Use use_of(const LibraryUse& it) {
 }
 
 }  // namespace
+
+std::string time_text(std::chrono::system_clock::time_point time) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::string text(32, '\0');
+    text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
+    return text;
+}
 
 std::string generations_json(const std::vector<LibraryUse>& libraries,
                              std::chrono::system_clock::time_point now) {

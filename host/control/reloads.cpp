@@ -1,6 +1,9 @@
 #include "host/control/reloads.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <pthread.h>
 #include <spdlog/spdlog.h>
@@ -28,8 +31,9 @@ std::string_view name_of(ReloadKind kind) {
     return kind == ReloadKind::rollback ? "rollback" : "reload";
 }
 
-Reloads::Reloads(Run run)
+Reloads::Reloads(Run run, Tell tell)
     : run_(std::move(run)),
+      tell_(std::move(tell)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "reload");
           serve();
@@ -48,9 +52,9 @@ std::uint64_t Reloads::trigger(std::string who, ReloadKind kind) {
     const MutexLock lock(mutex_);
     const std::uint64_t number = ++last_;
     if (waiting_.empty() || kind == ReloadKind::rollback || waiting_.back().kind != kind) {
-        waiting_.push_back({kind, number, std::move(who)});
+        waiting_.push_back({kind, number});
     }
-    verdicts_[number] = {kind, number, waiting_.back().run, {}};
+    triggers_[number] = {kind, waiting_.back().run, std::move(who)};
     changed_.notify_all();
     return number;
 }
@@ -59,60 +63,74 @@ Verdict Reloads::wait(std::uint64_t number) {
     const MutexLock lock(mutex_);
     Verdict verdict{ReloadKind::reload, number, number, {}};
     verdict.outcome.text = "its verdict is no longer known";
-    const auto found = verdicts_.find(number);
-    if (found == verdicts_.end()) {
+    const auto found = triggers_.find(number);
+    if (found == triggers_.end()) {
         return verdict;
     }
     verdict.kind = found->second.kind;
     verdict.run = found->second.run;
     changed_.wait(mutex_, [&]() REQUIRES(mutex_) {
-        return outcomes_.contains(verdict.run) || !verdicts_.contains(number);
+        return outcomes_.contains(verdict.run) || !triggers_.contains(number);
     });
     const auto outcome = outcomes_.find(verdict.run);
     if (outcome != outcomes_.end()) {
         verdict.outcome = outcome->second;
     }
-    verdicts_.erase(number);
+    triggers_.erase(number);
     return verdict;
 }
 
-void Reloads::settle(std::uint64_t run, const ReloadOutcome& outcome) {
+// The audit log has a verdict before whoever waits for it.
+void Reloads::conclude(std::uint64_t run, const ReloadOutcome& outcome) {
+    std::vector<std::pair<std::uint64_t, Trigger>> served;
+    {
+        const MutexLock lock(mutex_);
+        std::copy_if(
+            triggers_.begin(), triggers_.end(), std::back_inserter(served), [&](const auto& it) {
+                return it.second.run == run;
+            });
+    }
+    for (const auto& [number, it] : served) {
+        if (number == run) {
+            spdlog::log(
+                outcome.result == ReloadResult::refused ? spdlog::level::err : spdlog::level::info,
+                "{} #{} ({}): {}: {}",
+                name_of(it.kind),
+                run,
+                it.who,
+                name_of(outcome.result),
+                outcome.text);
+        }
+        tell_({it.kind, number, run, outcome}, it.who);
+    }
+    const MutexLock lock(mutex_);
     outcomes_[run] = outcome;
     if (outcomes_.size() > outcomes_kept) {
         const std::uint64_t oldest = outcomes_.begin()->first;
         outcomes_.erase(oldest);
-        std::erase_if(verdicts_, [&](const auto& it) { return it.second.run == oldest; });
+        std::erase_if(triggers_, [&](const auto& it) { return it.second.run == oldest; });
     }
     changed_.notify_all();
 }
 
 void Reloads::serve() {
     for (;;) {
-        Waiting next;
+        Waiting next{};
+        bool is_ending = false;
         {
             const MutexLock lock(mutex_);
             changed_.wait(mutex_,
                           [this]() REQUIRES(mutex_) { return is_ending_ || !waiting_.empty(); });
-            if (is_ending_) {
-                for (const Waiting& it : waiting_) {
-                    settle(it.run, {ReloadResult::refused, "the host is ending"});
-                }
+            if (waiting_.empty()) {
                 return;
             }
-            next = std::move(waiting_.front());
+            is_ending = is_ending_;
+            next = waiting_.front();
             waiting_.pop_front();
         }
-        const ReloadOutcome outcome = run_(next.kind);
-        spdlog::log(
-            outcome.result == ReloadResult::refused ? spdlog::level::err : spdlog::level::info,
-            "{} #{} ({}): {}: {}",
-            name_of(next.kind),
-            next.run,
-            next.who,
-            name_of(outcome.result),
-            outcome.text);
-        const MutexLock lock(mutex_);
-        settle(next.run, outcome);
+        conclude(next.run,
+                 is_ending ? ReloadOutcome{ReloadResult::refused, "the host is ending", ""}
+                           : run_(next.kind));
     }
 }
 

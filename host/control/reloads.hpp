@@ -36,7 +36,8 @@ enum class ReloadKind {
 // What became of a reload.
 struct ReloadOutcome {
     ReloadResult result = ReloadResult::refused;
-    std::string text;  // what has changed, or why nothing has; it may have several lines
+    std::string text;     // what has changed, or why nothing has; it may have several lines
+    std::string details;  // for the audit log: a JSON object, or ""
 };
 
 struct Verdict {
@@ -50,13 +51,16 @@ class Reloads {
 public:
     using Run = std::function<ReloadOutcome(ReloadKind)>;
     // `run` reads what is wanted now, and does it. It is called on a thread of this object's.
-    explicit Reloads(Run run);
+    // `tell` is told each verdict, and who asked, on the same thread.
+    using Tell = std::function<void(const Verdict&, const std::string& who)>;
+    explicit Reloads(
+        Run run, Tell tell = [](const Verdict&, const std::string&) {});
     // Waits for the reload that runs; the triggers that wait are refused.
     ~Reloads();
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
 
-    // `who`: for the log. Returns the number. [any-thread]
+    // `who`: for the logs. Returns the number. [any-thread]
     std::uint64_t trigger(std::string who, ReloadKind kind = ReloadKind::reload);
     // Waits for the verdict of a trigger. Once only. [any-thread]
     Verdict wait(std::uint64_t number);
@@ -65,21 +69,27 @@ private:
     struct Waiting {
         ReloadKind kind;
         std::uint64_t run;  // the first trigger that it serves
+    };
+
+    struct Trigger {
+        ReloadKind kind;
+        std::uint64_t run;
         std::string who;
     };
 
     void serve();
-    void settle(std::uint64_t run, const ReloadOutcome& outcome) REQUIRES(mutex_);
+    void conclude(std::uint64_t run, const ReloadOutcome& outcome);
 
     const Run run_;
+    const Tell tell_;
 
     Mutex mutex_;
     Condition changed_;
     std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // trigger
     std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
-    // Of each trigger that has no verdict yet or whose verdict nobody has taken, without outcome.
-    std::map<std::uint64_t, Verdict> verdicts_ GUARDED_BY(mutex_);
+    // By number: those that have no verdict yet, or whose verdict nobody has taken.
+    std::map<std::uint64_t, Trigger> triggers_ GUARDED_BY(mutex_);
     std::map<std::uint64_t, ReloadOutcome> outcomes_ GUARDED_BY(mutex_);  // by run
 
     std::thread thread_;

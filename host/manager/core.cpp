@@ -21,11 +21,16 @@ Refusal unknown(const std::string& worker) {
 
 }  // namespace
 
-Core::Core(Clock& clock, Loader& loader, Manager::When ends, const Manager::Limits& limits)
+Core::Core(Clock& clock,
+           Loader& loader,
+           Manager::When ends,
+           const Manager::Limits& limits,
+           Witness* witness)
     : clock_(clock),
       loader_(loader),
       ends_(ends),
       limits_(limits),
+      witness_(witness),
       parker_(clock.make_parker()),
       world_{&clock, std::make_shared<Router>(), std::make_shared<NamePool>()},
       queue_(std::make_shared<EventQueue>(parker_)),

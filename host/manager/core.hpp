@@ -35,7 +35,11 @@ namespace skep::host {
 
 class Core {
 public:
-    Core(Clock& clock, Loader& loader, Manager::When ends, const Manager::Limits& limits);
+    Core(Clock& clock,
+         Loader& loader,
+         Manager::When ends,
+         const Manager::Limits& limits,
+         Witness* witness);
 
     // [any-thread] Runs `action` on the manager's thread. False when that has ended.
     bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
@@ -200,6 +204,7 @@ private:
     Loader& loader_;
     const Manager::When ends_;
     const Manager::Limits limits_;
+    Witness* const witness_;  // may be null
     const std::shared_ptr<Parker> parker_;
     const WorkerWorld world_;
 

@@ -94,7 +94,7 @@ std::vector<LibraryUse> Core::libraries() {
 
 // A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
 void Core::close_library(std::shared_ptr<Library> library) {
-    const std::string id = library->info().id;
+    LibraryFacts facts = facts_of(*library);
     std::map<pid_t, std::string> left = threads_named_as_workers();
     for (const auto& [thread, worker] : lost_threads_) {
         left.erase(thread);
@@ -109,15 +109,15 @@ void Core::close_library(std::shared_ptr<Library> library) {
     }
     if (!left.empty()) {
         const auto& [thread, name] = *left.begin();
-        const std::string cause =
-            "a worker left thread " + name + " (" + std::to_string(thread) + ") behind";
-        spdlog::warn("plugin {} stays mapped: {}", id, cause);
-        loader_.abandon(std::move(library), cause);
-        return;
+        facts.cause = "a worker left thread " + name + " (" + std::to_string(thread) + ") behind";
+        spdlog::warn("plugin {} stays mapped: {}", facts.id, facts.cause);
+        loader_.abandon(std::move(library), facts.cause);
+    } else if (const UnloadReport report = loader_.close(std::move(library)); !report.unloaded) {
+        facts.cause = report.cause;
+        spdlog::info("plugin {} stays mapped: {}", facts.id, facts.cause);
     }
-    const UnloadReport report = loader_.close(std::move(library));
-    if (!report.unloaded) {
-        spdlog::info("plugin {} stays mapped: {}", id, report.cause);
+    if (witness_ != nullptr) {
+        witness_->closed(facts);
     }
 }
 

@@ -25,8 +25,8 @@ Answer<T> ask(Core& core, Request request) {
 
 }  // namespace
 
-Manager::Manager(Clock& clock, Loader& loader, When ends, const Limits& limits)
-    : core_(std::make_unique<Core>(clock, loader, ends, limits)),
+Manager::Manager(Clock& clock, Loader& loader, When ends, const Limits& limits, Witness* witness)
+    : core_(std::make_unique<Core>(clock, loader, ends, limits, witness)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "manager");
           core_->loop();

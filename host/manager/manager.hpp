@@ -65,6 +65,24 @@ struct LibraryUse {
     std::vector<std::string> standby;  // that may go back to it, or are about to get it
 };
 
+// Who is told of what a host does by itself. [manager-thread] Must not wait, and must not ask the
+// manager.
+class Witness {
+public:
+    struct Reverted {
+        std::string worker;
+        std::uint64_t failed = 0, back = 0;  // generations
+        std::uint64_t consumed = 0;          // messages that the failed one had finished
+        std::string error;
+    };
+
+    virtual ~Witness() = default;
+    // A successor has failed on probation, and the instance before it is back.
+    virtual void reverted(const Reverted& it) = 0;
+    // A library was closed: it is gone for certain, or `cause` says why it is mapped still.
+    virtual void closed(const LibraryFacts& facts) = 0;
+};
+
 class Manager {
 public:
     // After the time to drain is over and a worker was told to stop now, so long until it is given
@@ -85,8 +103,9 @@ public:
         asked,     // it ends when it is asked to
     };
 
-    // The clock and the loader outlive the manager.
-    Manager(Clock& clock, Loader& loader, When ends, const Limits& limits);
+    // The clock, the loader and the witness, if there is one, outlive the manager.
+    Manager(
+        Clock& clock, Loader& loader, When ends, const Limits& limits, Witness* witness = nullptr);
 
     explicit Manager(Clock& clock, Loader& loader, When ends = When::all_done)
         : Manager(clock, loader, ends, Limits()) {}

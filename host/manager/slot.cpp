@@ -19,7 +19,7 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     it.ended_wall = ended_wall;
     it.swaps = swaps;
     it.rollbacks = rollbacks;
-    it.blackout = blackout;
+    it.last_swap = last_swap;
     it.cpu = worker == nullptr ? cpu : worker->cpu();
     read_counts(*home, it);
     if (worker != nullptr) {

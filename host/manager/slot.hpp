@@ -57,7 +57,7 @@ struct Slot : Version {
     std::shared_ptr<Worker> worker;  // while there is a thread
     std::optional<Swap> swap;
     std::uint64_t swaps = 0, rollbacks = 0;  // over all generations
-    std::optional<Nanos> blackout;           // of the last swap
+    std::optional<SwapMetrics> last_swap;
 
     WorkerState state = WorkerState::created;
     std::string error;

@@ -24,12 +24,10 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 // operator has stopped it, or it never ran.
 std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const WorkerPlan> plan) {
     const std::string& name = slot.home->name;
-    if (slot.swap && slot.swap->is_committed) {
-        end_probation(slot);
-    }
-    if (slot.swap) {
-        return Refusal{Refusal::Code::illegal_state,
-                       "worker '" + name + "' is between two generations"};
+    const Refusal in_between{Refusal::Code::illegal_state,
+                             "worker '" + name + "' is between two generations"};
+    if (slot.swap && !slot.swap->is_committed) {
+        return in_between;
     }
     if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
         !is_at_rest(slot.state) && slot.state != WorkerState::created) {
@@ -42,6 +40,12 @@ std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const Worker
     if (slot.worker != nullptr) {
         if (const auto problem = succession_problem(*slot.info(), *opened->info())) {
             return bad_plan("worker '" + name + "' cannot get a successor: " + *problem);
+        }
+    }
+    if (slot.swap) {
+        end_probation(slot);  // not before all else is in order
+        if (slot.swap) {
+            return in_between;
         }
     }
     opened->generation = slot.generation + 1;
@@ -204,15 +208,16 @@ void Core::commit_swap(Slot& slot) {
     slot.exchange_with(swap.other);
     (void)swap.handover->move(Stage::tentative, Stage::committed);
     ++slot.swaps;
-    slot.blackout = swap.handover->blackout;
+    slot.last_swap = {
+        swap.handover->blackout, swap.handover->state.size(), slot.home->mailbox->counts().queued};
     probations_.push_back(
         {deadline_after(clock_.now(), limits_.probation), slot.home->name, slot.generation});
     spdlog::info("{}@{}: took over from generation {} in {:.1f} us, with {} bytes of state",
                  slot.home->name,
                  slot.generation,
                  swap.other.generation,
-                 std::chrono::duration<double, std::micro>(*slot.blackout).count(),
-                 swap.handover->state.size());
+                 std::chrono::duration<double, std::micro>(slot.last_swap->blackout).count(),
+                 slot.last_swap->state_bytes);
 }
 
 // Routes and all are as its version wants them. One that had failed, or come to its end, begins
@@ -262,6 +267,13 @@ void Core::on_reverted(Slot& slot) {
                       swap.handover->consumed,
                       slot.generation,
                       swap.handover->error);
+        if (witness_ != nullptr) {
+            witness_->reverted({slot.home->name,
+                                failed,
+                                slot.generation,
+                                swap.handover->consumed,
+                                swap.handover->error});
+        }
         obey_wish(slot);
     }
     end_swap(slot);

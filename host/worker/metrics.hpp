@@ -13,6 +13,15 @@
 
 namespace skep::host {
 
+struct SwapMetrics {
+    // From the boundary where the old instance stopped to where the new one could take a message.
+    Nanos blackout{0};
+    std::size_t state_bytes = 0;  // that were handed over
+    std::uint64_t queued = 0;     // messages that waited just after that
+
+    bool operator==(const SwapMetrics&) const = default;
+};
+
 struct WorkerMetrics {
     std::string name;
     std::string plugin;  // id and version: "org.skep.regex 0.1.0"; "" before it was loaded
@@ -27,10 +36,9 @@ struct WorkerMetrics {
     Nanos cpu{0};  // by the clock of its thread
 
     // Of the name, over all its generations.
-    std::uint64_t swaps = 0;        // successors that took over while it ran
-    std::uint64_t rollbacks = 0;    // of those, how many failed on probation
-    std::optional<Nanos> blackout;  // of the last swap: from the boundary where the old instance
-                                    // stopped to where the new one could take a message
+    std::uint64_t swaps = 0;      // successors that took over while it ran
+    std::uint64_t rollbacks = 0;  // of those, how many failed on probation
+    std::optional<SwapMetrics> last_swap;
     std::uint64_t items = 0;
     std::uint64_t errors = 0;
     std::uint64_t out = 0;       // what others accepted from it

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,7 +36,9 @@ protected:
 
     void start(const std::string& verb = "run") {
         host = std::make_unique<Process>(
-            test::Arguments{SKEP_EXECUTABLE, verb, folder / "bees.toml"}, variables());
+            test::Arguments{
+                SKEP_EXECUTABLE, verb, folder / "bees.toml", "--audit", folder / "audit.jsonl"},
+            variables());
         ASSERT_TRUE(host->wait_for_err("running 'bees'")) << host->wait().err;
     }
 
@@ -199,6 +203,43 @@ TEST_F(Reload, AHostThatWatchesMovesToWhatIsNewByItself) {
     write(one_worker + "config = { word = \"hi\" }\n");
     ASSERT_TRUE(host->wait_for_err("applied: settings; 1 stay"));
     stop();
+}
+
+TEST_F(Reload, TheAuditLogTellsWhoDidWhatAndWhatCameOfIt) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    greet("Ada", "version 1: hello Ada, number 1");
+    install("greeter_2");
+    (void)reload();
+    const std::string refused = skep({"rollback"}).out;
+    EXPECT_THAT(refused, HasSubstr("its state has version 2"));
+    stop();
+    std::ifstream file(folder / "audit.jsonl");
+    std::vector<std::string> lines;
+    std::vector<std::string> unloaded;  // the first of them whenever the probation is over
+    for (std::string line; std::getline(file, line);) {
+        const bool is_unloaded = line.find(R"("event":"unloaded")") != std::string::npos;
+        (is_unloaded ? unloaded : lines).push_back(std::move(line));
+    }
+    using testing::AllOf;
+    const auto has = [](const std::string& text) { return HasSubstr(text); };
+    ASSERT_EQ(lines.size(), 6U);
+    EXPECT_THAT(lines[0], AllOf(has(R"("event":"command","verb":"send")"), has(R"("worker":"w")")));
+    EXPECT_THAT(
+        lines[1],
+        AllOf(has(R"("event":"reload","number":1,"who":"control socket, uid )"),
+              has(R"("verdict":"applied","text":"swap w; 0 stay","changes":{"swap":["w"])"),
+              testing::ContainsRegex(R"("steps_ms":\{"read":[0-9.]+,"apply":[0-9.]+\})"),
+              has(R"("swapped":[{"worker":"w","generation":2,)"),
+              has(R"(greeter 2.0.0")"),
+              testing::ContainsRegex(R"("hash_before":"[0-9a-f]{64}","hash":"[0-9a-f]{64}")"),
+              testing::ContainsRegex(R"("blackout_ns":[0-9]+,"state_bytes":1,"queued":0)")));
+    EXPECT_THAT(lines[2], has(R"("verb":"reload")"));
+    EXPECT_THAT(lines[3], AllOf(has(R"("event":"rollback")"), has(R"("verdict":"refused")")));
+    EXPECT_THAT(lines[4], has(R"("verb":"rollback")"));
+    EXPECT_THAT(lines[5], has(R"("verb":"stop")"));
+    EXPECT_THAT(unloaded, testing::ElementsAre(has("greeter"), has("greeter")));
 }
 
 // For who builds a plugin: nothing in the topology says so, and nothing is over when its source is.

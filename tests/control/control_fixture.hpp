@@ -53,6 +53,7 @@ protected:
                                        }
                                    },
                                    reloads,
+                                   *audit,
                                    [] { return Result<std::string, std::string>("{}"); }});
         ControlServer::Started started = ControlServer::start(
             std::move(*listener),
@@ -99,6 +100,7 @@ protected:
     Reloads reloads{[](ReloadKind) {
         return ReloadOutcome{ReloadResult::no_change, "nothing changes"};
     }};
+    const std::unique_ptr<Audit> audit = Audit::open(folder / "audit.jsonl", "bees").value();
     std::optional<ControlWorld> facts;
     std::atomic<bool> is_deaf_to_stop{false};
     std::atomic<Nanos> stopped_with{Nanos(-1)};

@@ -135,7 +135,10 @@ TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
     world.clock.run_for(Manager::Limits().probation);
     world.clock.settle();
     EXPECT_EQ(manager.libraries()->size(), 1U);
+    ASSERT_EQ(world.witness.all_closed.size(), 1U);
+    EXPECT_EQ(world.witness.all_closed.front().cause, "");
     world.stop();
+    EXPECT_EQ(world.witness.all_closed.size(), 2U);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST_F(Swap, ASuccessorTakesOverAndTheOldInstanceIsDestroyedAfterTheProbation) {
     EXPECT_EQ(metrics.swaps, 1U);
     EXPECT_EQ(metrics.state, WorkerState::running);
     EXPECT_EQ(metrics.in.delivered, 2U);
-    EXPECT_EQ(metrics.blackout, host::Nanos(0)) << "on a clock that stands still";
+    EXPECT_EQ(metrics.last_swap, host::SwapMetrics{}) << "on a clock that stands still";
     world.clock.run_for(Manager::Limits().probation);
     world.stop();
     EXPECT_EQ(lines, (Lines{"old 1", "new 2", "old destroyed", "new destroyed"}));

@@ -109,11 +109,35 @@ TEST_F(SwapUndone, ASuccessorThatFailsOnProbationIsReplacedByTheOneBefore) {
     EXPECT_EQ(metrics.errors, 1U);
     EXPECT_EQ(metrics.in.delivered, 2U);
     EXPECT_EQ(metrics.in.dead_lettered.crash, 1U);
+    ASSERT_EQ(world.witness.all_reverted.size(), 1U);
+    const host::Witness::Reverted& told = world.witness.all_reverted.front();
+    EXPECT_EQ(told.worker, "a");
+    EXPECT_EQ(told.failed, 2U);
+    EXPECT_EQ(told.back, 1U);
+    EXPECT_EQ(told.consumed, 1U);
+    EXPECT_EQ(told.error, "on_message: cannot divide");
     world.expect_law();
     world.scripts["a"] = noting("third");
     ASSERT_TRUE(apply()) << "the plan in force is the one before, so this is a change";
     send("a", "3");
     EXPECT_THAT(noted(), testing::Contains("third 3"));
+}
+
+TEST_F(SwapUndone, APlanThatIsRefusedLeavesTheProbationAsItIs) {
+    world.add("a", noting("old"));
+    world.start();
+    Script next = noting("new");
+    next.on_message = [](skep::context&, const skep::message&) { throw std::runtime_error("no"); };
+    change("a", next);
+    ASSERT_TRUE(apply());
+    change("a", noting("third"));
+    world.plan.workers.front().plugin_content = "another";
+    world.loader.refuses = true;
+    EXPECT_THAT(refusal(), testing::HasSubstr("refused by the test"));
+    send("a", "1");
+    world.clock.settle();
+    EXPECT_EQ(world.metrics("a").rollbacks, 1U);
+    EXPECT_EQ(world.state("a"), WorkerState::running);
 }
 
 TEST_F(SwapUndone, ASuccessorThatFailsAfterTheProbationHasFailed) {

@@ -46,7 +46,7 @@ TEST_F(SwapStress, AReceiverUnderFullLoadLosesNothing) {
     EXPECT_EQ(metrics.swaps, static_cast<std::uint64_t>(swaps));
     EXPECT_EQ(metrics.generation, static_cast<std::uint64_t>(swaps) + 1);
     EXPECT_EQ(metrics.rollbacks, 0U);
-    EXPECT_TRUE(metrics.blackout.has_value());
+    EXPECT_TRUE(metrics.last_swap.has_value());
     EXPECT_EQ(loads, static_cast<std::uint64_t>(swaps));
     EXPECT_EQ(world.loader.opened, swaps + 1) << "one for each version";
 }

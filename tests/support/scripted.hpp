@@ -69,6 +69,16 @@ public:
     bool refuses = false;  // open() fails
 };
 
+// Read what it has noted after the manager has answered something.
+struct Notes final : host::Witness {
+    void reverted(const Reverted& it) override { all_reverted.push_back(it); }
+
+    void closed(const host::LibraryFacts& facts) override { all_closed.push_back(facts); }
+
+    std::vector<Reverted> all_reverted;
+    std::vector<host::LibraryFacts> all_closed;
+};
+
 // One host of scripted workers. Each has the inputs "in" and "other" and the outputs "out" and
 // "second". On the manual clock time stands still unless the test moves it.
 template <typename ClockType = host::ManualClock>
@@ -77,7 +87,7 @@ public:
     explicit World(host::Manager::When ends = host::Manager::When::all_done,
                    const host::Manager::Limits& limits = {})
         : loader(scripts),
-          manager(std::make_unique<host::Manager>(clock, loader, ends, limits)) {
+          manager(std::make_unique<host::Manager>(clock, loader, ends, limits, &witness)) {
         if (is_pooled) {
             // As many threads as the tests ever block at once.
             plan.pools.push_back({"pool", 8, {}});
@@ -156,6 +166,7 @@ public:
     ClockType clock;
     ScriptedLoader loader;
     host::Plan plan;
+    Notes witness;
     std::unique_ptr<host::Manager> manager;
 };
 
