@@ -15,8 +15,6 @@
 namespace skep::test {
 namespace {
 
-constexpr long long fuse_ms = 60'000;
-
 long long now_ms() {
     using std::chrono::milliseconds;
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -63,8 +61,8 @@ void take(int& fd, std::string& output) {
 
 }  // namespace
 
-Process::Process(const Arguments& arguments, const Variables& variables)
-    : fuse_ms_(now_ms() + fuse_ms) {
+Process::Process(const Arguments& arguments, const Variables& variables, std::chrono::seconds fuse)
+    : fuse_ms_(now_ms() + std::chrono::milliseconds(fuse).count()) {
     std::array<int, 2> out{};
     std::array<int, 2> err{};
     if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0) {
@@ -130,7 +128,7 @@ bool Process::read_more() {
     const long long left = std::max(fuse_ms_ - now_ms(), 0LL);
     if (::poll(fds.data(), fds.size(), static_cast<int>(left)) == 0) {
         send(SIGKILL);
-        fuse_ms_ = now_ms() + fuse_ms;
+        fuse_ms_ = now_ms() + 60'000;
         return true;  // what is left in the pipes, and then their end
     }
     if (fds[0].revents != 0) {

@@ -1,7 +1,8 @@
 // Runs a program as a user would and keeps all that it wrote. A program that takes longer than a
-// minute is killed, and its exit code is then -SIGKILL.
+// minute, or than another fuse says, is killed, and its exit code is then -SIGKILL.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +24,9 @@ struct Finished {
 // thread; the program is killed when this goes before it has ended.
 class Process {
 public:
-    explicit Process(const Arguments& arguments, const Variables& variables = {});
+    explicit Process(const Arguments& arguments,
+                     const Variables& variables = {},
+                     std::chrono::seconds fuse = std::chrono::minutes(1));
     ~Process();
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
