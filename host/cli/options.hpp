@@ -72,6 +72,7 @@ struct Options {
     bool wait = false;             // pause: until it stands still
     bool now = false;              // stop
     bool dry_run = false;          // reload
+    bool discard_state = false;    // reload, rollback: where it cannot be taken over
 
     bool operator==(const Options&) const = default;
 };

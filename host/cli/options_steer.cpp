@@ -27,6 +27,12 @@ void add_output(CLI::App& verb, Options& options) {
     add_choice(verb, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
 }
 
+void add_discard_state(CLI::App& verb, Options& options) {
+    verb.add_flag("--discard-state",
+                  options.discard_state,
+                  "Let a worker begin anew whose state the other version cannot take");
+}
+
 void add_span(CLI::App& verb,
               const std::string& flag,
               std::optional<Nanos>& span,
@@ -85,11 +91,14 @@ void add_steering(CLI::App& app, Options& options) {
     CLI::App& reload =
         add_verb(app, options, "reload", "Move a host to its topology and plugins as they are now");
     reload.add_flag("--dry-run", options.dry_run, "Only show what would change");
+    add_discard_state(reload, options);
     add_output(reload, options);
 
     add_output(add_verb(app, options, "plan", "Show what a reload would change"), options);
 
-    add_output(add_verb(app, options, "rollback", "Move a host back to the plan before"), options);
+    CLI::App& rollback = add_verb(app, options, "rollback", "Move a host back to the plan before");
+    add_discard_state(rollback, options);
+    add_output(rollback, options);
 
     add_output(
         add_verb(app, options, "generations", "List the plugin versions of a host, and what for"),

@@ -110,7 +110,7 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
     return read;
 }
 
-ReloadOutcome Reloader::reload() {
+ReloadOutcome Reloader::reload(StateLoss loss) {
     const Nanos begin = steady_now();
     if (loader_ == nullptr) {
         Result<std::unique_ptr<FileLoader>> loader = make_loader();
@@ -130,7 +130,7 @@ ReloadOutcome Reloader::reload() {
         return {ReloadResult::refused, before.error().message};
     }
     if (!preview.changes.empty()) {
-        const Answer<Done> applied = manager_.apply(std::move(read.next));
+        const Answer<Done> applied = manager_.apply(std::move(read.next), loss);
         if (!applied) {
             return {ReloadResult::refused, applied.error().message};
         }
@@ -163,10 +163,10 @@ ReloadOutcome Reloader::outcome(const Plan& before,
             details.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-ReloadOutcome Reloader::rollback() {
+ReloadOutcome Reloader::rollback(StateLoss loss) {
     const Nanos begin = steady_now();
     const auto before = manager_.plan();
-    const Answer<Done> applied = manager_.rollback();
+    const Answer<Done> applied = manager_.rollback(loss);
     const auto now = manager_.plan();
     if (!before || !applied || !now) {
         return {ReloadResult::refused, applied ? "the host has ended" : applied.error().message};

@@ -31,8 +31,8 @@ public:
           always_watches_(always_watches) {}
 
     // One at a time, of whatever kind.
-    [[nodiscard]] ReloadOutcome run(ReloadKind kind) {
-        return kind == ReloadKind::rollback ? rollback() : reload();
+    [[nodiscard]] ReloadOutcome run(const ReloadWish& wish) {
+        return wish.kind == ReloadKind::rollback ? rollback(wish.loss) : reload(wish.loss);
     }
 
     struct Preview {
@@ -56,8 +56,8 @@ private:
         Plan next;
     };
 
-    [[nodiscard]] ReloadOutcome reload();
-    [[nodiscard]] ReloadOutcome rollback();
+    [[nodiscard]] ReloadOutcome reload(StateLoss loss);
+    [[nodiscard]] ReloadOutcome rollback(StateLoss loss);
     [[nodiscard]] Read read(FileLoader& loader) const;
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
                                         const Changes& changes,

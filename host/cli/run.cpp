@@ -100,9 +100,9 @@ public:
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
           reloads_(std::make_shared<Reloads>(
-              [host, it = reloader_, watch = watch_](ReloadKind kind) {
+              [host, it = reloader_, watch = watch_](const ReloadWish& wish) {
                   tell_reloading();
-                  ReloadOutcome outcome = it->run(kind);
+                  ReloadOutcome outcome = it->run(wish);
                   watch->watch(it->files_to_watch());
                   tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
                   return outcome;

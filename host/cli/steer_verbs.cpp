@@ -218,7 +218,8 @@ int stop(const Options& options, const FoundHost& host) {
 
 // A refusal is an answer too.
 int reload(const Options& options, const FoundHost& host, const std::string& target) {
-    const Result<std::string, int> body = ask(options, host, "POST", target, "", long_patience);
+    const std::string wish = options.discard_state ? R"({"discard_state":true})" : "";
+    const Result<std::string, int> body = ask(options, host, "POST", target, wish, long_patience);
     if (!body) {
         return body.error();
     }

@@ -171,15 +171,20 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
 // Answers when there is a verdict.
 template <ReloadKind kind>
 Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<Body, Reply> body = Body::of(call, {});
+    const Result<Body, Reply> body = Body::of(call, {"discard_state"});
     if (!body) {
         return body.error();
     }
+    const std::optional<bool> discards = body->flag("discard_state");
+    if (!discards) {
+        return refused(bad_request, "'discard_state' has to be true or false");
+    }
+    const StateLoss loss = *discards ? StateLoss::accepted : StateLoss::refused;
     const Verdict verdict = world.reloads.wait(
         world.reloads.trigger("control socket, uid " + std::to_string(call.peer.uid) +
                                   ", process " + std::to_string(call.peer.pid),
-                              kind));
-    const Json json = {{"kind", name_of(verdict.kind)},
+                              {kind, loss}));
+    const Json json = {{"kind", name_of(verdict.wish.kind)},
                        {"number", verdict.number},
                        {"run", verdict.run},
                        {"verdict", name_of(verdict.outcome.result)},

@@ -38,6 +38,9 @@ Result<std::unique_ptr<Audit>, std::string> Audit::open(const std::string& file,
 
 void Audit::verdict(const Verdict& verdict, const std::string& who) {
     Json more = {{"number", verdict.number}, {"who", who}};
+    if (verdict.wish.loss == StateLoss::accepted) {
+        more["discard_state"] = true;
+    }
     if (verdict.run != verdict.number) {
         more["verdict"] = "merged";
         more["into"] = verdict.run;
@@ -49,7 +52,7 @@ void Audit::verdict(const Verdict& verdict, const std::string& who) {
             more.update(details);
         }
     }
-    write(line_of(host_, name_of(verdict.kind), more));
+    write(line_of(host_, name_of(verdict.wish.kind), more));
 }
 
 void Audit::command(std::string_view verb,

@@ -48,26 +48,26 @@ Reloads::~Reloads() {
     thread_.join();
 }
 
-std::uint64_t Reloads::trigger(std::string who, ReloadKind kind) {
+std::uint64_t Reloads::trigger(std::string who, const ReloadWish& wish) {
     const MutexLock lock(mutex_);
     const std::uint64_t number = ++last_;
-    if (waiting_.empty() || kind == ReloadKind::rollback || waiting_.back().kind != kind) {
-        waiting_.push_back({kind, number});
+    if (waiting_.empty() || wish.kind == ReloadKind::rollback || waiting_.back().wish != wish) {
+        waiting_.push_back({wish, number});
     }
-    triggers_[number] = {kind, waiting_.back().run, std::move(who)};
+    triggers_[number] = {wish, waiting_.back().run, std::move(who)};
     changed_.notify_all();
     return number;
 }
 
 Verdict Reloads::wait(std::uint64_t number) {
     const MutexLock lock(mutex_);
-    Verdict verdict{ReloadKind::reload, number, number, {}};
+    Verdict verdict{{}, number, number, {}};
     verdict.outcome.text = "its verdict is no longer known";
     const auto found = triggers_.find(number);
     if (found == triggers_.end()) {
         return verdict;
     }
-    verdict.kind = found->second.kind;
+    verdict.wish = found->second.wish;
     verdict.run = found->second.run;
     changed_.wait(mutex_, [&]() REQUIRES(mutex_) {
         return outcomes_.contains(verdict.run) || !triggers_.contains(number);
@@ -95,13 +95,13 @@ void Reloads::conclude(std::uint64_t run, const ReloadOutcome& outcome) {
             spdlog::log(
                 outcome.result == ReloadResult::refused ? spdlog::level::err : spdlog::level::info,
                 "{} #{} ({}): {}: {}",
-                name_of(it.kind),
+                name_of(it.wish.kind),
                 run,
                 it.who,
                 name_of(outcome.result),
                 outcome.text);
         }
-        tell_({it.kind, number, run, outcome}, it.who);
+        tell_({it.wish, number, run, outcome}, it.who);
     }
     const MutexLock lock(mutex_);
     outcomes_[run] = outcome;
@@ -130,7 +130,7 @@ void Reloads::serve() {
         }
         conclude(next.run,
                  is_ending ? ReloadOutcome{ReloadResult::refused, "the host is ending", ""}
-                           : run_(next.kind));
+                           : run_(next.wish));
     }
 }
 

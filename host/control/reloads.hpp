@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "host/base/mutex.hpp"
+#include "host/manager/manager.hpp"
 
 namespace skep::host {
 
@@ -33,6 +34,13 @@ enum class ReloadKind {
 
 [[nodiscard]] std::string_view name_of(ReloadKind kind);
 
+struct ReloadWish {
+    ReloadKind kind = ReloadKind::reload;
+    StateLoss loss = StateLoss::refused;
+
+    bool operator==(const ReloadWish&) const = default;
+};
+
 // What became of a reload.
 struct ReloadOutcome {
     ReloadResult result = ReloadResult::refused;
@@ -41,7 +49,7 @@ struct ReloadOutcome {
 };
 
 struct Verdict {
-    ReloadKind kind = ReloadKind::reload;
+    ReloadWish wish;
     std::uint64_t number = 0;  // of the trigger: 1, 2, 3, ...
     std::uint64_t run = 0;     // of the trigger whose run served it; another one's: merged
     ReloadOutcome outcome;
@@ -49,7 +57,7 @@ struct Verdict {
 
 class Reloads {
 public:
-    using Run = std::function<ReloadOutcome(ReloadKind)>;
+    using Run = std::function<ReloadOutcome(const ReloadWish&)>;
     // `run` reads what is wanted now, and does it. It is called on a thread of this object's.
     // `tell` is told each verdict, and who asked, on the same thread.
     using Tell = std::function<void(const Verdict&, const std::string& who)>;
@@ -61,18 +69,18 @@ public:
     Reloads& operator=(const Reloads&) = delete;
 
     // `who`: for the logs. Returns the number. [any-thread]
-    std::uint64_t trigger(std::string who, ReloadKind kind = ReloadKind::reload);
+    std::uint64_t trigger(std::string who, const ReloadWish& wish = {});
     // Waits for the verdict of a trigger. Once only. [any-thread]
     Verdict wait(std::uint64_t number);
 
 private:
     struct Waiting {
-        ReloadKind kind;
+        ReloadWish wish;
         std::uint64_t run;  // the first trigger that it serves
     };
 
     struct Trigger {
-        ReloadKind kind;
+        ReloadWish wish;
         std::uint64_t run;
         std::string who;
     };

@@ -50,8 +50,11 @@ public:
     Ending wait();
 
     // [manager-thread], all of them.
-    void apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply);
-    void rollback(const Reply& reply);
+    void apply(std::shared_ptr<const Plan> next,
+               bool starts,
+               const Reply& reply,
+               StateLoss loss = StateLoss::refused);
+    void rollback(const Reply& reply, StateLoss loss);
     void create(WorkerPlan worker, const Reply& reply);
     void start(const std::string& worker, const Reply& reply);
     void pause(const std::string& worker, bool waits, const Reply& reply);
@@ -79,6 +82,7 @@ private:
         std::uint64_t number = 0;
         std::shared_ptr<const Plan> next;
         std::vector<std::string> to_remove;
+        StateLoss loss = StateLoss::refused;
         std::vector<Slot*> starts;  // receivers before their senders
         std::vector<Slot*> swaps;
         std::size_t making = 0;                // how many have no instance yet
@@ -152,7 +156,8 @@ private:
 
     // swap.cpp
     [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
-                                                    std::shared_ptr<const WorkerPlan> plan);
+                                                    std::shared_ptr<const WorkerPlan> plan,
+                                                    StateLoss loss);
     void create_successors();
     void on_created(std::uint64_t launch, std::vector<Spare>& spares);
     void offer_successors();

@@ -48,7 +48,10 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     return std::nullopt;
 }
 
-void Core::apply(std::shared_ptr<const Plan> next, bool starts, const Reply& reply) {
+void Core::apply(std::shared_ptr<const Plan> next,
+                 bool starts,
+                 const Reply& reply,
+                 StateLoss loss) {
     const Changes changes = diff(*plan_, *next);
     if (const std::optional<Refusal> refused = refusal_of(*next, changes)) {
         reply(Unexpected<Refusal>(*refused));
@@ -62,6 +65,7 @@ void Core::apply(std::shared_ptr<const Plan> next, bool starts, const Reply& rep
     launch.number = ++launches_;
     launch.next = std::move(next);
     launch.to_remove = changes.to_remove;
+    launch.loss = loss;
     launch.reply = reply;
     if (const std::optional<Refusal> refused = prepare(launch, changes, starts)) {
         for (Slot* const slot : launch.starts) {
@@ -111,7 +115,7 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
     }
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
         Slot& slot = *find(worker->name);
-        if (auto refused = begin_swap(slot, {launch.next, worker})) {
+        if (auto refused = begin_swap(slot, {launch.next, worker}, launch.loss)) {
             return refused;
         }
         launch.swaps.push_back(&slot);
@@ -175,13 +179,13 @@ void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
     loader_.keep(std::move(contents));
 }
 
-void Core::rollback(const Reply& reply) {
+void Core::rollback(const Reply& reply, StateLoss loss) {
     if (plans_before_.empty()) {
         reply(Unexpected<Refusal>(
             {Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
         return;
     }
-    apply(plans_before_.back(), true, reply);
+    apply(plans_before_.back(), true, reply, loss);
 }
 
 // The plan is in force from here on.

@@ -37,10 +37,11 @@ Manager::~Manager() {
     thread_.join();
 }
 
-Answer<Done> Manager::apply(Plan next) {
+Answer<Done> Manager::apply(Plan next, StateLoss loss) {
     const auto shared = std::make_shared<const Plan>(std::move(next));
-    return ask<Done>(*core_,
-                     [this, shared](const Reply& reply) { core_->apply(shared, true, reply); });
+    return ask<Done>(*core_, [this, shared, loss](const Reply& reply) {
+        core_->apply(shared, true, reply, loss);
+    });
 }
 
 Answer<Done> Manager::create(WorkerPlan worker) {
@@ -110,8 +111,8 @@ Answer<std::shared_ptr<const Plan>> Manager::plan() {
                                             [this](const auto& reply) { reply(core_->plan()); });
 }
 
-Answer<Done> Manager::rollback() {
-    return ask<Done>(*core_, [this](const Reply& reply) { core_->rollback(reply); });
+Answer<Done> Manager::rollback(StateLoss loss) {
+    return ask<Done>(*core_, [this, loss](const Reply& reply) { core_->rollback(reply, loss); });
 }
 
 Answer<std::vector<LibraryUse>> Manager::libraries() {

@@ -65,6 +65,12 @@ struct LibraryUse {
     std::vector<std::string> standby;  // that may go back to it, or are about to get it
 };
 
+// What becomes of a plan that has a successor which cannot take the state of its predecessor.
+enum class StateLoss {
+    refused,   // the plan is
+    accepted,  // that successor begins anew; the others take over their states
+};
+
 // Who is told of what a host does by itself. [manager-thread] Must not wait, and must not ask the
 // manager.
 class Witness {
@@ -122,12 +128,12 @@ public:
     // and `next` was never in force. Unchanged workers notice nothing.
     //
     // A successor that fails within Limits::probation is replaced by the instance before it.
-    Answer<Done> apply(Plan next);
+    Answer<Done> apply(Plan next, StateLoss loss = StateLoss::refused);
 
     // Applies the plan that was in force before the one that is now, as apply() does, with the
     // plugins as they were. Again: the one before that. The last `plans_kept` plans are remembered;
     // none is left: illegal_state.
-    Answer<Done> rollback();
+    Answer<Done> rollback(StateLoss loss = StateLoss::refused);
     static constexpr std::size_t plans_kept = 8;
 
     // One worker more, not started; and starting it (again, when it is stopped or failed).

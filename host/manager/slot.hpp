@@ -43,6 +43,7 @@ struct Swap {
     Version other;  // the successor's until it is committed, then the predecessor's
     std::shared_ptr<Handover> handover;  // null until the instance is made
     bool is_committed = false;
+    bool drops_state = false;
 };
 
 // The version is what it runs now; its library stays from the first start to the removal.

@@ -22,7 +22,9 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 
 // A worker without a thread takes what the plan says at its next start, which is now, unless an
 // operator has stopped it, or it never ran.
-std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const WorkerPlan> plan) {
+std::optional<Refusal> Core::begin_swap(Slot& slot,
+                                        std::shared_ptr<const WorkerPlan> plan,
+                                        StateLoss loss) {
     const std::string& name = slot.home->name;
     const Refusal in_between{Refusal::Code::illegal_state,
                              "worker '" + name + "' is between two generations"};
@@ -37,8 +39,16 @@ std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const Worker
     if (!opened) {
         return opened.error();
     }
+    std::optional<std::string> state_is_lost;
     if (slot.worker != nullptr) {
-        if (const auto problem = succession_problem(*slot.info(), *opened->info())) {
+        const WorkerTypeInfo& before = *slot.info();
+        const WorkerTypeInfo& next = *opened->info();
+        std::optional<std::string> problem = succession_problem(before, next);
+        state_is_lost = state_problem(before, next);
+        if (!problem && loss == StateLoss::refused) {
+            problem = state_is_lost;
+        }
+        if (problem) {
             return bad_plan("worker '" + name + "' cannot get a successor: " + *problem);
         }
     }
@@ -49,7 +59,7 @@ std::optional<Refusal> Core::begin_swap(Slot& slot, std::shared_ptr<const Worker
         }
     }
     opened->generation = slot.generation + 1;
-    slot.swap = Swap{std::move(*opened), nullptr, false};
+    slot.swap = Swap{std::move(*opened), nullptr, false, state_is_lost.has_value()};
     slot.launch_part = LaunchPart::swap;
     return std::nullopt;
 }
@@ -97,6 +107,9 @@ void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
             discard(std::move(it));
         } else {
             slot->swap->handover = std::make_shared<Handover>(std::move(it.instance));
+            if (slot->swap->drops_state) {
+                slot->swap->handover->drop_state();
+            }
         }
     }
     spares.clear();
@@ -218,6 +231,12 @@ void Core::commit_swap(Slot& slot) {
                  swap.other.generation,
                  std::chrono::duration<double, std::micro>(slot.last_swap->blackout).count(),
                  slot.last_swap->state_bytes);
+    if (swap.drops_state) {
+        spdlog::warn("{}@{}: begins anew, as it cannot take the state of generation {}",
+                     slot.home->name,
+                     slot.generation,
+                     swap.other.generation);
+    }
 }
 
 // Routes and all are as its version wants them. One that had failed, or come to its end, begins

@@ -37,9 +37,10 @@ std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
     if (auto problem = port_problem(before.inputs, next.inputs, "input")) {
         return problem;
     }
-    if (auto problem = port_problem(before.outputs, next.outputs, "output")) {
-        return problem;
-    }
+    return port_problem(before.outputs, next.outputs, "output");
+}
+
+std::optional<std::string> state_problem(const WorkerTypeInfo& before, const WorkerTypeInfo& next) {
     if (before.state_version == 0) {
         return std::nullopt;
     }

@@ -10,8 +10,12 @@
 namespace skep::host {
 
 // Why not; nothing when it can. What is queued names inputs by their index, and routes name outputs
-// by theirs: ports may be added at the end alone. The successor has to take the state.
+// by theirs: ports may be added at the end alone.
 [[nodiscard]] std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
                                                             const WorkerTypeInfo& next);
+
+// Why it cannot take the state; nothing when it can, or there is none.
+[[nodiscard]] std::optional<std::string> state_problem(const WorkerTypeInfo& before,
+                                                       const WorkerTypeInfo& next);
 
 }  // namespace skep::host

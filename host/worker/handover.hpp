@@ -50,6 +50,9 @@ public:
     // told otherwise.
     void set_holds(bool holds) { holds_ = holds; }
 
+    // Before it is offered: the successor begins anew, whatever state there is.
+    void drop_state() { drops_state_ = true; }
+
     [[nodiscard]] Stage stage() const { return stage_.load(std::memory_order_acquire); }
 
     // False: it is in another stage than `from`. Release pairs with the acquire of whoever finds
@@ -59,6 +62,8 @@ public:
     }
 
     [[nodiscard]] bool holds() const { return holds_; }
+
+    [[nodiscard]] bool drops_state() const { return drops_state_; }
 
     // The worker has begun, or ended, what only it can undo.
     [[nodiscard]] bool is_decided() const {
@@ -79,6 +84,7 @@ public:
 
 private:
     bool holds_ = true;
+    bool drops_state_ = false;
     std::atomic<Stage> stage_{Stage::offered};
 };
 

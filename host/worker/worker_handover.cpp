@@ -70,7 +70,7 @@ void Worker::take_over(std::uint64_t epoch) {
 // Moves the state, if the present instance has one.
 bool Worker::can_take(Handover& handover) {
     const std::uint32_t version = instance_->state_version();
-    if (version == 0) {
+    if (version == 0 || handover.drops_state()) {
         return true;
     }
     if (!instance_->save(handover.state)) {

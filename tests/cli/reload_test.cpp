@@ -242,6 +242,19 @@ TEST_F(Reload, TheAuditLogTellsWhoDidWhatAndWhatCameOfIt) {
     EXPECT_THAT(unloaded, testing::ElementsAre(has("greeter"), has("greeter")));
 }
 
+TEST_F(Reload, WhoAcceptsThatStateIsLostCanGoBackToAnOlderPlugin) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("greeter_2");
+    (void)reload();
+    greet("Ada", "version 2: hello Ada, number 1");
+    EXPECT_EQ(skep({"rollback"}).exit_code, 1);
+    EXPECT_EQ(skep({"rollback", "--discard-state"}).out, "rollback #3: applied: swap w; 0 stay\n");
+    greet("Bob", "version 1: hello Bob, number 1");
+    EXPECT_THAT(stop(), HasSubstr("w@3: begins anew, as it cannot take the state of generation 2"));
+}
+
 // For who builds a plugin: nothing in the topology says so, and nothing is over when its source is.
 TEST_F(Reload, DevTakesWhateverIsBuiltAnewUntilItIsInterrupted) {
     install("greeter_1");
@@ -251,7 +264,7 @@ TEST_F(Reload, DevTakesWhateverIsBuiltAnewUntilItIsInterrupted) {
     start("dev");
     ASSERT_TRUE(host->wait_for_err("number 1")) << host->wait().err;
     install("greeter_2");
-    ASSERT_TRUE(host->wait_for_err("reload #1 (watch): applied: swap w; 1 stay"));
+    ASSERT_TRUE(host->wait_for_err("(watch): applied: swap w; 1 stay"));
     host->send(SIGINT);
     EXPECT_EQ(host->wait().exit_code, 0) << host->wait().err;
 }

@@ -44,16 +44,17 @@ TEST_F(AuditTest, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
     const auto audit = open();
     const ReloadOutcome applied{
         ReloadResult::applied, "swap w; 0 stay", R"({"steps_ms":{"read":1}})"};
-    audit->verdict({ReloadKind::reload, 2, 2, applied}, "SIGHUP");
-    audit->verdict({ReloadKind::reload, 3, 2, applied}, "watch");
-    audit->verdict({ReloadKind::rollback, 4, 4, {ReloadResult::refused, "no\nplan", ""}}, "me");
+    audit->verdict({{}, 2, 2, applied}, "SIGHUP");
+    audit->verdict({{}, 3, 2, applied}, "watch");
+    const ReloadWish back{ReloadKind::rollback, StateLoss::accepted};
+    audit->verdict({back, 4, 4, {ReloadResult::refused, "no\nplan", ""}}, "me");
     EXPECT_THAT(
         lines(),
-        ElementsAre(
-            R"({"event":"reload","number":2,"who":"SIGHUP","verdict":"applied",)"
-            R"("text":"swap w; 0 stay","steps_ms":{"read":1}})",
-            R"({"event":"reload","number":3,"who":"watch","verdict":"merged","into":2})",
-            R"({"event":"rollback","number":4,"who":"me","verdict":"refused","text":"no\nplan"})"));
+        ElementsAre(R"({"event":"reload","number":2,"who":"SIGHUP","verdict":"applied",)"
+                    R"("text":"swap w; 0 stay","steps_ms":{"read":1}})",
+                    R"({"event":"reload","number":3,"who":"watch","verdict":"merged","into":2})",
+                    R"({"event":"rollback","number":4,"who":"me","discard_state":true,)"
+                    R"("verdict":"refused","text":"no\nplan"})"));
 }
 
 TEST_F(AuditTest, HasALineForEachCommand) {

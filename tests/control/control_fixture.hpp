@@ -97,7 +97,7 @@ protected:
     Mutex mutex;
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
-    Reloads reloads{[](ReloadKind) {
+    Reloads reloads{[](const ReloadWish&) {
         return ReloadOutcome{ReloadResult::no_change, "nothing changes"};
     }};
     const std::unique_ptr<Audit> audit = Audit::open(folder / "audit.jsonl", "bees").value();

@@ -15,7 +15,7 @@ using test::Gate;
 
 TEST(Reloads, GiveEachTriggerAVerdict) {
     int runs = 0;
-    Reloads reloads([&](ReloadKind) {
+    Reloads reloads([&](const ReloadWish&) {
         ++runs;
         return ReloadOutcome{runs == 1 ? ReloadResult::applied : ReloadResult::refused,
                              "run " + std::to_string(runs)};
@@ -35,7 +35,7 @@ TEST(Reloads, OfAThousandTriggersTwoRunAndTheLastContentWins) {
     std::atomic<int> content{0};
     std::atomic<int> runs{0};
     int seen = -1;
-    Reloads reloads([&](ReloadKind) {
+    Reloads reloads([&](const ReloadWish&) {
         seen = content;  // as a reload reads its file first
         if (++runs == 1) {
             first_runs.wait_until_open();
@@ -63,17 +63,19 @@ TEST(Reloads, OfAThousandTriggersTwoRunAndTheLastContentWins) {
 
 TEST(Reloads, ARollbackTakesItsTurnAndIsNeverMerged) {
     Gate first_runs;
-    std::vector<ReloadKind> runs;
-    Reloads reloads([&](ReloadKind kind) {
-        runs.push_back(kind);
+    std::vector<ReloadWish> runs;
+    Reloads reloads([&](const ReloadWish& wish) {
+        runs.push_back(wish);
         if (runs.size() == 1) {
             first_runs.wait_until_open();
         }
         return ReloadOutcome{ReloadResult::applied, ""};
     });
-    constexpr auto reload = ReloadKind::reload;
-    constexpr auto back = ReloadKind::rollback;
-    const std::vector<ReloadKind> wanted = {reload, reload, reload, back, back, reload, reload};
+    constexpr ReloadWish reload;
+    constexpr ReloadWish back{ReloadKind::rollback, StateLoss::refused};
+    constexpr ReloadWish lossy{ReloadKind::reload, StateLoss::accepted};
+    const std::vector<ReloadWish> wanted = {
+        reload, reload, reload, back, back, reload, reload, lossy};
     std::vector<std::uint64_t> numbers = {reloads.trigger("test", wanted[0])};
     first_runs.wait_for_visitor();
     for (std::size_t i = 1; i < wanted.size(); ++i) {
@@ -83,15 +85,15 @@ TEST(Reloads, ARollbackTakesItsTurnAndIsNeverMerged) {
     std::vector<std::uint64_t> served;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const Verdict verdict = reloads.wait(numbers[i]);
-        EXPECT_EQ(verdict.kind, wanted[i]);
+        EXPECT_EQ(verdict.wish, wanted[i]);
         served.push_back(verdict.run);
     }
-    EXPECT_EQ(served, (std::vector<std::uint64_t>{1, 2, 2, 4, 5, 6, 6}));
-    EXPECT_EQ(runs, (std::vector<ReloadKind>{reload, reload, back, back, reload}));
+    EXPECT_EQ(served, (std::vector<std::uint64_t>{1, 2, 2, 4, 5, 6, 6, 8}));
+    EXPECT_EQ(runs, (std::vector<ReloadWish>{reload, reload, back, back, reload, lossy}));
 }
 
 TEST(Reloads, AVerdictIsTakenOnce) {
-    Reloads reloads([](ReloadKind) { return ReloadOutcome{ReloadResult::no_change, ""}; });
+    Reloads reloads([](const ReloadWish&) { return ReloadOutcome{ReloadResult::no_change, ""}; });
     const std::uint64_t number = reloads.trigger("test");
     EXPECT_EQ(reloads.wait(number).outcome.result, ReloadResult::no_change);
     EXPECT_EQ(reloads.wait(number).outcome.text, "its verdict is no longer known");

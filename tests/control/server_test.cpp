@@ -194,6 +194,8 @@ TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
         {"/v1/stop", R"({"grace_ms":1e300})"},
         {"/v1/stop", R"({"grace_ms":99999999999999})"},
         {"/v1/stop", R"({"now":"yes"})"},
+        {"/v1/reload", R"({"discard_state":1})"},
+        {"/v1/rollback", R"({"force":true})"},
         {"/v1/workers/a/send", std::string(100'000, '[')},
     };
     for (const auto& [target, body] : table) {

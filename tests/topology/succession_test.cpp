@@ -16,7 +16,8 @@ protected:
     }
 
     [[nodiscard]] std::string problem() const {
-        return succession_problem(before, next).value_or("");
+        std::optional<std::string> found = succession_problem(before, next);
+        return found ? *found : state_problem(before, next).value_or("");
     }
 
     WorkerTypeInfo before = type(), next = type();
