@@ -137,24 +137,23 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     }
     return outcome(**before,
                    preview.changes,
+                   preview.stay,
                    {{"read", begin_apply - begin}, {"apply", steady_now() - begin_apply}});
 }
 
-// The plan after `before` is in force.
+// The plan after `before` is in force, or was: the host may have ended with it.
 ReloadOutcome Reloader::outcome(const Plan& before,
                                 const Changes& changes,
+                                std::size_t stay,
                                 const std::vector<Span>& steps) const {
-    const auto now = manager_.plan();
-    if (!now) {
-        return {ReloadResult::refused, now.error().message};
-    }
-    const std::size_t stay = staying(**now, changes);
     Json details = {{"changes", Json::parse(changes_json(changes, stay))}};
     for (const auto& [step, span] : steps) {
         details["steps_ms"][step] = std::chrono::duration<double, std::milli>(span).count();
     }
     details["swapped"] = Json::array();
-    for (const std::string& worker : changes.to_swap) {
+    const auto now = manager_.plan();
+    for (std::size_t i = 0; now && i < changes.to_swap.size(); ++i) {
+        const std::string& worker = changes.to_swap[i];
         details["swapped"].push_back(
             swap_json(before.find(worker), (*now)->find(worker), manager_.metrics(worker)));
     }
@@ -167,11 +166,16 @@ ReloadOutcome Reloader::rollback(StateLoss loss) {
     const Nanos begin = steady_now();
     const auto before = manager_.plan();
     const Answer<Done> applied = manager_.rollback(loss);
-    const auto now = manager_.plan();
-    if (!before || !applied || !now) {
-        return {ReloadResult::refused, applied ? "the host has ended" : applied.error().message};
+    const Span step{"apply", steady_now() - begin};
+    if (!before || !applied) {
+        return {ReloadResult::refused, before ? applied.error().message : before.error().message};
     }
-    return outcome(**before, diff(**before, **now), {{"apply", steady_now() - begin}});
+    const auto now = manager_.plan();
+    if (!now) {
+        return {ReloadResult::applied, "the host has ended with it"};
+    }
+    const Changes changes = diff(**before, **now);
+    return outcome(**before, changes, staying(**now, changes), {step});
 }
 
 Reloader::Preview Reloader::preview() const {

@@ -61,6 +61,7 @@ private:
     [[nodiscard]] Read read(FileLoader& loader) const;
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
                                         const Changes& changes,
+                                        std::size_t stay,
                                         const std::vector<Span>& steps) const;
 
     const std::string file_;

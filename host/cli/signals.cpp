@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "host/base/deadline.hpp"
+#include "host/base/fd.hpp"
 #include "host/cli/options.hpp"
-#include "host/loader/fd.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {

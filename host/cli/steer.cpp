@@ -200,13 +200,18 @@ std::string plan_text(const std::string& body) {
 }
 
 std::string generations_text(const std::string& body) {
+    const Json json = parsed(body);
+    if (json.empty()) {
+        return "";
+    }
     constexpr std::size_t hash_shown = 12;
     std::vector<std::vector<std::string>> rows = {
         {"PLUGIN", "VERSION", "BUILD ID", "HASH", "AGE", "STATE", "WORKERS", "WHY"}};
-    for (const Json& it : parsed(body).value("generations", Json::array())) {
+    for (const Json& it : json.value("generations", Json::array())) {
         std::string workers;
         for (const Json& worker : it.value("workers", Json::array())) {
-            workers += (workers.empty() ? "" : ", ") + escaped(worker.get<std::string>());
+            const std::string name = worker.is_string() ? worker.get<std::string>() : "";
+            workers += (workers.empty() ? "" : ", ") + escaped(name);
         }
         const auto age = std::chrono::milliseconds(it.value("age_ms", std::int64_t{0}));
         const auto pinned = it.value("pinned_bytes", std::int64_t{0});

@@ -13,10 +13,10 @@
 #include <string_view>
 #include <utility>
 
+#include "host/base/fd.hpp"
 #include "host/base/result.hpp"
 #include "host/control/call.hpp"
 #include "host/control/reloads.hpp"
-#include "host/loader/fd.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {

@@ -13,9 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/base/fd.hpp"
 #include "host/control/places.hpp"
 #include "host/control/unix_socket.hpp"
-#include "host/loader/fd.hpp"
 
 namespace skep::host {
 namespace {

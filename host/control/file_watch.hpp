@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "host/base/clock.hpp"
+#include "host/base/fd.hpp"
 #include "host/base/mutex.hpp"
-#include "host/loader/fd.hpp"
 
 namespace skep::host {
 

@@ -12,8 +12,8 @@
 
 #include <sys/stat.h>
 
+#include "host/base/fd.hpp"
 #include "host/base/result.hpp"
-#include "host/loader/fd.hpp"
 
 namespace skep::host {
 

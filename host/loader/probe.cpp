@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host/loader/fd.hpp"
+#include "host/base/fd.hpp"
 
 namespace skep::host {
 namespace {

@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "host/loader/fd.hpp"
+#include "host/base/fd.hpp"
 
 namespace skep::host {
 namespace {

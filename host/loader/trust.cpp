@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "host/loader/fd.hpp"
+#include "host/base/fd.hpp"
 
 namespace skep::host {
 namespace {

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "host/base/fd.hpp"
 #include "host/control/unix_socket.hpp"
-#include "host/loader/fd.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
 

@@ -308,6 +308,7 @@ TEST(SteerText, WhatIsNoAnswerIsNotShown) {
         EXPECT_EQ(host_text(body), "") << body;
         EXPECT_EQ(worker_text(body), "") << body;
         EXPECT_EQ(explanation_text(body), "") << body;
+        EXPECT_EQ(generations_text(body), "") << body;
     }
     EXPECT_EQ(ps_json({{"bees", "nonsense"}}),
               "{\"hosts\":[{\"host\":\"bees\",\"workers\":[]}]}\n");

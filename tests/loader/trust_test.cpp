@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "host/loader/fd.hpp"
+#include "host/base/fd.hpp"
 #include "tests/loader/plugin_files.hpp"
 
 namespace skep::host {
