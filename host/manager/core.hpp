@@ -137,6 +137,7 @@ private:
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
 
     // libraries.cpp
+    [[nodiscard]] Answer<Done> check_pinned(const std::string& path);
     Answer<Version> open_version(std::shared_ptr<const WorkerPlan> plan);
     Answer<Done> open_library(Slot& slot);
     void close_unused_libraries();

@@ -21,6 +21,21 @@ std::string first_line(const Diagnostics& diagnostics) {
 
 }  // namespace
 
+// Whether one more version of the plugin may come, should it stay as the others did.
+Answer<Done> Core::check_pinned(const std::string& path) {
+    const std::vector<LibraryFacts> left = loader_.left();
+    const auto pinned = std::count_if(left.begin(), left.end(), [&](const LibraryFacts& it) {
+        return it.path == path && it.mapped > 0;
+    });
+    if (static_cast<std::size_t>(pinned) < limits_.pinned) {
+        return Done{};
+    }
+    return Unexpected<Refusal>(
+        bad_plan(path + ": " + std::to_string(pinned) +
+                 " versions of it are mapped still ('skep generations' tells why), and there "
+                 "shall be no more; restart the host"));
+}
+
 // What the plan of a worker wants to be run.
 Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
     const auto key = std::pair(plan->plugin_path, plan->plugin_content);
@@ -28,6 +43,9 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
     if (const auto found = libraries_.find(key); found != libraries_.end()) {
         library = found->second;
     } else {
+        if (const Answer<Done> checked = check_pinned(plan->plugin_path); !checked) {
+            return Unexpected<Refusal>(checked.error());
+        }
         Result<std::shared_ptr<Library>> opened =
             loader_.open(plan->plugin_path, plan->plugin_content);
         if (!opened) {

@@ -102,6 +102,8 @@ public:
         Nanos take = std::chrono::seconds(10);
         // So long after a swap the instance before stands by.
         Nanos probation = std::chrono::seconds(5);
+        // So many closed versions of a plugin may stay mapped; it gets no more then.
+        std::size_t pinned = 64;
     };
 
     enum class When {

@@ -118,6 +118,29 @@ TEST_F(Rollback, ChangesNothingAfterASuccessorHasFailed) {
     world.stop();
 }
 
+// A plugin that never goes must not eat the host up, reload by reload.
+TEST_F(Rollback, APluginWithTooManyPinnedVersionsGetsNoMore) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    host::LibraryFacts pinned;
+    pinned.path = world.plan.workers.front().plugin_path;
+    pinned.cause = "unique symbol 'x'";
+    pinned.mapped = 4096;
+    host::LibraryFacts another = pinned;
+    another.path = "another";
+    host::LibraryFacts kept = pinned;
+    kept.mapped = 0;
+    world.loader.pinned.assign(Manager::Limits().pinned - 1, pinned);
+    world.loader.pinned.insert(world.loader.pinned.end(), {another, kept});
+    reload("second");
+    world.loader.pinned.push_back(pinned);
+    change("a", noting("third"));
+    world.plan.workers.front().plugin_content = "third";
+    EXPECT_THAT(refusal(), testing::HasSubstr("64 versions of it are mapped still"));
+    EXPECT_EQ(content(), "second");
+    world.stop();
+}
+
 TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
     world.add("a", noting("first")).plugin_content = "first";
     world.start();

@@ -61,9 +61,10 @@ public:
 
     void keep(std::set<std::string> contents) override { kept = std::move(contents); }
 
-    std::vector<host::LibraryFacts> left() override { return {}; }
+    std::vector<host::LibraryFacts> left() override { return pinned; }
 
     std::set<std::string> kept;
+    std::vector<host::LibraryFacts> pinned;  // set while the manager has nothing to do
     int opened = 0;
     int closed = 0;
     bool refuses = false;  // open() fails
