@@ -45,7 +45,7 @@ protected:
     }
 
     // So many tries take so long at the most.
-    static std::chrono::seconds fuse() { return std::chrono::seconds(60 + many(60)); }
+    static std::chrono::seconds fuse() { return std::chrono::seconds(180 + many(60)); }
 
     static std::string read(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
