@@ -47,6 +47,22 @@ Json workers_of(const HostAnswer& answer) {
     return found != json.end() && found->is_array() ? *found : Json::array();
 }
 
+// "2, 1 rolled back; the last in 4.1 us, with 120 bytes of state", or "".
+std::string swaps_text(const Json& worker) {
+    const auto swaps = worker.value("swaps", std::uint64_t{0});
+    if (swaps == 0) {
+        return "";
+    }
+    const auto rollbacks = worker.value("rollbacks", std::uint64_t{0});
+    const Json& last = object_at(worker, "last_swap");
+    const std::chrono::nanoseconds blackout(last.value("blackout_ns", std::int64_t{0}));
+    return fmt::format("{}{}; the last in {:.1f} us, with {} bytes of state",
+                       swaps,
+                       rollbacks == 0 ? "" : fmt::format(", {} rolled back", rollbacks),
+                       std::chrono::duration<double, std::micro>(blackout).count(),
+                       last.value("state_bytes", std::uint64_t{0}));
+}
+
 // "  name    value", for each that has a value.
 std::string facts_text(const std::vector<std::vector<std::string>>& facts) {
     std::vector<std::vector<std::string>> rows;
@@ -153,6 +169,7 @@ std::string worker_text(const std::string& body) {
                        {"plugin", text_at(worker, "plugin")},
                        {"type", text_at(worker, "type")},
                        {"run", text_at(worker, "generation")},
+                       {"swaps", swaps_text(worker)},
                        {"started", text_at(worker, "started")},
                        {"ended", text_at(worker, "ended")},
                        {"cpu", cpu_text(worker)},

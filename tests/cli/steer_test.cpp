@@ -259,11 +259,13 @@ TEST(SteerText, ATableHasNoSpaceAtItsEnds) {
 TEST(SteerText, WhatAWorkerSaysCannotActOnTheTerminal) {
     const std::string body =
         R"({"name":"a","status":"error","state":"failed","error":"\u001b[2Jgone",)"
+        R"("swaps":2,"rollbacks":1,"last_swap":{"blackout_ns":4100,"state_bytes":9},)"
         R"("in":{"queued":2}})";
     EXPECT_THAT(worker_text(body),
                 AllOf(StartsWith("a\n"),
                       HasSubstr("status  error (failed)\n"),
                       HasSubstr("error   \\x1b[2Jgone\n"),
+                      HasSubstr("swaps   2, 1 rolled back; the last in 4.1 us, with 9 bytes"),
                       HasSubstr("queued 2\n")));
     EXPECT_EQ(
         explanation_text(R"({"worker":"a","state":"failed","why":"\u001b","also":["\u0007"]})"),
