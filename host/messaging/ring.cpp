@@ -90,17 +90,20 @@ void Ring::look_at_readers() {
             continue;
         }
         ++closed_;
-        if (!it.is_open()) {
-            continue;
-        }
-        it.end.store(written(), std::memory_order_release);
-        // What it has yet to read, or reads for ever if its thread is lost, stays as it is.
-        if (slots_ != nullptr) {
-            is_memory_left_ = true;
-            enlarge(slots_->count);
+        if (it.is_open()) {
+            leave(it, written());
         }
     }
     limit_ = written();
+}
+
+// What it has yet to read or has in hand, for ever if its thread is lost, stays as it is.
+void Ring::leave(Reader& reader, std::uint64_t end) {
+    reader.end.store(end, std::memory_order_release);
+    if (slots_ != nullptr) {
+        is_memory_left_ = true;
+        enlarge(slots_->count);
+    }
 }
 
 // E3, E4. What else has changed is left to the next claim().
@@ -109,7 +112,7 @@ void Ring::refuse_for_finished(std::uint64_t position) {
     for (Reader& it : readers_) {
         std::uint64_t before_it = position;
         if (it.is_open() && it.finished_at.compare_exchange_strong(before_it, position | refused)) {
-            it.end.store(position, std::memory_order_release);
+            leave(it, position);
             add_one(it.rejected_closed);
             ++closed_;
         }

@@ -359,6 +359,7 @@ private:
     bool make_room();
     void enlarge(std::uint32_t count);
     void look_at_readers();
+    void leave(Reader& reader, std::uint64_t end);
     void refuse_for_finished(std::uint64_t position);
     void answer_attention();
     void wake_sender();

@@ -116,6 +116,31 @@ TEST_F(RingClosing, AReaderHasNotFinishedWhileThereIsAMessageThatItHasNotTaken) 
     EXPECT_TRUE(ring->is_closed());
 }
 
+// A loop worker may come by a checkpoint, and find out that it is to end, with messages in hand.
+TEST_F(RingClosing, WhatAReaderHasInHandWhenItFinishesStaysAsItIs) {
+    make(4, 2);
+    EXPECT_EQ(offer_some(3), 3);
+    const Slots in_hand = take(0);
+    EXPECT_EQ(read(1).size(), 3U);
+    RingSlot* const slot = ring->claim(cache);
+    ASSERT_NE(slot, nullptr);
+    ring->close(0);
+    ASSERT_TRUE(ring->finish(0));
+    slot->sequence = next;
+    slot->size = inline_bytes;
+    slot->is_shared = 0;
+    test::write_number(slot->bytes, inline_bytes, next++);
+    ring->publish(*slot);
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(read(1).size(), 1U);
+        ASSERT_TRUE(offer());
+    }
+    EXPECT_EQ(numbers_of(in_hand), range(0, 3));
+    cursors[0].settle(3, 3, 0);
+    EXPECT_EQ(read(1).size(), 1U);
+    EXPECT_EQ(ring->counts(0).delivered, 3U);
+}
+
 TEST_F(RingClosing, AReaderThatFailsAfterItHasFinishedGivesBackWhatItHadInHand) {
     make(4, 1);
     EXPECT_EQ(offer_some(3), 3);
