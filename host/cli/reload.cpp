@@ -1,13 +1,16 @@
 #include "host/cli/reload.hpp"
 
 #include <chrono>
+#include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "host/base/deadline.hpp"
+#include "host/control/metrics_json.hpp"
 
 namespace skep::host {
 namespace {
@@ -33,25 +36,40 @@ std::string listed(const char* verb, const std::vector<std::string>& workers) {
                        : "");
 }
 
-// For the audit log. The worker may be on its way out again.
-Json swap_json(const WorkerPlan* before,
-               const WorkerPlan* now,
-               const Answer<WorkerMetrics>& metrics) {
-    Json json;
-    if (before != nullptr && now != nullptr && metrics) {
-        json = {{"worker", now->name},
-                {"generation", metrics->generation},
-                {"plugin", metrics->plugin},
-                {"path", now->plugin_path},
-                {"hash_before", before->plugin_content},
-                {"hash", now->plugin_content}};
-        if (metrics->last_swap) {
-            json["blackout_ns"] = metrics->last_swap->blackout.count();
-            json["state_bytes"] = metrics->last_swap->state_bytes;
-            json["queued"] = metrics->last_swap->queued;
-        }
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json changes_object(const Changes& changes, std::size_t stay) {
+    return {{"swap", changes.to_swap},
+            {"start", changes.to_add},
+            {"stop", changes.to_remove},
+            {"move", changes.to_move},
+            {"rewire", changes.routes_changed},
+            {"settings", changes.settings_changed},
+            {"stay", stay}};
+}
+
+Json swap_object(const WorkerPlan& before, const WorkerPlan& now, const WorkerMetrics& metrics) {
+    Json json = {{"worker", now.name},
+                 {"generation", metrics.generation},
+                 {"plugin", metrics.plugin},
+                 {"path", now.plugin_path},
+                 {"hash_before", before.plugin_content},
+                 {"hash", now.plugin_content}};
+    const Json figures = Json::parse(worker_json(metrics)).at("last_swap");
+    if (figures.is_object()) {
+        json.update(figures);
     }
     return json;
+}
+
+std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
+    std::map<std::string_view, const WorkerPlan*> found;
+    for (const WorkerPlan& worker : plan.workers) {
+        found.emplace(worker.name, &worker);
+    }
+    return found;
 }
 
 // How many workers of `next` are as they were.
@@ -76,14 +94,7 @@ std::string changes_text(const Changes& changes, std::size_t stay) {
 }
 
 std::string changes_json(const Changes& changes, std::size_t stay) {
-    Json json = {{"swap", changes.to_swap},
-                 {"start", changes.to_add},
-                 {"stop", changes.to_remove},
-                 {"move", changes.to_move},
-                 {"rewire", changes.routes_changed},
-                 {"settings", changes.settings_changed},
-                 {"stay", stay}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text_of(changes_object(changes, stay));
 }
 
 Reloader::Read Reloader::read(FileLoader& loader) const {
@@ -146,20 +157,33 @@ ReloadOutcome Reloader::outcome(const Plan& before,
                                 const Changes& changes,
                                 std::size_t stay,
                                 const std::vector<Span>& steps) const {
-    Json details = {{"changes", Json::parse(changes_json(changes, stay))}};
+    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
+            changes_text(changes, stay),
+            modes_.is_audited ? details(before, changes, stay, steps) : ""};
+}
+
+std::string Reloader::details(const Plan& before,
+                              const Changes& changes,
+                              std::size_t stay,
+                              const std::vector<Span>& steps) const {
+    Json details = {{"changes", changes_object(changes, stay)}};
     for (const auto& [step, span] : steps) {
         details["steps_ms"][step] = std::chrono::duration<double, std::milli>(span).count();
     }
     details["swapped"] = Json::array();
-    const auto now = manager_.plan();
-    for (std::size_t i = 0; now && i < changes.to_swap.size(); ++i) {
-        const std::string& worker = changes.to_swap[i];
-        details["swapped"].push_back(
-            swap_json(before.find(worker), (*now)->find(worker), manager_.metrics(worker)));
+    if (const auto now = manager_.plan()) {
+        const auto old_plans = by_name(before);
+        const auto new_plans = by_name(**now);
+        for (const std::string& worker : changes.to_swap) {
+            const auto plan = new_plans.find(worker);
+            const Answer<WorkerMetrics> metrics = manager_.metrics(worker);
+            if (plan != new_plans.end() && metrics) {  // it may be on its way out again
+                details["swapped"].push_back(
+                    swap_object(*old_plans.at(worker), *plan->second, *metrics));
+            }
+        }
     }
-    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
-            changes_text(changes, stay),
-            details.dump(-1, ' ', false, Json::error_handler_t::replace)};
+    return text_of(details);
 }
 
 ReloadOutcome Reloader::rollback(StateLoss loss) {
@@ -188,7 +212,7 @@ Reloader::Preview Reloader::preview() const {
 
 std::vector<std::string> Reloader::files_to_watch() const {
     const auto plan = manager_.plan();
-    if (!plan || !(always_watches_ || (*plan)->watch)) {
+    if (!plan || !(modes_.always_watches || (*plan)->watch)) {
         return {};
     }
     std::set<std::string> files = {file_};

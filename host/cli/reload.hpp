@@ -24,11 +24,16 @@ namespace skep::host {
 // until the plan stands.
 class Reloader {
 public:
+    struct Modes {
+        bool always_watches = false;  // whatever the topology says
+        bool is_audited = false;      // somebody wants ReloadOutcome::details
+    };
+
     // The manager outlives it.
-    Reloader(std::string file, Manager& manager, bool always_watches)
+    Reloader(std::string file, Manager& manager, const Modes& modes)
         : file_(std::move(file)),
           manager_(manager),
-          always_watches_(always_watches) {}
+          modes_(modes) {}
 
     // One at a time, of whatever kind.
     [[nodiscard]] ReloadOutcome run(const ReloadWish& wish) {
@@ -64,9 +69,14 @@ private:
                                         std::size_t stay,
                                         const std::vector<Span>& steps) const;
 
+    [[nodiscard]] std::string details(const Plan& before,
+                                      const Changes& changes,
+                                      std::size_t stay,
+                                      const std::vector<Span>& steps) const;
+
     const std::string file_;
     Manager& manager_;
-    const bool always_watches_;
+    const Modes modes_;
     std::unique_ptr<FileLoader> loader_;  // of reload(); made by the first
 };
 

@@ -215,11 +215,11 @@ int run(const Options& options, Guard& guard) {
         spdlog::error("{}: {}", options.audit, audit.error());
         return exit_usage;
     }
-    const bool is_dev = options.verb == Verb::dev;
-    const auto host =
-        std::make_shared<Host>(std::move(*loader),
-                               std::move(*audit),
-                               is_dev ? Manager::When::asked : Manager::When::all_done);
+    const Reloader::Modes modes{options.verb == Verb::dev, !options.audit.empty()};
+    const auto host = std::make_shared<Host>(
+        std::move(*loader),
+        std::move(*audit),
+        modes.always_watches ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;
@@ -235,7 +235,7 @@ int run(const Options& options, Guard& guard) {
         spdlog::info("{}", running);
         steering.emplace(host,
                          std::move(*listener),
-                         std::make_shared<Reloader>(options.target, host->manager, is_dev),
+                         std::make_shared<Reloader>(options.target, host->manager, modes),
                          watch,
                          HostFacts{plan.name, absolute_path(options.target), steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });

@@ -81,7 +81,7 @@ Verdict Reloads::wait(std::uint64_t number) {
 }
 
 // The audit log has a verdict before whoever waits for it.
-void Reloads::conclude(std::uint64_t run, const ReloadOutcome& outcome) {
+void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
     std::vector<std::pair<std::uint64_t, Trigger>> served;
     {
         const MutexLock lock(mutex_);
@@ -103,8 +103,9 @@ void Reloads::conclude(std::uint64_t run, const ReloadOutcome& outcome) {
         }
         tell_({it.wish, number, run, outcome}, it.who);
     }
+    outcome.details.clear();  // told, and nobody asks for them again
     const MutexLock lock(mutex_);
-    outcomes_[run] = outcome;
+    outcomes_[run] = std::move(outcome);
     if (outcomes_.size() > outcomes_kept) {
         const std::uint64_t oldest = outcomes_.begin()->first;
         outcomes_.erase(oldest);

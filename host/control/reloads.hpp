@@ -86,7 +86,7 @@ private:
     };
 
     void serve();
-    void conclude(std::uint64_t run, const ReloadOutcome& outcome);
+    void conclude(std::uint64_t run, ReloadOutcome outcome);
 
     const Run run_;
     const Tell tell_;

@@ -25,6 +25,14 @@ protected:
         return count;
     }
 
+    // The sender has claimed a slot; then the first reader is closed, and finishes.
+    void finish_after_claim(RingSlot*& slot) {
+        slot = ring->claim(cache);
+        ASSERT_NE(slot, nullptr);
+        ring->close(0);
+        ASSERT_TRUE(ring->finish(0));
+    }
+
     // Of two readers: the first has a message in hand and is closed, the other has read it.
     void close_with_one_in_hand() {
         EXPECT_EQ(offer_some(1), 1);
@@ -71,10 +79,8 @@ TEST_F(RingClosing, AClosedReaderThatIsStuckDoesNotKeepTheSenderAsleep) {
 
 TEST_F(RingClosing, AMessageThatIsPublishedAfterItsReaderHasFinishedIsRefused) {
     make(4, 2);
-    RingSlot* const slot = ring->claim(cache);
-    ASSERT_NE(slot, nullptr);
-    ring->close(0);
-    ASSERT_TRUE(ring->finish(0));
+    RingSlot* slot = nullptr;
+    ASSERT_NO_FATAL_FAILURE(finish_after_claim(slot));
     slot->size = 0;
     ring->publish(*slot);
     EXPECT_EQ(ring->open_readers(), 1U);
@@ -91,10 +97,8 @@ TEST_F(RingClosing, AMessageThatIsPublishedAfterItsReaderHasFinishedIsRefused) {
 // A worker of several rings reads on as long as one of them has not finished.
 TEST_F(RingClosing, AReaderThatHasFinishedDoesNotSeeTheMessageThatIsAboutToBeRefused) {
     make(4, 1);
-    RingSlot* const slot = ring->claim(cache);
-    ASSERT_NE(slot, nullptr);
-    ring->close(0);
-    ASSERT_TRUE(ring->finish(0));
+    RingSlot* slot = nullptr;
+    ASSERT_NO_FATAL_FAILURE(finish_after_claim(slot));
     slot->size = 0;
     slot->stamp.store(RingSlot::stamp_of(0));  // as far as publish() gets before E1
     EXPECT_FALSE(cursors[0].has_next());
@@ -122,10 +126,8 @@ TEST_F(RingClosing, WhatAReaderHasInHandWhenItFinishesStaysAsItIs) {
     EXPECT_EQ(offer_some(3), 3);
     const Slots in_hand = take(0);
     EXPECT_EQ(read(1).size(), 3U);
-    RingSlot* const slot = ring->claim(cache);
-    ASSERT_NE(slot, nullptr);
-    ring->close(0);
-    ASSERT_TRUE(ring->finish(0));
+    RingSlot* slot = nullptr;
+    ASSERT_NO_FATAL_FAILURE(finish_after_claim(slot));
     slot->sequence = next;
     slot->size = inline_bytes;
     slot->is_shared = 0;

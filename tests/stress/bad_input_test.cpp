@@ -5,8 +5,6 @@
 // A flipped bit is where the loader looks before it runs anything (headers and notes), and some of
 // those mean nothing: such a plugin may as well be taken.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
@@ -31,7 +29,8 @@ using testing::HasSubstr;
 class BadInput : public testing::Test {
 protected:
     void SetUp() override {
-        replace("libplugin.so", plugin);
+        fs::copy_file(SKEP_PLUGIN_DIR "/libblackhole.so", folder / "libplugin.so");
+        plugin = folder.read("libplugin.so");
         replace("bees.toml", topology);
         // What it logs goes to a file: nobody reads it meanwhile.
         const std::string command = std::string("exec ") + SKEP_EXECUTABLE + " run " +
@@ -47,14 +46,9 @@ protected:
     // So many tries take so long at the most.
     static std::chrono::seconds fuse() { return std::chrono::seconds(180 + many(60)); }
 
-    static std::string read(const std::string& path) {
-        std::ifstream file(path, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-
     // As an installer does it.
     void replace(const std::string& name, const std::string& bytes) const {
-        std::ofstream(folder / "new", std::ios::binary) << bytes;
+        folder.write("new", bytes);
         fs::permissions(folder / "new", fs::perms(0755));
         fs::rename(folder / "new", folder / name);
     }
@@ -84,7 +78,7 @@ protected:
 
     const TempFolder folder;
     const std::string socket = folder / "sock";
-    const std::string plugin = read(SKEP_PLUGIN_DIR "/libblackhole.so");
+    std::string plugin;
     // Whatever is cut off, something is missing.
     const std::string topology =
         "version = 1\nname = \"bees\"\nhost.plugin_path = [\".\"]\n"
@@ -140,7 +134,7 @@ TEST_F(BadInput, IsRefusedWithItsCauseAndNobodyNotices) {
                       HasSubstr(R"("swaps":)" + std::to_string(2 * taken["applied"]) + ",")));
     (void)ask("POST", "/v1/stop");
     EXPECT_EQ(host->wait().exit_code, 0);
-    EXPECT_THAT(read(folder / "log"), HasSubstr("holds"));
+    EXPECT_THAT(folder.read("log"), HasSubstr("holds"));
     for (const auto& [verdict, times] : taken) {
         RecordProperty(verdict, times);
     }

@@ -15,6 +15,9 @@
 namespace skep::test {
 namespace {
 
+// How long a program that was killed is still read from.
+constexpr long long last_words_ms = 60'000;
+
 long long now_ms() {
     using std::chrono::milliseconds;
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -128,7 +131,7 @@ bool Process::read_more() {
     const long long left = std::max(fuse_ms_ - now_ms(), 0LL);
     if (::poll(fds.data(), fds.size(), static_cast<int>(left)) == 0) {
         send(SIGKILL);
-        fuse_ms_ = now_ms() + 60'000;
+        fuse_ms_ = now_ms() + last_words_ms;
         return true;  // what is left in the pipes, and then their end
     }
     if (fds[0].revents != 0) {
