@@ -54,7 +54,11 @@ inline std::string_view bytes_of(const Message& message, std::size_t size) {
 
 inline Message read(const skep::message& message) {
     Message copy;
-    std::memcpy(&copy, message.data(), std::min(message.size(), sizeof(copy)));
+    if (message.size() >= sizeof(copy)) {
+        std::memcpy(&copy, message.data(), sizeof(copy));
+    } else {
+        std::memcpy(&copy, message.data(), message.size());
+    }
     return copy;
 }
 

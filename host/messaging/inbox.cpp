@@ -23,7 +23,7 @@ enum Origin : std::uint32_t { of_envelope, of_slot };
 
 }  // namespace
 
-bool Inbox::take(std::vector<skep_message>& views, std::uint32_t max) {
+bool Inbox::take(Views& views, std::uint32_t max) {
     SKEP_ASSERT(in_flight_ == 0 && max > 0);
     views.clear();
     max = std::min(max, batch_max);
@@ -42,17 +42,17 @@ bool Inbox::take(std::vector<skep_message>& views, std::uint32_t max) {
             }
             continue;
         }
-        const std::uint32_t count = show(*cursor, views, max, any);
+        show(*cursor, views, max, any);
         // The look at all of the batch came before this look at the queue.
         if (!mailbox_->has_news()) {
-            return take_shown(*cursor, count);
+            return take_shown(*cursor, views);
         }
+        const std::uint32_t shown = views.size();
         views.clear();
-        lent_.clear();
         if (adopt_announced()) {
             continue;  // one of them may hold what the same sender sent before
         }
-        grant_ = {cursor, cursor->position() + count, mailbox_->passed().came};
+        grant_ = {cursor, cursor->position() + shown, mailbox_->passed().came};
         return take_granted(views, max);
     }
 }
@@ -69,7 +69,7 @@ RingCursor* Inbox::next_with_something() {
     return nullptr;
 }
 
-bool Inbox::take_granted(std::vector<skep_message>& views, std::uint32_t max) {
+bool Inbox::take_granted(Views& views, std::uint32_t max) {
     if (grant_.cursor->position() < grant_.limit && mailbox_->passed().left < grant_.queue_until &&
         take_queued(views, max)) {
         return true;
@@ -82,7 +82,7 @@ bool Inbox::take_granted(std::vector<skep_message>& views, std::uint32_t max) {
 }
 
 // From the queue, or from the ring of the sender of its first message, if that has a lower number.
-bool Inbox::take_queued(std::vector<skep_message>& views, std::uint32_t max) {
+bool Inbox::take_queued(Views& views, std::uint32_t max) {
     RingCursor* first = nullptr;
     std::uint64_t below = 0;
     // A ring that has been announced before the queue's next message was sent may be its sender's.
@@ -112,7 +112,7 @@ bool Inbox::take_queued(std::vector<skep_message>& views, std::uint32_t max) {
 }
 
 bool Inbox::take_of(RingCursor& cursor,
-                    std::vector<skep_message>& views,
+                    Views& views,
                     std::uint32_t max,
                     std::uint64_t limit,
                     std::uint64_t below_sequence) {
@@ -121,28 +121,32 @@ bool Inbox::take_of(RingCursor& cursor,
     if (max == 0) {
         return false;
     }
-    return take_shown(cursor, show(cursor, views, max, below_sequence));
+    show(cursor, views, max, below_sequence);
+    return take_shown(cursor, views);
 }
 
-std::uint32_t Inbox::show(RingCursor& cursor,
-                          std::vector<skep_message>& views,
-                          std::uint32_t max,
-                          std::uint64_t below_sequence) {
+void Inbox::show(RingCursor& cursor,
+                 Views& views,
+                 std::uint32_t max,
+                 std::uint64_t below_sequence) {
     const std::uint32_t port = cursor.ring().port(cursor.reader());
-    return cursor.scan(max, [&](const RingSlot& slot) {
-        if (slot.sequence >= below_sequence) {
-            return false;
-        }
-        // A shared payload is memory of its own already.
-        const void* const data = slot.is_shared != 0 ? slot.data() : lend(slot.bytes, slot.size);
-        views.push_back({data, slot.size, port, of_slot, &slot});
-        return true;
+    std::uint32_t count = cursor.scan(max, [&views, port](const RingSlot& slot) {
+        views.push_back({slot.data(), slot.size, port, of_slot, &slot});
     });
+    while (count > 0 && below_sequence != any &&
+           static_cast<const RingSlot*>(views[count - 1].host)->sequence >= below_sequence) {
+        --count;
+    }
+    views.keep_first(count);
 }
 
-bool Inbox::take_shown(RingCursor& cursor, std::uint32_t count) {
+bool Inbox::take_shown(RingCursor& cursor, Views& views) {
+    const std::uint32_t count = views.size();
     if (count == 0) {
         return false;
+    }
+    if constexpr ((SKEP_THIS_SANITIZERS & SKEP_SANITIZER_ADDRESS) != 0) {
+        lend_copies(views);
     }
     cursor.take(count);
     if (is_in_turns_) {
@@ -178,14 +182,15 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
     envelopes_.clear();
 }
 
-const void* Inbox::lend(const void* data, std::size_t size) {
-    constexpr bool is_watched = (SKEP_THIS_SANITIZERS & SKEP_SANITIZER_ADDRESS) != 0;
-    if (!is_watched || size == 0) {
-        return data;
+void Inbox::lend_copies(Views& views) {
+    for (skep_message& view : views) {
+        if (view.size > 0 && view.origin == of_slot &&
+            static_cast<const RingSlot*>(view.host)->is_shared == 0) {
+            lent_.push_back(std::make_unique<char[]>(view.size));
+            std::memcpy(lent_.back().get(), view.data, view.size);
+            view.data = lent_.back().get();
+        }
     }
-    lent_.push_back(std::make_unique<char[]>(size));
-    std::memcpy(lent_.back().get(), data, size);
-    return lent_.back().get();
 }
 
 Inbox::Facts Inbox::facts_of(const skep_message& view) const {

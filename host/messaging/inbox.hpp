@@ -15,6 +15,7 @@
 // the owner sleeps: between two workers that talk to each other nothing needs to be announced.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -26,6 +27,31 @@
 
 namespace skep::host {
 
+// The messages that one take() has found, as a plugin gets to see them.
+class Views {
+public:
+    [[nodiscard]] std::uint32_t size() const { return count_; }
+
+    [[nodiscard]] skep_message* begin() { return views_.data(); }
+
+    [[nodiscard]] skep_message* end() { return begin() + count_; }
+
+    [[nodiscard]] const skep_message& operator[](std::uint32_t index) const {
+        return views_[index];
+    }
+
+    // Not when there are batch_max.
+    void push_back(const skep_message& view) { views_[count_++] = view; }
+
+    void keep_first(std::uint32_t count) { count_ = count; }
+
+    void clear() { count_ = 0; }
+
+private:
+    std::uint32_t count_ = 0;
+    std::array<skep_message, batch_max> views_;  // undefined from count_ on
+};
+
 class Inbox {
 public:
     // A worker of a pool `is_in_turns`: it fences once a turn, at its end. Senders that wait for
@@ -36,7 +62,7 @@ public:
 
     // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
     // in flight until settle(), which comes before the next take(). False when there is none.
-    bool take(std::vector<skep_message>& views, std::uint32_t max);
+    bool take(Views& views, std::uint32_t max);
 
     // How many are in flight.
     [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
@@ -103,26 +129,23 @@ private:
         std::uint64_t queue_until = 0;  // how many have to have left the queue
     };
 
-    // What a plugin gets to read until settle(). Under AddressSanitizer a copy in memory of its
-    // own, so that a read beyond the message, or after the call, is found.
-    [[nodiscard]] const void* lend(const void* data, std::size_t size);
+    // Under AddressSanitizer a plugin gets to read copies, each in memory of its own until
+    // settle(), so that a read beyond the message, or after the call, is found.
+    void lend_copies(Views& views);
 
     void fence_heavily() const;
     bool adopt_announced();
     [[nodiscard]] RingCursor* next_with_something();
-    bool take_granted(std::vector<skep_message>& views, std::uint32_t max);
-    bool take_queued(std::vector<skep_message>& views, std::uint32_t max);
+    bool take_granted(Views& views, std::uint32_t max);
+    bool take_queued(Views& views, std::uint32_t max);
     bool take_of(RingCursor& cursor,
-                 std::vector<skep_message>& views,
+                 Views& views,
                  std::uint32_t max,
                  std::uint64_t limit,
                  std::uint64_t below_sequence);
     // Views of the next messages of a ring, which are not taken yet.
-    std::uint32_t show(RingCursor& cursor,
-                       std::vector<skep_message>& views,
-                       std::uint32_t max,
-                       std::uint64_t below_sequence);
-    bool take_shown(RingCursor& cursor, std::uint32_t count);
+    void show(RingCursor& cursor, Views& views, std::uint32_t max, std::uint64_t below_sequence);
+    bool take_shown(RingCursor& cursor, Views& views);
     // Another ring of the same sender that holds something older. (The topology has changed: the
     // sender has left that ring for this one.)
     [[nodiscard]] RingCursor* elder_of(RingCursor& cursor);

@@ -20,11 +20,15 @@ constexpr std::size_t first_slots = 8;
 
 Ring::Ring(Spec spec, const std::vector<ReaderSpec>& readers)
     : spec_(std::move(spec)),
-      reader_count_(static_cast<std::uint32_t>(readers.size())) {
+      reader_count_(static_cast<std::uint32_t>(readers.size())),
+      readers_(readers) {
     SKEP_ASSERT(spec_.bound > 0 && !readers.empty() &&
                 (!spec_.drops_newest || readers.size() == 1));
-    for (const ReaderSpec& it : readers) {
-        readers_.emplace_back(it);
+}
+
+Ring::~Ring() {
+    for (RingBuffer* it = first_.load(std::memory_order_relaxed); it != nullptr;) {
+        RingBuffer::destroy(std::exchange(it, it->next.load(std::memory_order_relaxed)));
     }
 }
 
@@ -39,6 +43,27 @@ Ring::Lowest Ring::lowest() const {
         }
     }
     return found;
+}
+
+bool Ring::find_slot(PayloadCache& cache) {
+    if (have_readers_changed_.load(std::memory_order_relaxed)) {
+        look_at_readers();
+    }
+    if (written() == limit_ && !make_room()) {
+        return false;
+    }
+    if (next_ == slots_->slots_end()) {
+        next_ = slots_->slots();
+    }
+    const auto index = static_cast<std::uint32_t>(next_ - slots_->slots());
+    if (slots_->is_holding(index)) {
+        cache.take_back(slots_->give_back(index));
+    }
+    straight_ = slots_->holds_any() || closed_ > 0
+                    ? 1
+                    : static_cast<std::uint32_t>(
+                          std::min<std::uint64_t>(limit_ - written(), slots_->count - index));
+    return true;
 }
 
 bool Ring::make_room() {
@@ -69,15 +94,15 @@ bool Ring::make_room() {
 }
 
 void Ring::enlarge(std::uint32_t count) {
-    buffers_.push_back(std::make_unique<RingBuffer>(count, written()));
-    RingBuffer* const made = buffers_.back().get();
+    RingBuffer* const made = RingBuffer::make(count, written());
     if (slots_ == nullptr) {
         first_.store(made, std::memory_order_release);
     } else {
         slots_->next.store(made, std::memory_order_release);
     }
     slots_ = made;
-    index_ = 0;
+    next_ = made->slots();
+    straight_ = 0;
     limit_ = written();
 }
 
@@ -94,6 +119,7 @@ void Ring::look_at_readers() {
             leave(it, written());
         }
     }
+    straight_ = 0;
     limit_ = written();
 }
 
@@ -124,8 +150,8 @@ void Ring::answer_attention() {
     (void)attention_.exchange(0, std::memory_order_acq_rel);
     // The mark of a single reader is attention_ itself.
     if (reader_count_ == 1 &&
-        readers_.front().parked.load(std::memory_order_relaxed) == Parked::in_place) {
-        readers_.front().home->wake();
+        readers_[0].parked.load(std::memory_order_relaxed) == Parked::in_place) {
+        readers_[0].spec.home->wake();
         return;
     }
     for (std::uint32_t i = 0; i < reader_count_; ++i) {
@@ -133,10 +159,10 @@ void Ring::answer_attention() {
             case Parked::no:
                 break;
             case Parked::in_place:
-                readers_[i].home->wake();
+                readers_[i].spec.home->wake();
                 break;
             case Parked::away:
-                readers_[i].home->announce(*this, i);
+                readers_[i].spec.home->announce(*this, i);
                 break;
         }
     }
@@ -173,24 +199,16 @@ bool Ring::wait_for_room(Wake wanted) {
     return false;
 }
 
-void Ring::give_back(RingBuffer& buffer, std::uint32_t index, PayloadCache& cache) {
-    RingSlot::Shared& shared = buffer.slots[index].shared;
-    cache.take_back(std::move(shared.payload));
-    shared.~Shared();
-    buffer.is_holding[index] = false;
-    --buffer.holds;
-}
-
 void Ring::reclaim(PayloadCache& cache) {
     const std::uint64_t free = lowest().done;
     if (slots_ == nullptr || free <= slots_->first || is_memory_left_) {
         return;
     }
     if (reclaimed_ < slots_->first) {  // everyone has left the older buffers
-        for (const auto& buffer : buffers_) {
-            for (std::uint32_t i = 0; buffer.get() != slots_ && i < buffer->count; ++i) {
-                if (buffer->is_holding[i]) {
-                    give_back(*buffer, i, cache);
+        for (RingBuffer* it = first_buffer(); it != slots_; it = it->next.load()) {
+            for (std::uint32_t i = 0; i < it->count; ++i) {
+                if (it->is_holding(i)) {
+                    cache.take_back(it->give_back(i));
                 }
             }
         }
@@ -201,8 +219,8 @@ void Ring::reclaim(PayloadCache& cache) {
         std::max(reclaimed_, written() - std::min<std::uint64_t>(written(), slots_->count));
     for (; reclaimed_ < free; ++reclaimed_) {
         const auto index = static_cast<std::uint32_t>((reclaimed_ - slots_->first) % slots_->count);
-        if (slots_->is_holding[index]) {
-            give_back(*slots_, index, cache);
+        if (slots_->is_holding(index)) {
+            cache.take_back(slots_->give_back(index));
         }
     }
 }

@@ -65,9 +65,9 @@
 //   (A kernel without membarrier may let a message that crosses the close become a dead letter.)
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -77,22 +77,13 @@
 #include "host/base/fence.hpp"
 #include "host/base/mutex.hpp"
 #include "host/messaging/counts.hpp"
+#include "host/messaging/ring_reader.hpp"
 #include "host/messaging/ring_slot.hpp"
 
 namespace skep::host {
 
 // The most that a reader takes at once.
 inline constexpr std::uint32_t batch_max = 64;
-
-// Who is told when a parked reader has something to read: its mailbox.
-class RingReaderHome {
-public:
-    virtual ~RingReaderHome() = default;
-    // [the sender's thread]
-    virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
-    // The same for one that has parked in place.
-    virtual void wake() = 0;
-};
 
 class Ring : public std::enable_shared_from_this<Ring> {
 public:
@@ -105,12 +96,12 @@ public:
         std::shared_ptr<Parker> sender_parker;
     };
 
-    struct ReaderSpec {
-        RingReaderHome* home = nullptr;  // outlives every publish()
-        std::uint32_t port = 0;          // the reader's input
-    };
+    using Reader = RingReader;
+    using ReaderSpec = RingReader::Spec;
+    using Parked = RingReader::Parked;
 
     Ring(Spec spec, const std::vector<ReaderSpec>& readers);
+    ~Ring();
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
 
@@ -119,44 +110,58 @@ public:
     // The slot for the next message, or null: is_closed(), or there is no room. What the slot held
     // before goes to `cache`.
     [[nodiscard]] RingSlot* claim(PayloadCache& cache) {
-        if (have_readers_changed_.load(std::memory_order_relaxed)) {
-            look_at_readers();
-        }
-        if (written() == limit_ && !make_room()) {
-            return nullptr;
-        }
         // The slot is not read: its line is with a reader, and would have to come here twice.
-        if (slots_->holds > 0 && slots_->is_holding[index_]) {
-            give_back(*slots_, index_, cache);
-        }
-        // Asks for the line of a later message: by itself the core asks as it stores, and waits.
-        const std::uint32_t ahead = index_ + (slots_->count > slots_ahead ? slots_ahead : 0);
-        prefetch_to_write(&slots_->slots[ahead < slots_->count ? ahead : ahead - slots_->count]);
-        return &slots_->slots[index_];
+        return is_straight() || find_slot(cache) ? &claim_straight() : nullptr;
     }
 
-    // The message in the slot of claim() is a shared one.
+    // Whether the next claim() has nothing to look at: there is room, and everyone reads.
+    [[nodiscard]] bool is_straight() const {
+        return straight_ > 0 && !have_readers_changed_.load(std::memory_order_relaxed);
+    }
+
+    // Whether a message can lie in a slot with all that it has to say.
+    [[nodiscard]] bool is_plain(std::uint64_t size,
+                                const std::string* content_type,
+                                std::uint64_t trace_id) const {
+        return size <= inline_bytes && content_type == spec_.content_type && trace_id == 0;
+    }
+
+    // The payload of the message in the slot of claim() is a shared one.
     void hold(RingSlot& slot, RingSlot::Shared shared) {
-        new (&slot.shared) RingSlot::Shared(std::move(shared));
-        slot.is_shared = 1;
-        slots_->is_holding[index_] = true;
-        ++slots_->holds;
+        slots_->hold(slot, std::move(shared));
+        straight_ = 1;
     }
 
     // The slot of claim() is filled: it can be read from now on. Who sleeps is told by attend().
     void publish(RingSlot& slot) {
-        const std::uint64_t position = written();
-        slot.stamp.store(RingSlot::stamp_of(position), std::memory_order_release);
-        written_.store(position + 1, std::memory_order_relaxed);
-        if (++index_ == slots_->count) {
-            index_ = 0;
-        }
         if (closed_ > 0) {
             count_rejected_closed();
         }
+        stamp(slot);
+        end_publish();
+    }
+
+    // The same two, when is_straight(). publish_straight() is false when there is something to do
+    // before attend() is: end_publish().
+    [[nodiscard]] RingSlot& claim_straight() {
+        // Asks for the line of a later message: by itself the core asks as it stores, and waits.
+        if (straight_ > slots_ahead) {
+            prefetch_to_write(next_ + slots_ahead);
+        }
+        return *next_;
+    }
+
+    [[nodiscard]] bool publish_straight(RingSlot& slot) {
+        stamp(slot);
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        if (have_readers_changed_.load(std::memory_order_relaxed)) {  // E2
-            refuse_for_finished(position);
+        return !have_readers_changed_.load(std::memory_order_relaxed) && !has_sleepers();
+    }
+
+    // E2.
+    void end_publish() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (have_readers_changed_.load(std::memory_order_relaxed)) {
+            refuse_for_finished(written() - 1);
         }
     }
 
@@ -172,6 +177,8 @@ public:
         answer_sleepers();
         return !std::exchange(is_unattended_, true);
     }
+
+    [[nodiscard]] bool is_unattended() const { return is_unattended_; }
 
     // P3.
     void end_attend_later() {
@@ -243,8 +250,6 @@ public:
         }
     }
 
-    enum class Parked : std::uint8_t { no, in_place, away };
-
     // R1. R2 and R3 are the caller's, once for all its rings.
     void park(std::uint32_t reader, Parked how) {
         readers_[reader].parked.store(how, std::memory_order_relaxed);
@@ -261,12 +266,12 @@ public:
         readers_[reader].parked.store(Parked::no, std::memory_order_relaxed);
     }
 
-    // The message at `position`, whose stamp has been seen, is not for this closed reader: the
-    // sender has said so before it published, or refuses it as this reader has finished.
-    [[nodiscard]] bool is_past_end(std::uint32_t reader, std::uint64_t position) const {
+    // Messages from here on, though their stamps may have been seen before, are not for this closed
+    // reader: the sender has said so before it published, or refuses them as it has finished.
+    [[nodiscard]] std::uint64_t end_of(std::uint32_t reader) const {
         const Reader& it = readers_[reader];
-        return position >= it.end.load(std::memory_order_relaxed) ||
-               position >= (it.finished_at.load(std::memory_order_relaxed) & ~refused);
+        return std::min(it.end.load(std::memory_order_relaxed),
+                        it.finished_at.load(std::memory_order_relaxed) & ~refused);
     }
 
     // The generation that read here has ended, or was given up for lost.
@@ -280,7 +285,9 @@ public:
 
     [[nodiscard]] const std::string* content_type() const { return spec_.content_type; }
 
-    [[nodiscard]] std::uint32_t port(std::uint32_t reader) const { return readers_[reader].port; }
+    [[nodiscard]] std::uint32_t port(std::uint32_t reader) const {
+        return readers_[reader].spec.port;
+    }
 
     [[nodiscard]] const Fence& fence() const { return spec_.fence; }
 
@@ -309,40 +316,6 @@ public:
     [[nodiscard]] bool is_over(std::uint32_t reader) const;
 
 private:
-    struct alignas(64) Reader {
-        explicit Reader(const ReaderSpec& spec)
-            : home(spec.home),
-              port(spec.port) {}
-
-        // Whether the sender counts it among those that read. It leaves a reader that it has found
-        // closed the memory that this one has yet to read, and writes elsewhere.
-        [[nodiscard]] bool is_open() const { return end.load(std::memory_order_acquire) == never; }
-
-        // Written by the reader's thread.
-        // Where it has finished, or never; the sender adds the bit `refused`, for good.
-        std::atomic<std::uint64_t> finished_at{never};
-        std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
-        std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
-        std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
-        std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
-        class RingCursor* cursor = nullptr;
-
-        // Written by the manager.
-        std::atomic<bool> is_closed{false};
-        std::atomic<bool> is_dead_lettered{false};
-
-        // Written by the sender's thread.
-        // Positions from here on were not accepted for it: what it has found to be closed.
-        std::atomic<std::uint64_t> end{never};
-        std::atomic<std::uint64_t> rejected_closed{0};
-        std::atomic<std::uint64_t> rejected_stopping{0};
-        std::atomic<std::uint64_t> dropped{0};
-        std::atomic<std::uint64_t> high{0};
-
-        RingReaderHome* const home;
-        const std::uint32_t port;
-    };
-
     void answer_sleepers() {
         if (attention_.load(std::memory_order_relaxed) != 0) {
             answer_attention();
@@ -350,12 +323,21 @@ private:
     }
 
     static constexpr std::uint32_t slots_ahead = 16;
-    static constexpr std::uint64_t never = ~std::uint64_t{0};  // of positions
-    static constexpr std::uint64_t refused = std::uint64_t{1} << 63U;
+    static constexpr std::uint64_t never = Reader::never;
+    static constexpr std::uint64_t refused = Reader::refused;
+
+    // P1, E1.
+    void stamp(RingSlot& slot) {
+        const std::uint64_t position = written();
+        slot.stamp.store(RingSlot::stamp_of(position), std::memory_order_release);
+        written_.store(position + 1, std::memory_order_relaxed);
+        ++next_;
+        --straight_;
+    }
 
     [[nodiscard]] std::uint64_t written() const { return written_.load(std::memory_order_relaxed); }
 
-    static void give_back(RingBuffer& buffer, std::uint32_t index, PayloadCache& cache);
+    bool find_slot(PayloadCache& cache);
     bool make_room();
     void enlarge(std::uint32_t count);
     void look_at_readers();
@@ -375,14 +357,14 @@ private:
     [[nodiscard]] std::uint64_t accepted(const Reader& reader) const;
 
     // The sender's own.
+    RingSlot* next_ = nullptr;     // for the next message
+    std::uint32_t straight_ = 0;   // so many slots from there on can be filled without a look
+    std::uint32_t closed_ = 0;     // readers that it has found closed
     std::uint64_t limit_ = 0;      // there is room up to here, when it last looked
     RingBuffer* slots_ = nullptr;  // the newest
-    std::uint32_t index_ = 0;
-    std::uint32_t closed_ = 0;     // readers that it has found closed
     std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
     bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
     bool is_unattended_ = false;   // see attend_later()
-    std::vector<std::unique_ptr<RingBuffer>> buffers_;
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 
     // Seldom written; read for every message or batch.
@@ -390,10 +372,10 @@ private:
     std::atomic<bool> have_readers_changed_{false};
     std::atomic<Wake> sender_waits_{Wake::never};
     std::atomic<bool> is_sealed_{false};
-    std::atomic<RingBuffer*> first_{nullptr};
+    std::atomic<RingBuffer*> first_{nullptr};  // the oldest: all others follow by `next`
     const Spec spec_;
     const std::uint32_t reader_count_;
-    std::deque<Reader> readers_;  // as many as there ever will be; a Reader cannot move
+    RingReaders readers_;
 };
 
 }  // namespace skep::host

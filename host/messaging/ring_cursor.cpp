@@ -20,9 +20,9 @@ const RingSlot* RingCursor::find_next(RingBuffer*& buffer, std::uint32_t& index)
         }
     }
     for (;;) {
-        const RingSlot& slot = buffer->slots[index];
+        const RingSlot& slot = buffer->slots()[index];
         if (slot.stamp.load(std::memory_order_acquire) == RingSlot::stamp_of(position_)) {
-            return ring_->is_past_end(reader_, position_) ? nullptr : &slot;
+            return position_ < ring_->end_of(reader_) ? &slot : nullptr;
         }
         RingBuffer* const next = buffer->next.load(std::memory_order_acquire);
         if (next == nullptr || next->first != position_) {

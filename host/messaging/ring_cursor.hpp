@@ -1,6 +1,7 @@
 // A reader's place in a ring. See ring.hpp for how the two work together. [the reader's thread]
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -37,38 +38,34 @@ public:
             return false;
         }
         const std::uint32_t index = index_ + count;
-        return buffer_->slots[index < buffer_->count ? index : index - buffer_->count].stamp.load(
+        return buffer_->slots()[index < buffer_->count ? index : index - buffer_->count].stamp.load(
                    std::memory_order_acquire) == RingSlot::stamp_of(position_ + count);
     }
 
-    // Calls show(slot) for the next messages, at most `max`, until it returns false, and returns
-    // how many were shown. They are not taken yet.
+    // Calls show(slot) for the next messages, at most `max`, and returns how many of the first of
+    // them there are. They are not taken yet.
     template <typename Show>
     std::uint32_t scan(std::uint32_t max, Show&& show) {
         if (front() == nullptr) {
             return 0;
         }
-        std::uint32_t index = index_;
-        std::uint64_t position = position_;
+        const RingSlot* const first = buffer_->slots();
+        const RingSlot* const end = first + buffer_->count;
+        const RingSlot* slot = first + index_;
+        std::uint32_t stamp = RingSlot::stamp_of(position_);
         std::uint32_t count = 0;
-        const std::uint32_t size = buffer_->count;
-        RingSlot* const slots = buffer_->slots.get();
         do {
-            RingSlot& slot = slots[index];
-            if (slot.stamp.load(std::memory_order_acquire) != RingSlot::stamp_of(position) ||
-                ring_->is_past_end(reader_, position)) {
+            if (slot->stamp.load(std::memory_order_acquire) != stamp) {
                 break;
             }
-            if (!show(static_cast<const RingSlot&>(slot))) {
-                break;
+            show(*slot);
+            stamp = RingSlot::stamp_after(stamp);
+            if (++slot == end) {
+                slot = first;
             }
-            ++position;
-            ++count;
-            if (++index == size) {
-                index = 0;
-            }
-        } while (count < max);
-        return count;
+        } while (++count < max);
+        const std::uint64_t last = std::max(position_, ring_->end_of(reader_));
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, last - position_));
     }
 
     // The next `count`, which scan() has shown, are the reader's now. T2 and T3 are the caller's.

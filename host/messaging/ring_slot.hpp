@@ -4,8 +4,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/messaging/payload.hpp"
@@ -45,6 +48,34 @@ struct alignas(64) RingSlot {
     RingSlot(const RingSlot&) = delete;
     RingSlot& operator=(const RingSlot&) = delete;
 
+    // The payload is these bytes, at most inline_bytes.
+    void set_inline(const void* data, std::uint64_t count) {
+        is_shared = 0;
+        size = static_cast<std::uint32_t>(count) & 0x7fffffffU;
+        const char* const from = static_cast<const char*>(data);
+        if (count >= 16) {  // as memcpy would, without the call
+            std::memcpy(bytes, from, 16);
+            if (count > 32) {
+                std::memcpy(bytes + 16, from + 16, 16);
+            }
+            std::memcpy(bytes + count - 16, from + count - 16, 16);
+        } else if (count >= 8) {
+            std::memcpy(bytes, from, 8);
+            std::memcpy(bytes + count - 8, from + count - 8, 8);
+        } else {
+            for (std::size_t i = 0; i < count; ++i) {
+                bytes[i] = from[i];
+            }
+        }
+    }
+
+    // The payload is elsewhere.
+    void set_shared(Shared&& elsewhere) {
+        is_shared = 1;
+        size = static_cast<std::uint32_t>(elsewhere.payload.size()) & 0x7fffffffU;
+        new (&shared) Shared(std::move(elsewhere));
+    }
+
     [[nodiscard]] const void* data() const {
         return is_shared != 0 ? shared.payload.data() : static_cast<const void*>(bytes);
     }
@@ -53,9 +84,11 @@ struct alignas(64) RingSlot {
     static std::uint32_t stamp_of(std::uint64_t position) {
         return static_cast<std::uint32_t>(position) * 2 + 1;
     }
+
+    static std::uint32_t stamp_after(std::uint32_t stamp) { return stamp + 2; }
 };
 
-static_assert(sizeof(RingSlot) == 64);
+static_assert(sizeof(RingSlot) == 64 && inline_bytes <= 48);
 
 inline void prefetch_to_write(const RingSlot* slot) {
 #if defined(__x86_64__)
@@ -65,34 +98,78 @@ inline void prefetch_to_write(const RingSlot* slot) {
 #endif
 }
 
-// Slots, and the place of the first message in them.
-struct RingBuffer {
-    RingBuffer(std::uint32_t wanted, std::uint64_t from)
-        : count(wanted),
-          first(from),
-          slots(std::make_unique<RingSlot[]>(wanted)),
-          is_holding(wanted) {}
+// Slots, and the place of the first message in them. One piece of memory: the slots follow.
+class alignas(64) RingBuffer {
+public:
+    static RingBuffer* make(std::uint32_t count, std::uint64_t first) {
+        void* const memory = ::operator new (sizeof(RingBuffer) + count * sizeof(RingSlot),
+                                             std::align_val_t{alignof(RingBuffer)});
+        return new (memory) RingBuffer(count, first);
+    }
 
     RingBuffer(const RingBuffer&) = delete;
     RingBuffer& operator=(const RingBuffer&) = delete;
 
-    // Whatever the slots still hold goes with them.
+    // What the slots still hold goes with them.
+    static void destroy(RingBuffer* buffer) {
+        buffer->~RingBuffer();
+        ::operator delete (buffer, std::align_val_t{alignof(RingBuffer)});
+    }
+
+    [[nodiscard]] RingSlot* slots() { return std::launder(reinterpret_cast<RingSlot*>(this + 1)); }
+
+    [[nodiscard]] RingSlot* slots_end() { return slots() + count; }
+
+    const std::uint32_t count;
+    const std::uint64_t first;  // the position of its first message
+    std::atomic<RingBuffer*> next{nullptr};
+
+    // -- The sender's own: which slots hold a shared payload. --
+
+    [[nodiscard]] bool holds_any() const { return holds_ > 0; }
+
+    [[nodiscard]] bool is_holding(std::uint32_t index) const {
+        return holds_ > 0 && is_holding_[index];
+    }
+
+    void hold(RingSlot& slot, RingSlot::Shared shared) {
+        slot.set_shared(std::move(shared));
+        is_holding_.resize(count);
+        is_holding_[static_cast<std::size_t>(&slot - slots())] = true;
+        ++holds_;
+    }
+
+    // Of a slot that is_holding().
+    PayloadRef give_back(std::uint32_t index) {
+        RingSlot::Shared& shared = slots()[index].shared;
+        PayloadRef payload = std::move(shared.payload);
+        shared.~Shared();
+        is_holding_[index] = false;
+        --holds_;
+        return payload;
+    }
+
+private:
+    RingBuffer(std::uint32_t wanted, std::uint64_t from)
+        : count(wanted),
+          first(from) {
+        for (std::uint32_t i = 0; i < count; ++i) {
+            new (slots() + i) RingSlot;
+        }
+    }
+
     ~RingBuffer() {
-        for (std::uint32_t i = 0; holds > 0 && i < count; ++i) {
-            if (is_holding[i]) {
-                slots[i].shared.~Shared();
+        for (std::uint32_t i = 0; holds_any() && i < count; ++i) {
+            if (is_holding(i)) {
+                (void)give_back(i);
             }
         }
     }
 
-    const std::uint32_t count;
-    const std::uint64_t first;  // the position of its first message
-    std::unique_ptr<RingSlot[]> slots;
-    std::atomic<RingBuffer*> next{nullptr};
-
-    // The sender's own: which slots hold a shared payload.
-    std::vector<bool> is_holding;
-    std::uint32_t holds = 0;
+    std::vector<bool> is_holding_;  // empty before the first
+    std::uint32_t holds_ = 0;
 };
+
+static_assert(sizeof(RingBuffer) % alignof(RingSlot) == 0);
 
 }  // namespace skep::host

@@ -142,6 +142,37 @@ std::int64_t emit(const skep_context* context,
         });
 }
 
+// A function of its own, so that the usual way needs no stack.
+[[gnu::noinline]] std::int32_t end_emit_bytes(const skep_context* context,
+                                              std::uint32_t port,
+                                              const void* data,
+                                              std::uint64_t size,
+                                              Outbox::Bytes so_far) noexcept {
+    if (so_far == Outbox::Bytes::published) {
+        return of(context).outbox().end_bytes(port);
+    }
+    skep_payload payload{};
+    payload.data = data;
+    payload.size = size;
+    const std::int64_t taken = emit(context, port, &payload, sizeof(payload), 1);
+    return taken == 1 ? SKEP_OK : static_cast<std::int32_t>(taken);
+}
+
+std::int32_t emit_bytes(const skep_context* context,
+                        std::uint32_t port,
+                        const void* data,
+                        std::uint64_t size) noexcept {
+    WorkerContext& it = of(context);
+    Outbox::Bytes so_far = Outbox::Bytes::refused;
+    if (it.is_entered() && !it.is_revoked()) {
+        so_far = it.outbox().emit_bytes(port, data, size);
+        if (so_far == Outbox::Bytes::sent) {
+            return SKEP_OK;
+        }
+    }
+    return end_emit_bytes(context, port, data, size, so_far);
+}
+
 std::int64_t send(const skep_context* context,
                   skep_text worker,
                   const skep_payload* first,
@@ -349,7 +380,8 @@ const skep_host_api& host_api() {
                                             config_integer,
                                             config_number,
                                             worker_name,
-                                            extension};
+                                            extension,
+                                            emit_bytes};
     return table;
 }
 

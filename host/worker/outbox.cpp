@@ -13,32 +13,9 @@ constexpr std::uint64_t large_payload = 4096;
 // A sender that sleeps for half of the room asks for any room at all after so long.
 constexpr Nanos patience = std::chrono::milliseconds(1);
 
-// memcpy for a few bytes, without the call.
-void copy_small(char* to, const char* from, std::size_t size) {
-    if (size >= 16) {
-        std::memcpy(to, from, 16);
-        if (size > 32) {
-            std::memcpy(to + 16, from + 16, 16);
-        }
-        std::memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        std::memcpy(to, from, 8);
-        std::memcpy(to + size - 8, from + size - 8, 8);
-    } else {
-        for (std::size_t i = 0; i < size; ++i) {
-            to[i] = from[i];
-        }
-    }
-}
-
-static_assert(inline_bytes <= 48);
-
 template <typename Do>
-void for_each_ring(const std::vector<Output>* outputs, Do&& act) {
-    if (outputs == nullptr) {
-        return;
-    }
-    for (const Output& output : *outputs) {
+void for_each_ring(std::span<const Output> outputs, Do&& act) {
+    for (const Output& output : outputs) {
         for (const Path& path : output.paths) {
             if (path.ring != nullptr) {
                 act(path.ring);
@@ -84,10 +61,12 @@ void Outbox::take_new_table() {
     attend_published();
     table_version_ = router_->version();
     const std::shared_ptr<const RouteTable> before = std::exchange(table_, router_->table());
-    const std::vector<Output>* const old_outputs =
-        std::exchange(outputs_, table_->outputs_of(*sender_.name));
+    const std::vector<Output>* const outputs = table_->outputs_of(*sender_.name);
+    const std::span<const Output> old_outputs = std::exchange(
+        outputs_, outputs == nullptr ? std::span<const Output>() : std::span(*outputs));
     std::set<const Ring*> kept;
     for_each_ring(outputs_, [&](const std::shared_ptr<Ring>& ring) { kept.insert(ring.get()); });
+    published_.reserve(is_pooled() ? kept.size() : 0);
     for_each_ring(old_outputs, [&](const std::shared_ptr<Ring>& ring) {
         if (!kept.contains(ring.get())) {
             ring->seal();
@@ -132,6 +111,18 @@ void Outbox::begin(Draft& draft, const skep_payload& payload, const std::string*
     draft.sequence = next_sequence();
 }
 
+std::int32_t Outbox::end_publish(Ring& ring) noexcept {
+    ring.end_publish();
+    if (!is_pooled()) {
+        ring.attend();
+    } else if (ring.attend_later()) {
+        published_.push_back(&ring);  // take_new_table() has made room
+    }
+    const std::uint32_t readers = ring.open_readers();
+    count(sender_.counters->out, readers);
+    return readers > 0 ? SKEP_OK : SKEP_E_CLOSED;
+}
+
 void Outbox::give_payload(Draft& draft) {
     if (draft.payload.size() == 0 && draft.size > 0) {
         draft.payload = cache_.allocate(draft.size);
@@ -142,11 +133,8 @@ void Outbox::give_payload(Draft& draft) {
 void Outbox::fill(RingSlot& slot, Draft& draft, Ring& ring) {
     slot.sequence = draft.sequence;
     slot.time_ns = time_.count();
-    slot.size = static_cast<std::uint32_t>(draft.size) & 0x7fffffffU;
-    slot.is_shared = 0;
-    if (draft.size <= inline_bytes && draft.content_type == ring.content_type() &&
-        draft.trace_id == 0) {
-        copy_small(slot.bytes, static_cast<const char*>(draft.bytes), draft.size);
+    if (ring.is_plain(draft.size, draft.content_type, draft.trace_id)) {
+        slot.set_inline(draft.bytes, draft.size);
         return;
     }
     give_payload(draft);
@@ -168,29 +156,13 @@ Envelope Outbox::envelope_of(Draft& draft, std::uint32_t port) {
 
 std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     table();
-    if (outputs_ == nullptr || port >= outputs_->size()) {
+    if (port >= outputs_.size()) {
         return SKEP_E_UNKNOWN;
     }
     if (is_too_big(payload)) {
         return SKEP_E_TOO_BIG;
     }
-    const Output& output = (*outputs_)[port];
-    // Most messages are short, plain, and go one way: for them nothing but the slot is written.
-    if (output.only_ring != nullptr && payload.size <= inline_bytes && payload.share == nullptr &&
-        payload.content_type == nullptr && payload.trace_id == 0) {
-        Ring& ring = *output.only_ring;
-        if (RingSlot* const slot = (ring.has_sleepers() && !is_pooled()) || is_waiting()
-                                       ? nullptr
-                                       : ring.claim(cache_)) {
-            slot->size = static_cast<std::uint32_t>(payload.size);
-            slot->is_shared = 0;
-            slot->sequence = next_sequence();
-            slot->time_ns = time_.count();
-            copy_small(slot->bytes, static_cast<const char*>(payload.data), payload.size);
-            return publish(ring, *slot);
-        }
-    }
-    return emit_draft(output, payload);
+    return emit_draft(outputs_[port], payload);
 }
 
 std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payload) {
@@ -213,7 +185,7 @@ std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payloa
     }
     for (std::size_t i = 0; i < output.spreads.size(); ++i) {
         const std::vector<Path>& spread = output.spreads[i];
-        offer(spread[turns_[{&output - outputs_->data(), i}]++ % spread.size()]);
+        offer(spread[turns_[{&output - outputs_.data(), i}]++ % spread.size()]);
     }
     return best;
 }
@@ -237,7 +209,8 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
                 time_ = clock_.now();  // this is about to cost more than a look at the clock
             }
             fill(*slot, draft, ring);
-            return publish(ring, *slot);
+            ring.publish(*slot);
+            return end_publish(ring);
         }
         if (ring.is_closed()) {
             ring.count_rejected_closed();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,36 @@ public:
            Checkpoint checkpoint);
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
+
+    // Most messages are short, and go one way, where there is room: for them nothing but the slot
+    // is written, and nothing is called. `published`: end_bytes() has to follow; `refused`: it is
+    // for emit().
+    enum class Bytes : std::uint8_t { sent, published, refused };
+
+    Bytes emit_bytes(std::uint32_t port, const void* data, std::uint64_t size) noexcept {
+        if (router_->version() != table_version_ || port >= outputs_.size() ||
+            size > inline_bytes || is_waiting() || is_time_to_look_at_the_clock()) {
+            return Bytes::refused;
+        }
+        Ring* const ring = outputs_[port].only_ring;
+        if (ring == nullptr || !ring->is_straight() || (ring->has_sleepers() && !is_pooled())) {
+            return Bytes::refused;
+        }
+        RingSlot& slot = ring->claim_straight();
+        slot.sequence = ++sequence_;
+        slot.time_ns = time_.count();
+        slot.set_inline(data, size);
+        if (!ring->publish_straight(slot) ||
+            !(is_pooled() ? ring->is_unattended() : ring->fence().is_asymmetric())) {
+            return Bytes::published;
+        }
+        count(sender_.counters->out, ring->open_readers());
+        return Bytes::sent;
+    }
+
+    std::int32_t end_bytes(std::uint32_t port) noexcept {
+        return end_publish(*outputs_[port].only_ring);
+    }
 
     // These follow skep_host_api: one payload, a status. Throw std::bad_alloc only.
     std::int32_t emit(std::uint32_t port, const skep_payload& payload);
@@ -111,33 +142,22 @@ private:
     // that it shares carries, or unknown bytes.
     void begin(Draft& draft, const skep_payload& payload, const std::string* content_type);
 
+    [[nodiscard]] bool is_time_to_look_at_the_clock() const {
+        return (sequence_ + 1) % emissions_per_look_at_the_clock == 0;
+    }
+
     std::uint64_t next_sequence() {
-        if (++sequence_ % emissions_per_look_at_the_clock == 0) {
+        if (is_time_to_look_at_the_clock()) {
             time_ = clock_.now();
         }
-        return sequence_;
+        return ++sequence_;
     }
 
     [[nodiscard]] bool is_pooled() const { return checkpoint_ == nullptr; }
 
-    // After publish(): whoever sleeps is woken, now or at the end of the turn.
-    void attend(Ring& ring) {
-        if (!is_pooled()) {
-            ring.attend();
-        } else if (ring.attend_later()) {
-            published_.push_back(&ring);
-        }
-    }
-
-    // The slot is filled.
-    std::int32_t publish(Ring& ring, RingSlot& slot) {
-        ring.publish(slot);
-        attend(ring);
-        const std::uint32_t readers = ring.open_readers();
-        count(sender_.counters->out, readers);
-        return readers > 0 ? SKEP_OK : SKEP_E_CLOSED;
-    }
-
+    // What follows a slot that is filled and stamped: whoever sleeps is woken, now or at the end of
+    // the turn.
+    std::int32_t end_publish(Ring& ring) noexcept;
     void give_payload(Draft& draft);
     void fill(RingSlot& slot, Draft& draft, Ring& ring);
     [[nodiscard]] Envelope envelope_of(Draft& draft, std::uint32_t port);
@@ -168,7 +188,7 @@ private:
 
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;
-    const std::vector<Output>* outputs_ = nullptr;  // of the table
+    std::span<const Output> outputs_;  // of the table
     std::uint64_t sequence_;
     Nanos time_{0};
     PayloadCache cache_;

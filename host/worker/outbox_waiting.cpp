@@ -41,10 +41,14 @@ bool Outbox::offer(Waiting& waiting) {
     Ring& ring = *waiting.path.ring;
     for (;;) {
         if (RingSlot* const slot = ring.claim(cache_)) {
-            slot->size = static_cast<std::uint32_t>(envelope.payload.size()) & 0x7fffffffU;
             slot->sequence = envelope.sequence;
             slot->time_ns = envelope.time.count();
-            ring.hold(*slot, {envelope.payload, envelope.content_type, envelope.trace_id});
+            if (const PayloadRef& payload = envelope.payload;
+                ring.is_plain(payload.size(), envelope.content_type, envelope.trace_id)) {
+                slot->set_inline(payload.data(), payload.size());
+            } else {
+                ring.hold(*slot, {payload, envelope.content_type, envelope.trace_id});
+            }
             ring.publish(*slot);
             ring.attend();
             count(sender_.counters->out, ring.open_readers());

@@ -131,7 +131,10 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         max = spin_.before_look(
             max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
     }
-    const bool has_found = inbox_.take(views_, max);
+    if (views == nullptr) {
+        views = std::make_unique<Views>();
+    }
+    const bool has_found = inbox_.take(*views, max);
     if (!is_pooled()) {
         spin_.after_look(inbox_.in_flight());
     }
@@ -139,8 +142,8 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         return false;
     }
     batch.stride = sizeof(skep_message);
-    batch.count = static_cast<std::uint32_t>(views_.size());
-    batch.first = views_.data();
+    batch.count = views->size();
+    batch.first = views->begin();
     return true;
 }
 

@@ -140,6 +140,9 @@ public:
 
 private:
     static constinit inline thread_local const WorkerContext* entered = nullptr;
+    // What the worker that is entered has in hand; null before the first message. Those that take
+    // turns on a thread share it, so that it stays in the core's cache.
+    static constinit inline thread_local std::unique_ptr<Views> views = nullptr;
 
     const WorkerWorld world_;
     const WorkerHome& home_;
@@ -159,7 +162,6 @@ private:
     Outbox outbox_;
     AdaptiveSpin spin_;
     std::uint64_t reported_epoch_;
-    std::vector<skep_message> views_;
 };
 
 // The table that every context points to.

@@ -90,7 +90,7 @@ protected:
     PayloadCache cache;
     std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1000);
     Inbox inbox{mailbox};
-    std::vector<skep_message> views;
+    Views views;
 };
 
 // -- The order of what one sender sends. --

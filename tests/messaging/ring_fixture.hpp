@@ -77,10 +77,9 @@ protected:
     // Takes up to `max`; they are in flight until they are settled.
     Slots take(std::uint32_t reader, std::uint32_t max = batch_max) {
         Slots slots;
-        const std::uint32_t count = cursors[reader].scan(max, [&](const RingSlot& slot) {
-            slots.push_back(&slot);
-            return true;
-        });
+        const std::uint32_t count =
+            cursors[reader].scan(max, [&](const RingSlot& slot) { slots.push_back(&slot); });
+        slots.resize(count);
         if (count > 0) {
             cursors[reader].take(count);
             full_fence();

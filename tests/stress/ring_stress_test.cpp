@@ -204,7 +204,7 @@ private:
         Activity& me = activities_[reader];
         const std::shared_ptr<Mailbox>& mailbox = mailboxes_[reader];
         Inbox inbox(mailbox);
-        std::vector<skep_message> views;
+        Views views;
         Pauses pauses(reader + 2);
         std::uint64_t seen = 0;
         while (seen < setting_.messages) {

@@ -72,6 +72,6 @@ else()
         "ring_->set_taken(reader_, position_), ring_->set_done(reader_, position_, failed_)")
     skep_twin(
         batch_is_not_limited messaging/inbox.cpp KeepsTheOrder "out of order"
-        "return take_shown(*cursor, count)"
+        "return take_shown(*cursor, views)"
         "std::this_thread::yield(), views.clear(); return take_of(*cursor, views, max, any, any)")
 endif()

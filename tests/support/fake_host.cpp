@@ -111,6 +111,17 @@ struct FakeApi {
         return count;
     }
 
+    static std::int32_t emit_bytes(const skep_context* context,
+                                   std::uint32_t port,
+                                   const void* data,
+                                   std::uint64_t size) noexcept {
+        skep_payload payload{};
+        payload.data = data;
+        payload.size = size;
+        const std::int64_t taken = emit(context, port, &payload, sizeof(payload), 1);
+        return taken == 1 ? SKEP_OK : static_cast<std::int32_t>(taken);
+    }
+
     static std::int32_t log_enabled(const skep_context* /*context*/,
                                     std::int32_t /*level*/) noexcept {
         return 1;
@@ -204,6 +215,7 @@ struct FakeApi {
         .config_number = config_number,
         .worker_name = worker_name,
         .extension = nullptr,
+        .emit_bytes = emit_bytes,
     };
 };
 

@@ -43,9 +43,9 @@ inline bool offer(host::Ring& ring,
     }
     slot->sequence = number;
     slot->time_ns = static_cast<std::int64_t>(number) * 10;
-    slot->size = static_cast<std::uint32_t>(size) & 0x7fffffffU;
-    slot->is_shared = 0;
     if (size <= host::inline_bytes) {
+        slot->size = static_cast<std::uint32_t>(size) & 0x7fffffffU;
+        slot->is_shared = 0;
         write_number(slot->bytes, size, number);
     } else {
         host::PayloadRef payload = cache.allocate(size);

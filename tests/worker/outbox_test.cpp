@@ -249,6 +249,42 @@ TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
     world.expect_law();
 }
 
+// One by one or in a batch, in the slot of a ring or outside: a reader cannot tell.
+TEST_F(OutboxTest, MessagesOfEverySizeArriveWholeInTheirOrderWithOneNumberEach) {
+    constexpr std::size_t most = 2 * host::inline_bytes;
+    std::string all;
+    for (std::size_t i = 0; i < most; ++i) {
+        all += static_cast<char>('!' + i);
+    }
+    sender("a", [&all](skep::context& context, const skep::message&) {
+        for (std::size_t size = 0; size <= most; ++size) {
+            EXPECT_EQ(context.emit(all.substr(0, size)), send_result::ok);
+            skep_payload payload{};
+            payload.data = all.data() + all.size() - size;
+            payload.size = size;
+            EXPECT_EQ(context.emit_batch(0, &payload, 1), 1);
+        }
+    });
+    Texts numbers;
+    sink("b", [&numbers](skep::context& context, const skep::message& message) {
+        numbers.push_back(std::to_string(context.info(message).sequence));
+        return std::string(message.text());
+    });
+    world.route("a", "b");
+    world.start();
+    go();
+    Texts expected;
+    Texts expected_numbers;
+    for (std::size_t size = 0; size <= most; ++size) {
+        expected.push_back(all.substr(0, size));
+        expected.push_back(all.substr(all.size() - size));
+        expected_numbers.push_back(std::to_string(2 * size + 1));
+        expected_numbers.push_back(std::to_string(2 * size + 2));
+    }
+    EXPECT_EQ(seen["b"], expected);
+    EXPECT_EQ(numbers, expected_numbers);
+}
+
 TEST_F(OutboxTest, AMessageHasTheContentTypeOfItsPortUnlessItSaysOtherwise) {
     sender("a", [](skep::context& context, const skep::message&) {
         const skep_payload json = payload_of("{}", "application/json");

@@ -308,6 +308,14 @@ struct skep_host_api {
      * SKEP_E_UNKNOWN for one that this host does not have; there are none yet. */
     int32_t (*extension)(const skep_context* context, const char* id, const void** table)
         SKEP_NOEXCEPT;
+
+    /* [worker] As emit() of one payload that is `size` bytes of the port's own type and nothing
+     * else, which nearly all are: four arguments, and no struct to be written and read. Copied
+     * during the call. SKEP_OK: taken. Since 0.3. */
+    int32_t (*emit_bytes)(const skep_context* context,
+                          uint32_t port,
+                          const void* data,
+                          uint64_t size) SKEP_NOEXCEPT;
 };
 
 /* ---- Descriptors: what a plugin says of itself ---- */

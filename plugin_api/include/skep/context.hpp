@@ -153,8 +153,7 @@ public:
 
     // The same from output port `port`, its index among the type's outputs.
     send_result emit_to(std::uint32_t port, std::string_view payload) {
-        const skep_payload raw = payload_of(payload);
-        return send_result_of(raw_->api->emit(raw_, port, &raw, sizeof(raw), 1));
+        return send_result_of(raw_->api->emit_bytes(raw_, port, payload.data(), payload.size()));
     }
 
     // Passes on a message that was received, kept or made with new_buffer, without copying its

@@ -11,10 +11,10 @@
 #define SKEP_VERSION_STRING "0.1.0"
 
 #define SKEP_ABI_MAJOR 0
-#define SKEP_ABI_MINOR 2
+#define SKEP_ABI_MINOR 3
 
 /* The oldest host minor that a plugin built with these headers can run on. */
-#define SKEP_ABI_LOWEST_HOST_MINOR 1
+#define SKEP_ABI_LOWEST_HOST_MINOR 3
 
 /* The oldest plugin minor that a host built with these headers still runs. */
 #define SKEP_ABI_LOWEST_PLUGIN_MINOR 1
