@@ -273,17 +273,13 @@ bool Inbox::has_news() {
         active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
 }
 
-bool Inbox::begin_sleep() {
-    if (has_news()) {
-        return false;
-    }
+void Inbox::begin_sleep() {
     const bool stay = active_.size() <= most_in_place && !has_elders_;
     for (RingCursor* const cursor : active_) {  // R1
         cursor->park(stay && !cursor->ring().is_sealed() ? Ring::Parked::in_place
                                                          : Ring::Parked::away);
     }
     mailbox_->fall_asleep();
-    return true;
 }
 
 void Inbox::fence_heavily() const {

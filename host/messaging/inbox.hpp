@@ -100,16 +100,17 @@ public:
 
     // The owner is about to sleep, to be unparked for the next message. False when there is one.
     [[nodiscard]] bool fall_asleep() {
-        if (!begin_sleep()) {
+        if (has_news()) {
             return false;
         }
+        begin_sleep();
         fence_heavily();
         return may_sleep();
     }
 
     // The two halves of fall_asleep(), with a full fence in between if both sides of all rings are
-    // symmetric. When the first is true the second has to follow.
-    [[nodiscard]] bool begin_sleep();
+    // symmetric. The second has to follow, and is false when there is a message.
+    void begin_sleep();
     [[nodiscard]] bool may_sleep();
 
     // After may_sleep() was true.

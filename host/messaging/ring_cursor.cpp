@@ -2,11 +2,11 @@
 
 namespace skep::host {
 
-const RingSlot* RingCursor::front() {
+const RingSlot* RingCursor::find_front() {
     return find_next(buffer_, index_);
 }
 
-bool RingCursor::has_next() const {
+bool RingCursor::finds_next() const {
     RingBuffer* buffer = buffer_;
     std::uint32_t index = index_;
     return find_next(buffer, index) != nullptr;

@@ -27,10 +27,15 @@ public:
     [[nodiscard]] std::uint64_t position() const { return position_; }
 
     // The next message, or null when there is none yet. Not while any are in flight: has_next().
-    [[nodiscard]] const RingSlot* front();
+    [[nodiscard]] const RingSlot* front() {
+        return is_here() && position_ < ring_->end_of(reader_) ? &buffer_->slots()[index_]
+                                                               : find_front();
+    }
 
     // Whether there is one; also while some are in flight.
-    [[nodiscard]] bool has_next() const;
+    [[nodiscard]] bool has_next() const {
+        return (is_here() && position_ < ring_->end_of(reader_)) || finds_next();
+    }
 
     // Whether so many messages, and one more, are there.
     [[nodiscard]] bool has_more_than(std::uint32_t count) const {
@@ -46,7 +51,7 @@ public:
     // them there are. They are not taken yet.
     template <typename Show>
     std::uint32_t scan(std::uint32_t max, Show&& show) {
-        if (front() == nullptr) {
+        if (!is_here() && find_front() == nullptr) {
             return 0;
         }
         const RingSlot* const first = buffer_->slots();
@@ -103,6 +108,15 @@ public:
     void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
 
 private:
+    // The next message has come, where it is looked for first.
+    [[nodiscard]] bool is_here() const {
+        return buffer_ != nullptr &&
+               buffer_->slots()[index_].stamp.load(std::memory_order_acquire) ==
+                   RingSlot::stamp_of(position_);
+    }
+
+    const RingSlot* find_front();
+    [[nodiscard]] bool finds_next() const;
     // The next message, looked for from `buffer` and `index` on, which become its place.
     const RingSlot* find_next(RingBuffer*& buffer, std::uint32_t& index) const;
 

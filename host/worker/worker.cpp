@@ -127,16 +127,22 @@ void Worker::thread_main() {
 Turn Worker::run_turn(Nanos now) {
     context_.enter();
     Turn done = turn(now);
-    if (done.kind == Turn::Kind::wait_for_message && context_.has_more()) {
+    const auto has_more = [&] {
+        return done.kind == Turn::Kind::wait_for_message && context_.has_more();
+    };
+    bool goes_on = has_more();
+    if (goes_on) {
         const Nanos end = context_.clock().now() + longest_turn;
-        int batches = 1;
-        do {
+        for (int batches = 1; goes_on && batches < most_batches; ++batches) {
             done = turn(now);
-        } while (done.kind == Turn::Kind::wait_for_message && ++batches < most_batches &&
-                 context_.has_more() && context_.clock().now() < end);
+            goes_on = has_more();
+            if (context_.clock().now() >= end) {
+                break;
+            }
+        }
     }
     const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
-    if (!context_.end_turn(wants_to_wait) && wants_to_wait) {
+    if (!context_.end_turn(wants_to_wait && !goes_on) && wants_to_wait) {
         done.kind = Turn::Kind::again;
     }
     if (done.kind == Turn::Kind::ended) {

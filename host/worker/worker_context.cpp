@@ -61,11 +61,13 @@ Wanted WorkerContext::stand_still_if_wanted() {
 
 // One fence serves all: what was sent (P2 in ring.hpp), what was taken (T2), and the sleep (R2).
 bool WorkerContext::end_turn(bool wants_to_wait) {
-    const bool begins_to_sleep = wants_to_wait && inbox_.begin_sleep();
+    if (wants_to_wait) {
+        inbox_.begin_sleep();
+    }
     full_fence();
     outbox_.attend_published();
     inbox_.wake_senders();
-    is_asleep_ = begins_to_sleep && inbox_.may_sleep();
+    is_asleep_ = wants_to_wait && inbox_.may_sleep();
     return is_asleep_;
 }
 
