@@ -133,10 +133,10 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         max = spin_.before_look(
             max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
     }
-    if (views == nullptr) {
+    if (views == nullptr && inbox_.has_news()) {
         views = std::make_unique<Views>();
     }
-    const bool has_found = inbox_.take(*views, max);
+    const bool has_found = views != nullptr && inbox_.take(*views, max);
     if (!is_pooled()) {
         spin_.after_look(inbox_.in_flight());
     }

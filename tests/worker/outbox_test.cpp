@@ -252,14 +252,11 @@ TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
 // One by one or in a batch, in the slot of a ring or outside: a reader cannot tell.
 TEST_F(OutboxTest, MessagesOfEverySizeArriveWholeInTheirOrderWithOneNumberEach) {
     Texts sent;
-    const auto next = [&sent](std::size_t size) {
-        return sent.emplace_back(std::to_string(sent.size()) + std::string(size, '.'));
-    };
-    sender("a", [&next](skep::context& context, const skep::message&) {
+    sender("a", [&sent](skep::context& context, const skep::message&) {
         for (std::size_t size = 0; size <= 2 * host::inline_bytes; ++size) {
-            EXPECT_EQ(context.emit(next(size)), send_result::ok);
-            const std::string text = next(size);
-            const skep_payload payload = payload_of(text.c_str());
+            const std::string& text = sent.emplace_back(size, static_cast<char>('!' + size));
+            EXPECT_EQ(context.emit(text), send_result::ok);
+            const skep_payload payload = payload_of(sent.emplace_back(text).c_str());
             EXPECT_EQ(context.emit_batch(0, &payload, 1), 1);
         }
     });
