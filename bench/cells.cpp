@@ -26,9 +26,9 @@ const std::vector<CellInfo>& cells() {
         {"mem.msg", "bytes", false, 200'000, 200'000, false},
         {"check", "ns", false, 1'000'000'000, 1'000'000, true},
         {"idle", "% of a core", false, 1, 1, false},
-        {"swap", "us", false, 1'000, 1'000, false},
-        {"swap.64k", "us", false, 1'000, 1'000, false},
-        {"swap.1m", "us", false, 300, 300, false},
+        {"swap", "us", false, 500, 500, false},
+        {"swap.64k", "us", false, 500, 500, false},
+        {"swap.1m", "us", false, 150, 150, false},
         {"swap.soak", "KiB", false, 10'000, 10'000, false},
     };
     return all;
