@@ -226,6 +226,9 @@ void note(const ControlWorld& world,
           const std::string& target,
           const Reply& reply) {
     const std::string refusal = refusal_in(reply);
+    if (route.noted == Noted::never || (route.noted == Noted::when_refused && refusal.empty())) {
+        return;
+    }
     spdlog::info("control: {}{}: {} (uid {}, process {})",
                  verb_of(route),
                  target.empty() ? "" : " '" + target + "'",
@@ -239,22 +242,22 @@ void note(const ControlWorld& world,
 
 const std::vector<ControlRoute>& control_routes() {
     static const std::vector<ControlRoute> routes = {
-        {"GET", "/v1/host", false, show_host},
-        {"GET", "/v1/workers", false, show_workers},
-        {"GET", "/v1/workers/{}", false, show_worker},
-        {"GET", "/v1/workers/{}/explain", false, explain_worker},
-        {"GET", "/v1/wait", false, wait},
-        {"GET", "/v1/plan", false, plan},
-        {"GET", "/v1/generations", false, show_generations},
-        {"POST", "/v1/reload", true, reload<ReloadKind::reload>},
-        {"POST", "/v1/rollback", true, reload<ReloadKind::rollback>},
-        {"POST", "/v1/workers/{}/pause", true, pause},
-        {"POST", "/v1/workers/{}/resume", true, plain<&Manager::resume>},
-        {"POST", "/v1/workers/{}/drain", true, plain<&Manager::stop>},
-        {"POST", "/v1/workers/{}/restart", true, plain<&Manager::restart>},
-        {"POST", "/v1/workers/{}/send", true, send},
-        {"POST", "/v1/broadcast", true, broadcast},
-        {"POST", "/v1/stop", true, stop},
+        {"GET", "/v1/host", Noted::never, show_host},
+        {"GET", "/v1/workers", Noted::never, show_workers},
+        {"GET", "/v1/workers/{}", Noted::never, show_worker},
+        {"GET", "/v1/workers/{}/explain", Noted::never, explain_worker},
+        {"GET", "/v1/wait", Noted::never, wait},
+        {"GET", "/v1/plan", Noted::never, plan},
+        {"GET", "/v1/generations", Noted::never, show_generations},
+        {"POST", "/v1/reload", Noted::when_refused, reload<ReloadKind::reload>},
+        {"POST", "/v1/rollback", Noted::when_refused, reload<ReloadKind::rollback>},
+        {"POST", "/v1/workers/{}/pause", Noted::always, pause},
+        {"POST", "/v1/workers/{}/resume", Noted::always, plain<&Manager::resume>},
+        {"POST", "/v1/workers/{}/drain", Noted::always, plain<&Manager::stop>},
+        {"POST", "/v1/workers/{}/restart", Noted::always, plain<&Manager::restart>},
+        {"POST", "/v1/workers/{}/send", Noted::always, send},
+        {"POST", "/v1/broadcast", Noted::always, broadcast},
+        {"POST", "/v1/stop", Noted::always, stop},
     };
     return routes;
 }
@@ -293,9 +296,7 @@ Reply answer_call(ControlWorld& world, const Call& call) {
             continue;
         }
         Reply reply = route.handler(world, call, target);
-        if (route.changes) {
-            note(world, call, route, target, reply);
-        }
+        note(world, call, route, target, reply);
         return reply;
     }
     return is_path_known

@@ -39,10 +39,17 @@ struct ControlWorld {
 // `target` is what stands for {} in the pattern.
 using ControlHandler = Reply (*)(ControlWorld& world, const Call& call, const std::string& target);
 
+// Whether a call gets a line in both logs.
+enum class Noted {
+    never,         // it only looks
+    always,        // it changes something
+    when_refused,  // what it does is told where it is done, with what came of it
+};
+
 struct ControlRoute {
     std::string_view method;
     std::string_view pattern;  // {} stands for one part of a path
-    bool changes;              // something: it gets a line in the log
+    Noted noted;
     ControlHandler handler;
 };
 

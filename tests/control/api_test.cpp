@@ -52,13 +52,13 @@ TEST(ControlRoutes, AreToldApart) {
     for (const ControlRoute& route : control_routes()) {
         EXPECT_TRUE(seen.insert(std::string(route.method) + std::string(route.pattern)).second);
         EXPECT_TRUE(route.pattern.starts_with("/v1/"));
-        EXPECT_EQ(route.changes, route.method == "POST") << route.pattern;
+        EXPECT_EQ(route.noted == Noted::never, route.method == "GET") << route.pattern;
     }
 }
 
 TEST(ControlRoutes, AreCalledByTheirLastWordInTheLog) {
-    EXPECT_EQ(verb_of({"POST", "/v1/workers/{}/pause", true, nullptr}), "pause");
-    EXPECT_EQ(verb_of({"POST", "/v1/stop", true, nullptr}), "stop");
+    EXPECT_EQ(verb_of({"POST", "/v1/workers/{}/pause", Noted::always, nullptr}), "pause");
+    EXPECT_EQ(verb_of({"POST", "/v1/stop", Noted::always, nullptr}), "stop");
 }
 
 TEST(ControlRefusals, HaveAStatusAndAWordEach) {

@@ -1,5 +1,6 @@
 // Every request that docs/control-api.md promises, over a real socket to a real manager.
 #include <algorithm>
+#include <fstream>
 #include <future>
 #include <regex>
 
@@ -203,6 +204,21 @@ TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
     }
     EXPECT_EQ(stopped_with.load(), Nanos(-1));
     EXPECT_EQ(state("a"), WorkerState::running);
+}
+
+// What came of a reload is told by the reload itself.
+TEST_F(ServerTest, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
+    ask("POST", "/v1/reload");
+    ask("POST", "/v1/reload", "[]");
+    ask("POST", "/v1/rollback");
+    ask("GET", "/v1/host");
+    ask("POST", "/v1/workers/a/resume", "{");
+    std::ifstream file(folder / "audit.jsonl");
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) {
+        lines.push_back(std::move(line));
+    }
+    EXPECT_THAT(lines, testing::ElementsAre(HasSubstr(R"("verb":"reload")"), HasSubstr("resume")));
 }
 
 TEST_F(ServerTest, WhatIsNotInTheTableIsRefused) {
