@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/base/fd.hpp"
 #include "host/base/result.hpp"
 
 namespace skep::host {
@@ -26,7 +27,9 @@ public:
     [[nodiscard]] static std::vector<std::string> usual_parents();
 
     // Makes the folder skep-PID.XXXXXX, mode 0700, in the first of `parents` that can be written to
-    // and that code may be run from.
+    // and that code may be run from. Folders there that a process of the same user has left behind,
+    // because it was killed or ended without a thread that it had lost, are removed: a living one
+    // has a lock (flock) on its folder.
     [[nodiscard]] static Result<std::unique_ptr<Stage>> create(
         const std::vector<std::string>& parents = usual_parents());
 
@@ -46,10 +49,15 @@ public:
     void remove(const std::string& path);
 
 private:
-    explicit Stage(std::string folder)
-        : folder_(std::move(folder)) {}
+    // Null, and why: not there.
+    static std::unique_ptr<Stage> create_in(const std::string& parent, std::string& why);
+
+    Stage(std::string folder, int lock)
+        : folder_(std::move(folder)),
+          lock_(lock) {}
 
     const std::string folder_;
+    const Fd lock_;  // let go when the folder is gone
     std::uint64_t counter_ = 0;
 };
 

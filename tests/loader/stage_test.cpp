@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/loader/plugin_files.hpp"
@@ -65,6 +66,36 @@ TEST(Stage, GoesWithEverythingInIt) {
         ASSERT_TRUE((*stage)->add(span_of("x"), "libx", "0123abcd"));
     }
     EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
+}
+
+TEST(Stage, OfAProcessThatWasKilledIsRemovedByTheNext) {
+    const TempFolder parent;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const auto stage = Stage::create({parent.path()});
+        (void)(*stage)->add(span_of("x"), "libx", "0123abcd");
+        ::raise(SIGKILL);
+    }
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    EXPECT_FALSE(std::filesystem::is_empty(parent.path()));
+    { const auto stage = Stage::create({parent.path()}); }
+    EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
+}
+
+TEST(Stage, LeavesAloneWhatAnotherOneUsesAndWhatIsNotAStage) {
+    const TempFolder parent;
+    const auto first = Stage::create({parent.path()});
+    const std::vector<std::string> others = {"skep-1.abcde", "skep-x.abcdef", "skep-.abcdef", "x"};
+    for (const std::string& other : others) {
+        std::filesystem::create_directory(parent / other);
+    }
+    std::filesystem::create_directory_symlink(parent / "x", parent / "skep-1.abcdef");
+    const auto second = Stage::create({parent.path()});
+    EXPECT_TRUE(std::filesystem::exists((*first)->folder()));
+    EXPECT_TRUE(std::filesystem::is_symlink(parent / "skep-1.abcdef"));
+    for (const std::string& other : others) {
+        EXPECT_TRUE(std::filesystem::exists(parent / other)) << other;
+    }
 }
 
 TEST(Stage, WritesACopyThatNobodyMayChange) {

@@ -28,7 +28,9 @@ std::vector<std::string> environment_with(const Variables& variables) {
     std::vector<std::string> lines;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string line = *entry;
-        if (line.rfind("SKEP_", 0) != 0 && line.rfind("NO_COLOR=", 0) != 0) {
+        // Of two of one name a program may see the first.
+        const bool is_replaced = variables.count(line.substr(0, line.find('='))) > 0;
+        if (!is_replaced && line.rfind("SKEP_", 0) != 0 && line.rfind("NO_COLOR=", 0) != 0) {
             lines.push_back(line);
         }
     }
