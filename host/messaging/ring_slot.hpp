@@ -100,6 +100,8 @@ inline void prefetch_to_write(const RingSlot* slot) {
 
 // Slots, and the place of the first message in them. One piece of memory: the slots follow.
 class alignas(64) RingBuffer {
+    std::uint32_t holds_ = 0;  // stands here so that all of it is one cache line
+
 public:
     static RingBuffer* make(std::uint32_t count, std::uint64_t first) {
         void* const memory = ::operator new (sizeof(RingBuffer) + count * sizeof(RingSlot),
@@ -167,9 +169,8 @@ private:
     }
 
     std::vector<bool> is_holding_;  // empty before the first
-    std::uint32_t holds_ = 0;
 };
 
-static_assert(sizeof(RingBuffer) % alignof(RingSlot) == 0);
+static_assert(sizeof(RingBuffer) == 64);
 
 }  // namespace skep::host
