@@ -184,8 +184,7 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
 
 void Inbox::lend_copies(Views& views) {
     for (skep_message& view : views) {
-        if (view.size > 0 && view.origin == of_slot &&
-            static_cast<const RingSlot*>(view.host)->is_shared == 0) {
+        if (view.size > 0 && static_cast<const RingSlot*>(view.host)->is_shared == 0) {
             lent_.push_back(std::make_unique<char[]>(view.size));
             std::memcpy(lent_.back().get(), view.data, view.size);
             view.data = lent_.back().get();

@@ -131,7 +131,7 @@ private:
     };
 
     // Under AddressSanitizer a plugin gets to read copies, each in memory of its own until
-    // settle(), so that a read beyond the message, or after the call, is found.
+    // settle(), so that a read beyond the message, or after the call, is found. Views of slots.
     void lend_copies(Views& views);
 
     void fence_heavily() const;

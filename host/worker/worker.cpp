@@ -133,13 +133,11 @@ Turn Worker::run_turn(Nanos now) {
     bool goes_on = has_more();
     if (goes_on) {
         const Nanos end = context_.clock().now() + longest_turn;
-        for (int batches = 1; goes_on && batches < most_batches; ++batches) {
+        int batches = 1;
+        do {
             done = turn(now);
             goes_on = has_more();
-            if (context_.clock().now() >= end) {
-                break;
-            }
-        }
+        } while (goes_on && ++batches < most_batches && context_.clock().now() < end);
     }
     const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
     if (!context_.end_turn(wants_to_wait && !goes_on) && wants_to_wait) {
