@@ -92,7 +92,7 @@ std::string verb_name(const CLI::App& app) {
     return verbs.empty() ? "" : verbs.front()->get_name();
 }
 
-constexpr std::array<std::pair<const char*, Verb>, 20> verbs = {{
+constexpr std::array<std::pair<const char*, Verb>, 21> verbs = {{
     {"run", Verb::run},
     {"dev", Verb::dev},
     {"check", Verb::check},
@@ -112,6 +112,7 @@ constexpr std::array<std::pair<const char*, Verb>, 20> verbs = {{
     {"plan", Verb::plan},
     {"rollback", Verb::rollback},
     {"generations", Verb::generations},
+    {"tap", Verb::tap},
     {"stop", Verb::stop},
 }};
 

@@ -2,6 +2,7 @@
 // user of CLI11.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -43,6 +44,7 @@ enum class Verb {
     plan,
     rollback,
     generations,
+    tap,
     restart,
     explain,
     wait,
@@ -66,6 +68,10 @@ struct Options {
     std::string host;              // its name; "": the one that runs
     std::string worker;            // "": the host
     std::string text;              // send, broadcast
+    std::string from;              // tap: WORKER or WORKER.OUTPUT; "": all
+    std::string to;                // tap: a worker; "": all
+    std::uint64_t limit = 0;       // tap: so many messages; 0: no end
+    std::uint64_t bytes = 0;       // tap: so much of each message; 0: as the host likes
     std::string state;             // wait
     std::optional<Nanos> timeout;  // wait
     std::optional<Nanos> grace;    // stop

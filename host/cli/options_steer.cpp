@@ -104,6 +104,17 @@ void add_steering(CLI::App& app, Options& options) {
         add_verb(app, options, "generations", "List the plugin versions of a host, and what for"),
         options);
 
+    CLI::App& tap = add_verb(app, options, "tap", "Show what passes on the routes, as it passes");
+    tap.add_option("FROM", options.from, "Of this worker, or WORKER.OUTPUT (all)")->type_name("");
+    tap.add_option("--to", options.to, "What this worker gets (all)")->type_name("WORKER");
+    tap.add_option("--limit", options.limit, "End after so many messages")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+    tap.add_option("--bytes", options.bytes, "So many bytes of each message (1024)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 65536));
+    add_output(tap, options);
+
     CLI::App& stop = add_verb(app, options, "stop", "Drain a host and wait for its end");
     stop.add_flag("--now", options.now, "Leave undone what is queued");
     add_span(stop, "--grace", options.grace, "How long it may drain (its stop_grace)");

@@ -257,4 +257,37 @@ std::string verdict_text(const std::string& body) {
                       json.value("verdict", "") + ": " + json.value("text", ""));
 }
 
+std::string tap_text(const std::string& lines) {
+    std::string text;
+    std::istringstream each(lines);
+    for (std::string line; std::getline(each, line);) {
+        const Json it = parsed(line);
+        if (it.empty()) {
+            continue;
+        }
+        if (it.contains("skipped")) {
+            text += "... " + text_at(it, "skipped") + " more\n";
+            continue;
+        }
+        const std::string output = text_at(it, "output");
+        const std::chrono::duration<double, std::milli> age =
+            std::chrono::nanoseconds(it.value("age_ns", std::int64_t{0}));
+        const auto size = it.value("size", std::uint64_t{0});
+        const bool is_hex = it.contains("hex");
+        const std::string shown = text_at(it, is_hex ? "hex" : "text");
+        const bool is_cut = size > (is_hex ? shown.size() / 2 : it.value("text", "").size());
+        text += fmt::format("{}{} -> {} #{} ({:.3f}ms{}): {}{}{}\n",
+                            text_at(it, "from").empty() ? "the host" : text_at(it, "from"),
+                            output.empty() ? "" : "." + output,
+                            text_at(it, "to"),
+                            text_at(it, "sequence"),
+                            age.count(),
+                            it.value("failed", false) ? ", failed" : "",
+                            is_hex ? "0x" : "",
+                            shown,
+                            is_cut ? fmt::format("... ({} bytes)", size) : "");
+    }
+    return text;
+}
+
 }  // namespace skep::host

@@ -27,6 +27,8 @@ struct HostAnswer {
 // Of what /v1/plan, and /v1/reload or /v1/rollback say.
 [[nodiscard]] std::string plan_text(const std::string& body);
 [[nodiscard]] std::string verdict_text(const std::string& body);
+// Of lines that /v1/tap says: a line each.
+[[nodiscard]] std::string tap_text(const std::string& lines);
 // Of what /v1/generations says.
 [[nodiscard]] std::string generations_text(const std::string& body);
 

@@ -1,133 +1,21 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "host/cli/asking.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/steer.hpp"
 #include "host/cli/verbs.hpp"
-#include "host/control/client.hpp"
-#include "host/control/places.hpp"
 
 namespace skep::host {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// What answers at once. A host that is starting answers when it runs.
-constexpr Nanos short_patience = std::chrono::seconds(30);
-// What may take as long as a worker does.
-constexpr Nanos long_patience = std::chrono::hours(24 * 365);
-
-int complain(const std::string& what, int exit_code) {
-    std::fputs(lines_text("skep: " + what).c_str(), stderr);
-    return exit_code;
-}
-
-constexpr const char* nobody = "no host is running; 'skep run FILE' starts one";
-
-// Those that the options mean, or why there is none to ask.
-Result<std::vector<FoundHost>, std::string> hosts_meant(const Options& options) {
-    if (options.control == "none") {
-        return Unexpected<std::string>("there is no host at the control socket 'none'");
-    }
-    if (!options.control.empty()) {
-        return std::vector<FoundHost>{{"", options.control, 0}};
-    }
-    const std::vector<std::string> folders = control_folders(std::getenv("XDG_RUNTIME_DIR"));
-    std::vector<FoundHost> found = find_hosts(folders);
-    if (found.empty() && options.host.empty()) {
-        return Unexpected<std::string>(nobody);
-    }
-    if (options.host.empty()) {
-        return found;
-    }
-    std::vector<std::string> names;
-    for (const FoundHost& it : found) {
-        if (it.name == options.host) {
-            return std::vector<FoundHost>{it};
-        }
-        names.push_back(it.name);
-    }
-    std::string why = "no host '" + options.host + "' is running";
-    const std::string meant = nearest(options.host, names);
-    for (const std::string& name : names) {
-        why += (name == names.front() ? "; there is " : ", ") + name;
-    }
-    return Unexpected<std::string>(meant.empty() ? why : why + ". Did you mean '" + meant + "'?");
-}
-
-Result<FoundHost, std::string> host_meant(const Options& options) {
-    Result<std::vector<FoundHost>, std::string> hosts = hosts_meant(options);
-    if (!hosts) {
-        return Unexpected<std::string>(hosts.error());
-    }
-    if (hosts->size() == 1) {
-        return hosts->front();
-    }
-    std::string why = "several hosts run, and --host NAME has to say which is meant:";
-    for (const FoundHost& it : *hosts) {
-        why += (it.path == hosts->front().path ? " " : ", ") + it.name;
-    }
-    return Unexpected<std::string>(why);
-}
-
-int exit_code_of(const AskError& error) {
-    return error.kind == AskError::Kind::forbidden ? exit_permission : exit_no_host;
-}
-
-int exit_code_of(const Reply& reply, const std::string& code) {
-    if (reply.status == 403) {
-        return exit_permission;
-    }
-    if (code == "unknown_worker") {
-        return exit_unknown;
-    }
-    return code == "busy" ? exit_no_host : exit_failed;
-}
-
-// "; did you mean 'parse'?", or "".
-std::string worker_meant(const FoundHost& host, const std::string& worker) {
-    std::vector<std::string> names;
-    if (const auto reply = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
-        const Json json = Json::parse(reply->body, nullptr, false);
-        for (const Json& it : json.is_object() ? json.value("workers", Json::array()) : Json()) {
-            names.push_back(it.is_object() ? it.value("name", "") : "");
-        }
-    }
-    const std::string meant = nearest(worker, names);
-    return meant.empty() ? "" : "; did you mean '" + meant + "'?";
-}
-
-// Asks one host, and tells on stderr what was wrong. The exit code is for who has no answer.
-Result<std::string, int> ask(const Options& options,
-                             const FoundHost& host,
-                             const std::string& method,
-                             const std::string& target,
-                             const std::string& body = "",
-                             Nanos patience = short_patience) {
-    const Result<Reply, AskError> reply = ask_host(host.path, method, target, body, patience);
-    if (!reply) {
-        return Unexpected<int>(
-            complain("no answer from the host: " + reply.error().why, exit_code_of(reply.error())));
-    }
-    if (reply->status < 400) {
-        return reply->body;
-    }
-    const Json json = Json::parse(reply->body, nullptr, false);
-    const bool is_told = json.is_object() && json.contains("error") && json["error"].is_object();
-    const Json error = is_told ? json["error"] : Json::object();
-    const int exit_code = exit_code_of(*reply, error.value("code", ""));
-    const std::string why = error.value("message", "the host refused without a word");
-    return Unexpected<int>(complain(
-        exit_code == exit_unknown ? why + worker_meant(host, options.worker) : why, exit_code));
-}
 
 std::string worker_target(const Options& options, const std::string& what = "") {
     return "/v1/workers/" + encoded(options.worker) + (what.empty() ? "" : "/" + what);
@@ -216,6 +104,28 @@ int stop(const Options& options, const FoundHost& host) {
                : complain("the host was told to stop; its end cannot be watched", exit_ok);
 }
 
+// Each line as it comes.
+int tap(const Options& options, const FoundHost& host) {
+    std::string target = "/v1/tap?from=" + encoded(options.from) + "&to=" + encoded(options.to);
+    for (const auto& [key, value] : {std::pair("limit", options.limit), {"bytes", options.bytes}}) {
+        if (value > 0) {
+            target += "&" + std::string(key) + "=" + std::to_string(value);
+        }
+    }
+    std::string begun;  // a line that has not come to its end
+    int exit_code = exit_ok;
+    const int heard = hear(options, host, target, [&](std::string_view piece) {
+        begun += piece;
+        const std::size_t end = begun.rfind('\n') + 1;  // 0: none
+        const std::string lines = begun.substr(0, end);
+        begun.erase(0, end);
+        exit_code =
+            lines.empty() ? int(exit_ok) : answer(options.json ? lines : tap_text(lines), exit_ok);
+        return exit_code == exit_ok;
+    });
+    return heard == exit_ok ? exit_code : heard;
+}
+
 // A refusal is an answer too.
 int reload(const Options& options, const FoundHost& host, const std::string& target) {
     const std::string wish = options.discard_state ? R"({"discard_state":true})" : "";
@@ -294,6 +204,8 @@ int steer(const Options& options) {
             return reload(options, *host, "/v1/rollback");
         case Verb::generations:
             return show(options, *host, "/v1/generations", generations_text);
+        case Verb::tap:
+            return tap(options, *host);
         case Verb::stop:
             return stop(options, *host);
         default:

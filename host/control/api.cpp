@@ -14,6 +14,7 @@
 #include "host/control/explain.hpp"
 #include "host/control/metrics_json.hpp"
 #include "host/control/refusals.hpp"
+#include "host/control/tapping.hpp"
 #include "host/control/waiting.hpp"
 #include "host/topology/units.hpp"
 
@@ -249,6 +250,7 @@ const std::vector<ControlRoute>& control_routes() {
         {"GET", "/v1/wait", Noted::never, wait},
         {"GET", "/v1/plan", Noted::never, plan},
         {"GET", "/v1/generations", Noted::never, show_generations},
+        {"GET", "/v1/tap", Noted::always, tap},
         {"POST", "/v1/reload", Noted::when_refused, reload<ReloadKind::reload>},
         {"POST", "/v1/rollback", Noted::when_refused, reload<ReloadKind::rollback>},
         {"POST", "/v1/workers/{}/pause", Noted::always, pause},

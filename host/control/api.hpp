@@ -42,7 +42,7 @@ using ControlHandler = Reply (*)(ControlWorld& world, const Call& call, const st
 // Whether a call gets a line in both logs.
 enum class Noted {
     never,         // it only looks
-    always,        // it changes something
+    always,        // it changes something, or shows what messages say
     when_refused,  // what it does is told where it is done, with what came of it
 };
 

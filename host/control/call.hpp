@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -17,20 +18,27 @@ struct Peer {
     pid_t pid = 0;  // 0: of another pid namespace
 };
 
+// Waits for that long. False, and at once, when nobody wants the answer any more: whoever asked has
+// gone, or the server ends.
+using Rest = std::function<bool(Nanos)>;
+
 struct Call {
     std::string method;  // "GET"
     std::string path;    // without the query, decoded: "/v1/workers/parse#0"
     std::map<std::string, std::string> query;
     std::string body;
     Peer peer;
-    // Waits for that long. False, and at once, when nobody wants the answer any more: whoever asked
-    // has gone, or the server ends.
-    std::function<bool(Nanos)> rest;
+    Rest rest;
 };
 
 struct Reply {
-    int status = 200;  // of HTTP
-    std::string body;  // JSON
+    // The next piece of an answer that is told piece by piece, "" when there is nothing yet; none:
+    // that was all. On the thread that writes the answer.
+    using More = std::function<std::optional<std::string>()>;
+
+    int status = 200;     // of HTTP
+    std::string body;     // JSON; "" if there is more
+    More more = nullptr;  // lines of JSON
 };
 
 }  // namespace skep::host

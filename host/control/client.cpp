@@ -40,6 +40,24 @@ Result<pid_t, AskError> probe(const std::string& path) {
     return peer_of(fd.get()).value_or(Peer{}).pid;
 }
 
+// Sends what `send` sends, and gives what came back, or why nothing did.
+template <typename Send>
+Result<Reply, AskError> request(const std::string& path, Nanos patience, Send&& send) {
+    if (const Result<pid_t, AskError> pid = probe(path); !pid) {
+        return Unexpected<AskError>(pid.error());
+    }
+    httplib::Client client(path);
+    client.set_address_family(AF_UNIX);
+    client.set_read_timeout(patience);
+    client.set_write_timeout(patience);
+    const httplib::Result result = send(client);
+    if (!result) {
+        return Unexpected<AskError>(
+            {AskError::Kind::no_answer, path + ": " + httplib::to_string(result.error())});
+    }
+    return Reply{result->status, result->body};
+}
+
 }  // namespace
 
 std::vector<FoundHost> find_hosts(const std::vector<std::string>& folders) {
@@ -71,20 +89,38 @@ Result<Reply, AskError> ask_host(const std::string& path,
                                  const std::string& target,
                                  const std::string& body,
                                  Nanos patience) {
-    if (const Result<pid_t, AskError> pid = probe(path); !pid) {
-        return Unexpected<AskError>(pid.error());
+    return request(path, patience, [&](httplib::Client& client) {
+        return method == "GET" ? client.Get(target) : client.Post(target, body, "application/json");
+    });
+}
+
+Result<Reply, AskError> hear_host(const std::string& path,
+                                  const std::string& target,
+                                  const Hears& hears,
+                                  Nanos patience) {
+    int status = 0;
+    bool has_heard_enough = false;
+    std::string refusal;
+    Result<Reply, AskError> reply = request(path, patience, [&](httplib::Client& client) {
+        return client.Get(
+            target,
+            [&](const httplib::Response& response) {
+                status = response.status;
+                return true;
+            },
+            [&](const char* data, std::size_t size) {
+                if (status >= 400) {
+                    refusal.append(data, size);
+                    return true;
+                }
+                has_heard_enough = !hears({data, size});
+                return !has_heard_enough;
+            });
+    });
+    if (reply || has_heard_enough) {
+        return Reply{status, std::move(refusal)};
     }
-    httplib::Client client(path);
-    client.set_address_family(AF_UNIX);
-    client.set_read_timeout(patience);
-    client.set_write_timeout(patience);
-    const httplib::Result result =
-        method == "GET" ? client.Get(target) : client.Post(target, body, "application/json");
-    if (!result) {
-        return Unexpected<AskError>(
-            {AskError::Kind::no_answer, path + ": " + httplib::to_string(result.error())});
-    }
-    return Reply{result->status, result->body};
+    return reply;
 }
 
 std::string encoded(const std::string& text) {

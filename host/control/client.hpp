@@ -1,7 +1,9 @@
 // The other end of the control socket: finds running hosts, and asks one of them.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -38,6 +40,15 @@ struct AskError {
                                                const std::string& target,
                                                const std::string& body,
                                                Nanos patience);
+
+// Is given an answer piece by piece. False: that was enough.
+using Hears = std::function<bool(std::string_view piece)>;
+
+// GET, for an answer that comes in pieces. The reply has a body only where it is a refusal.
+[[nodiscard]] Result<Reply, AskError> hear_host(const std::string& path,
+                                                const std::string& target,
+                                                const Hears& hears,
+                                                Nanos patience);
 
 // For a part of a target: "parse#0" becomes "parse%230".
 [[nodiscard]] std::string encoded(const std::string& text);

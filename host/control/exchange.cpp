@@ -34,6 +34,9 @@ public:
     // The head has been read; what comes is the body, with what frames it when it is in chunks.
     void begin_body() { budget_ = 2 * limits_.body + limits_.head; }
 
+    // What is written next has its own time.
+    void begin_piece() { write_deadline_.reset(); }
+
     // Waits for that long. False, and at once, when the peer has gone or the server ends.
     [[nodiscard]] bool rest(Nanos duration) const {
         const Nanos until = duration > Nanos(0) ? steady_now() + duration : Nanos(0);
@@ -169,6 +172,7 @@ public:
         : stream_(stream),
           limits_(limits),
           answers_(answers) {
+        svr_sock_ = 0;  // httplib writes an answer in pieces only while it believes to listen
         call_.peer = peer;
         call_.rest = [this](Nanos duration) { return stream_.rest(duration); };
         set_payload_max_length(limits.body);
@@ -201,6 +205,26 @@ private:
         to.set_content(reply.body, "application/json");
     }
 
+    void put_answer(httplib::Response& to) {
+        const Reply reply = answers_(call_);
+        if (reply.more == nullptr) {
+            put(to, reply);
+            return;
+        }
+        to.status = reply.status;
+        to.set_chunked_content_provider(
+            "application/x-ndjson",
+            [this, more = reply.more](std::size_t /*offset*/, httplib::DataSink& sink) {
+                const std::optional<std::string> piece = more();
+                if (!piece) {
+                    sink.done();
+                    return true;
+                }
+                stream_.begin_piece();
+                return piece->empty() || sink.write(piece->data(), piece->size());
+            });
+    }
+
     // The head is there. What httplib would do by itself with ranges, packed answers and patterns
     // of paths is taken from it.
     void prepare(httplib::Request& request) {
@@ -225,7 +249,7 @@ private:
             return HandlerResponse::Handled;
         }
         if (request.method != "POST") {
-            put(to, answers_(call_));
+            put_answer(to);
             return HandlerResponse::Handled;
         }
         return HandlerResponse::Unhandled;
@@ -245,7 +269,7 @@ private:
             });
         }
         if (is_whole) {
-            put(to, answers_(call_));
+            put_answer(to);
         } else {
             to.status = 400;  // and fail() says why
         }

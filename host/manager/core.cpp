@@ -32,7 +32,10 @@ Core::Core(Clock& clock,
       limits_(limits),
       witness_(witness),
       parker_(clock.make_parker()),
-      world_{&clock, std::make_shared<Router>(), std::make_shared<NamePool>()},
+      world_{&clock,
+             std::make_shared<Router>(),
+             std::make_shared<NamePool>(),
+             std::make_shared<Taps>()},
       queue_(std::make_shared<EventQueue>(parker_)),
       report_(std::make_shared<const Worker::Report>([this, queue = queue_](Fact fact) {
           // Nobody to hear it: the host has ended without this thread.

@@ -70,6 +70,9 @@ public:
 
     [[nodiscard]] std::vector<LibraryUse> libraries();
 
+    // [any-thread]
+    [[nodiscard]] const std::shared_ptr<Taps>& taps() const { return world_.taps; }
+
     void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
 
     // [any-thread] After the loop has ended.

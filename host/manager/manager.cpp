@@ -120,6 +120,10 @@ Answer<std::vector<LibraryUse>> Manager::libraries() {
                                         [this](const auto& reply) { reply(core_->libraries()); });
 }
 
+const std::shared_ptr<Taps>& Manager::taps() const {
+    return core_->taps();
+}
+
 void Manager::request_stop(Nanos grace) {
     (void)core_->post([this, grace] { core_->stop_host(grace, Ending::Cause::stopped, ""); });
 }

@@ -24,6 +24,8 @@
 
 namespace skep::host {
 
+class Taps;  // of messaging/tap.hpp
+
 // Why a request was not carried out. Nothing has changed then.
 struct Refusal {
     enum class Code {
@@ -165,6 +167,9 @@ public:
     [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
     // By path, then the newest first.
     [[nodiscard]] Answer<std::vector<LibraryUse>> libraries();
+
+    // The taps of this host's routes; what they show names no worker after the manager has gone.
+    [[nodiscard]] const std::shared_ptr<Taps>& taps() const;
 
     // Asks the whole host to end within `grace`: sources first, then everything drains; what has
     // not ended then is told to stop now, and after a little more given up for lost. Asking again

@@ -43,7 +43,9 @@ public:
             if (wired.type != nullptr && !wired.type->outputs.empty()) {
                 std::vector<Output>& outputs = table_->outputs[worker.name];
                 for (const PortInfo& port : wired.type->outputs) {
-                    outputs.push_back({names.intern(port.content_type), {}, {}});
+                    Output& output = outputs.emplace_back();
+                    output.name = names.intern(port.name);
+                    output.content_type = names.intern(port.content_type);
                 }
             }
             if (joined.contains(worker.name)) {
@@ -124,7 +126,8 @@ private:
     Path ring_path(const std::vector<const RoutePlan*>& routes) {
         const RoutePlan& first = *routes.front();
         const WiredWorker& sender = workers_[first.from];
-        const std::string& declared = *table_->outputs[first.from][first.output].content_type;
+        const Output& output = table_->outputs[first.from][first.output];
+        const std::string& declared = *output.content_type;
         const bool drops = first.when_full == WhenFull::drop_newest;
         std::string key = std::to_string(sender.order) + "." + std::to_string(first.output) +
                           (drops ? "d" : "b") + std::to_string(first.queue);
@@ -144,6 +147,7 @@ private:
         if (path.ring == nullptr || path.ring->is_sealed()) {
             path.ring = std::make_shared<Ring>(
                 Ring::Spec{names_.intern(first.from),
+                           output.name,
                            names_.intern(declared == "*" ? "application/octet-stream" : declared),
                            first.queue,
                            drops,

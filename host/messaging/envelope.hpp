@@ -14,6 +14,7 @@ namespace skep::host {
 struct Envelope {
     PayloadRef payload;
     const std::string* sender = nullptr;  // "" for the host itself
+    const std::string* output = nullptr;  // of the sender; null: it was sent directly
     const std::string* content_type = nullptr;
     std::uint64_t sequence = 0;
     Nanos time{0};

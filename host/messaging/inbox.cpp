@@ -195,11 +195,12 @@ void Inbox::lend_copies(Views& views) {
 Inbox::Facts Inbox::facts_of(const skep_message& view) const {
     if (view.origin == of_envelope) {
         const Envelope& it = *static_cast<const Envelope*>(view.host);
-        return {it.sender, it.content_type, it.sequence, it.time, it.trace_id};
+        return {it.sender, it.output, it.content_type, it.sequence, it.time, it.trace_id};
     }
     const RingSlot& slot = *static_cast<const RingSlot*>(view.host);
     const bool is_shared = slot.is_shared != 0;
     return {source_->sender(),
+            source_->ring().output(),
             is_shared ? slot.shared.content_type : source_->ring().content_type(),
             slot.sequence,
             Nanos(slot.time_ns),

@@ -67,6 +67,9 @@ public:
     // How many are in flight.
     [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
 
+    // Whether they are all of one ring.
+    [[nodiscard]] bool is_reading_a_ring() const { return source_ != nullptr; }
+
     // Of the messages in flight, the first `finished` are done, on the next `failed` the worker
     // failed, and the rest goes back.
     void settle(std::uint32_t finished, std::uint32_t failed);
@@ -74,6 +77,7 @@ public:
     // What a message says of itself: one in flight, kept or just made. [any-thread, while it is]
     struct Facts {
         const std::string* sender = nullptr;
+        const std::string* output = nullptr;  // of the sender; null: it was sent directly
         const std::string* content_type = nullptr;
         std::uint64_t sequence = 0;
         Nanos time{0};

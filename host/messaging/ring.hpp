@@ -89,6 +89,7 @@ class Ring : public std::enable_shared_from_this<Ring> {
 public:
     struct Spec {
         const std::string* sender = nullptr;        // of the NamePool
+        const std::string* output = nullptr;        // of it, likewise
         const std::string* content_type = nullptr;  // what the messages carry that say nothing else
         std::size_t bound = 1;                      // for each reader
         bool drops_newest = false;                  // else the sender waits; then one reader alone
@@ -282,6 +283,8 @@ public:
     [[nodiscard]] bool is_sealed() const { return is_sealed_.load(std::memory_order_acquire); }
 
     [[nodiscard]] const std::string* sender() const { return spec_.sender; }
+
+    [[nodiscard]] const std::string* output() const { return spec_.output; }
 
     [[nodiscard]] const std::string* content_type() const { return spec_.content_type; }
 

@@ -31,6 +31,7 @@ struct Path {
 
 // One output port of one worker.
 struct Output {
+    const std::string* name = nullptr;          // of the NamePool, as the next
     const std::string* content_type = nullptr;  // what it declares
     std::vector<Path> paths;                    // each gets every message
     Ring* only_ring = nullptr;                  // when there is one way alone, and that is a ring

@@ -146,6 +146,7 @@ Envelope Outbox::envelope_of(Draft& draft, std::uint32_t port) {
     Envelope made;
     made.payload = draft.payload;
     made.sender = sender_.name;
+    made.output = draft.output;
     made.content_type = draft.content_type;
     made.sequence = draft.sequence;
     made.time = time_;
@@ -172,6 +173,7 @@ std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payloa
     }
     Draft draft;
     begin(draft, payload, output.content_type);
+    draft.output = output.name;
     if (output.paths.size() == 1 && output.spreads.empty()) {
         return deliver(output.paths.front(), draft);
     }

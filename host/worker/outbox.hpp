@@ -98,6 +98,9 @@ public:
     }
 
     // Whether something waits here for room.
+    // Of the NamePool.
+    [[nodiscard]] const std::string* sender() const { return sender_.name; }
+
     [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
 
     // Offers what waits. True when nothing does any more; otherwise the worker will be unparked.
@@ -116,7 +119,8 @@ private:
     struct Draft {
         const void* bytes = nullptr;
         std::uint64_t size = 0;
-        PayloadRef payload;  // if it has one already, or needs one
+        PayloadRef payload;                   // if it has one already, or needs one
+        const std::string* output = nullptr;  // null: it is sent directly
         const std::string* content_type = nullptr;
         std::uint64_t sequence = 0;
         std::uint64_t trace_id = 0;

@@ -165,13 +165,26 @@ void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
 
 void WorkerContext::settle(std::uint32_t done, bool failed) {
     const std::uint32_t finished = std::min(done, inbox_.in_flight());
-    inbox_.settle(finished, failed && finished < inbox_.in_flight() ? 1 : 0);
+    settle_in_flight(finished, failed && finished < inbox_.in_flight() ? 1 : 0);
     add(home_.counters->items, finished);
 }
 
 void WorkerContext::settle_all(bool failed) {
     const std::uint32_t count = inbox_.in_flight();
-    inbox_.settle(failed ? 0 : count, failed ? count : 0);
+    settle_in_flight(failed ? 0 : count, failed ? count : 0);
+}
+
+void WorkerContext::settle_in_flight(std::uint32_t finished, std::uint32_t failed) {
+    if (!world_.taps->is_current(taps_)) {
+        taps_ = world_.taps->list();
+    }
+    if (taps_ != nullptr && finished + failed > 0) {
+        const Nanos now = clock().now();
+        for (const std::shared_ptr<Tap>& tap : *taps_) {
+            tap->show(outbox_.sender(), inbox_, *views, finished, failed, now);
+        }
+    }
+    inbox_.settle(finished, failed);
 }
 
 }  // namespace skep::host

@@ -17,6 +17,7 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
+#include "host/messaging/tap.hpp"
 #include "host/topology/plan.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/outbox.hpp"
@@ -29,6 +30,7 @@ struct WorkerWorld {
     Clock* clock = nullptr;
     std::shared_ptr<Router> router;
     std::shared_ptr<NamePool> names;
+    std::shared_ptr<Taps> taps;
 };
 
 // What belongs to the worker's name and outlives its generations.
@@ -139,6 +141,8 @@ public:
     [[nodiscard]] bool has_more() { return inbox_.has_news(); }
 
 private:
+    void settle_in_flight(std::uint32_t finished, std::uint32_t failed);
+
     static constinit inline thread_local const WorkerContext* entered = nullptr;
     // What the worker that is entered has in hand; null before the first message. Those that take
     // turns on a thread share it, so that it stays in the core's cache.
@@ -161,6 +165,7 @@ private:
     Inbox inbox_;
     Outbox outbox_;
     AdaptiveSpin spin_;
+    std::shared_ptr<const Taps::List> taps_;  // those there were when it looked last
     std::uint64_t reported_epoch_;
 };
 

@@ -132,6 +132,9 @@ TEST_F(Steer, RefusalsAreTold) {
     }
     expect({"send", "nobody", "x"}, 4, "no worker 'nobody'");
     expect({"pause", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
+    expect({"tap", "fed.out"}, 4, "no worker 'fed'; did you mean 'feed'?");
+    expect({"tap", "feed", "--to", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
+    expect({"tap", "feed.oops"}, 1, "no route leaves 'feed.oops'; those of 'feed' leave by out");
     expect({"drain", "show"}, 0, "");
     expect({"pause", "show"}, 1, "cannot pause worker 'show': it is stopped");
     expect({"wait", "--state", "runing"}, 1, "there is no state 'runing'");
@@ -139,6 +142,31 @@ TEST_F(Steer, RefusalsAreTold) {
     EXPECT_THAT(host->wait().err,
                 HasSubstr("control: pause 'show': refused: cannot pause worker 'show': it is "
                           "stopped (uid "));
+}
+
+TEST_F(Steer, ATapShowsWhatPasses) {
+    const std::unique_ptr<Process> host = start("bees");
+    Process tap({SKEP_EXECUTABLE, "tap", "--to", "show", "--limit", "1"}, variables());
+    EXPECT_TRUE(host->wait_for_err("control: tap: done"));
+    expect({"send", "show", "two\nlines"}, 0, "");
+    const Finished& shown = tap.wait();
+    EXPECT_EQ(shown.exit_code, 0) << shown.err;
+    EXPECT_THAT(shown.out, MatchesRegex(R"(the host -> show #1 \([0-9.]+ms\): two\\nlines.)"));
+    expect({"stop", "--grace", "0s"}, 0, "");
+}
+
+TEST(TapText, SaysWhatIsOddAboutAMessage) {
+    EXPECT_EQ(tap_text(R"({"from":"a","output":"out","to":"b","sequence":7,"age_ns":1500000,)"
+                       R"("failed":true,"size":9,"text":"\u001b[1m"})"
+                       "\n"
+                       R"({"skipped":12})"
+                       "\n"),
+              "a.out -> b #7 (1.500ms, failed): \\x1b[1m... (9 bytes)\n... 12 more\n");
+    EXPECT_EQ(tap_text(R"({"from":"a","output":"","to":"b","sequence":8,"age_ns":0,)"
+                       R"("failed":false,"size":2,"hex":"00ff"})"
+                       "\n"),
+              "a -> b #8 (0.000ms): 0x00ff\n");
+    EXPECT_EQ(tap_text("no JSON\n"), "");
 }
 
 TEST_F(Steer, ASenderThatWaitsForAReceiverIsExplained) {

@@ -1,0 +1,146 @@
+#include "host/cli/asking.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/contains.hpp"
+#include "host/cli/prepare.hpp"
+#include "host/cli/steer.hpp"
+#include "host/control/places.hpp"
+
+namespace skep::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* nobody = "no host is running; 'skep run FILE' starts one";
+
+int exit_code_of(const AskError& error) {
+    return error.kind == AskError::Kind::forbidden ? exit_permission : exit_no_host;
+}
+
+int exit_code_of(const Reply& reply, const std::string& code) {
+    if (reply.status == 403) {
+        return exit_permission;
+    }
+    if (code == "unknown_worker") {
+        return exit_unknown;
+    }
+    return code == "busy" ? exit_no_host : exit_failed;
+}
+
+// "; did you mean 'parse'?", of the worker that the host does not know; or "".
+std::string worker_meant(const FoundHost& host, const Options& options) {
+    std::vector<std::string> names;
+    if (const auto reply = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
+        const Json json = Json::parse(reply->body, nullptr, false);
+        for (const Json& it : json.is_object() ? json.value("workers", Json::array()) : Json()) {
+            names.push_back(it.is_object() ? it.value("name", "") : "");
+        }
+    }
+    const std::string sender = options.from.substr(0, options.from.find('.'));
+    for (const std::string& worker : {options.worker, sender, options.to}) {
+        const std::string meant = contains(names, worker) ? "" : nearest(worker, names);
+        if (!worker.empty() && !meant.empty()) {
+            return "; did you mean '" + meant + "'?";
+        }
+    }
+    return "";
+}
+
+// Tells why a host refused; the exit code for that.
+int tell_refusal(const Options& options, const FoundHost& host, const Reply& reply) {
+    const Json json = Json::parse(reply.body, nullptr, false);
+    const bool is_told = json.is_object() && json.contains("error") && json["error"].is_object();
+    const Json error = is_told ? json["error"] : Json::object();
+    const int exit_code = exit_code_of(reply, error.value("code", ""));
+    const std::string why = error.value("message", "the host refused without a word");
+    return complain(exit_code == exit_unknown ? why + worker_meant(host, options) : why, exit_code);
+}
+
+int tell_silence(const AskError& error) {
+    return complain("no answer from the host: " + error.why, exit_code_of(error));
+}
+
+}  // namespace
+
+int complain(const std::string& what, int exit_code) {
+    std::fputs(lines_text("skep: " + what).c_str(), stderr);
+    return exit_code;
+}
+
+Result<std::vector<FoundHost>, std::string> hosts_meant(const Options& options) {
+    if (options.control == "none") {
+        return Unexpected<std::string>("there is no host at the control socket 'none'");
+    }
+    if (!options.control.empty()) {
+        return std::vector<FoundHost>{{"", options.control, 0}};
+    }
+    const std::vector<std::string> folders = control_folders(std::getenv("XDG_RUNTIME_DIR"));
+    std::vector<FoundHost> found = find_hosts(folders);
+    if (found.empty() && options.host.empty()) {
+        return Unexpected<std::string>(nobody);
+    }
+    if (options.host.empty()) {
+        return found;
+    }
+    std::vector<std::string> names;
+    for (const FoundHost& it : found) {
+        if (it.name == options.host) {
+            return std::vector<FoundHost>{it};
+        }
+        names.push_back(it.name);
+    }
+    std::string why = "no host '" + options.host + "' is running";
+    const std::string meant = nearest(options.host, names);
+    for (const std::string& name : names) {
+        why += (name == names.front() ? "; there is " : ", ") + name;
+    }
+    return Unexpected<std::string>(meant.empty() ? why : why + ". Did you mean '" + meant + "'?");
+}
+
+Result<FoundHost, std::string> host_meant(const Options& options) {
+    Result<std::vector<FoundHost>, std::string> hosts = hosts_meant(options);
+    if (!hosts) {
+        return Unexpected<std::string>(hosts.error());
+    }
+    if (hosts->size() == 1) {
+        return hosts->front();
+    }
+    std::string why = "several hosts run, and --host NAME has to say which is meant:";
+    for (const FoundHost& it : *hosts) {
+        why += (it.path == hosts->front().path ? " " : ", ") + it.name;
+    }
+    return Unexpected<std::string>(why);
+}
+
+Result<std::string, int> ask(const Options& options,
+                             const FoundHost& host,
+                             const std::string& method,
+                             const std::string& target,
+                             const std::string& body,
+                             Nanos patience) {
+    const Result<Reply, AskError> reply = ask_host(host.path, method, target, body, patience);
+    if (!reply) {
+        return Unexpected<int>(tell_silence(reply.error()));
+    }
+    if (reply->status >= 400) {
+        return Unexpected<int>(tell_refusal(options, host, *reply));
+    }
+    return reply->body;
+}
+
+int hear(const Options& options,
+         const FoundHost& host,
+         const std::string& target,
+         const Hears& hears) {
+    const Result<Reply, AskError> reply = hear_host(host.path, target, hears, long_patience);
+    if (!reply) {
+        return tell_silence(reply.error());
+    }
+    return reply->status >= 400 ? tell_refusal(options, host, *reply) : int(exit_ok);
+}
+
+}  // namespace skep::host

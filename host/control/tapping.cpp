@@ -1,0 +1,204 @@
+#include "host/control/tapping.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/printable.hpp"
+#include "host/control/metrics_json.hpp"
+#include "host/control/refusals.hpp"
+#include "host/messaging/tap.hpp"
+#include "host/topology/units.hpp"
+
+namespace skep::host {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// How often it is looked at: with what a tap holds, some 5,000 messages a second are shown.
+constexpr Nanos rest_between_looks = std::chrono::milliseconds(50);
+constexpr std::size_t most_bytes_of_one = 65536;
+
+struct Wish {
+    TapFilter filter;
+    std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();  // messages
+};
+
+std::optional<std::uint64_t> read_count(const std::string& text, std::uint64_t most) {
+    const std::optional<std::int64_t> read = parse_integer(text);
+    const bool is_good = read && *read > 0 && static_cast<std::uint64_t>(*read) <= most;
+    return is_good ? std::optional<std::uint64_t>(*read) : std::nullopt;
+}
+
+Result<Wish, std::string> read_wish(const std::map<std::string, std::string>& query) {
+    Wish wish;
+    for (const auto& [key, value] : query) {
+        if (key == "from") {
+            const std::size_t dot = value.find('.');
+            wish.filter.from = value.substr(0, dot);
+            wish.filter.output = dot == std::string::npos ? "" : value.substr(dot + 1);
+        } else if (key == "to") {
+            wish.filter.to = value;
+        } else if (key == "limit" || key == "bytes") {
+            const bool is_limit = key == "limit";
+            const std::uint64_t most = is_limit ? wish.limit : most_bytes_of_one;
+            const std::optional<std::uint64_t> count = read_count(value, most);
+            if (!count) {
+                return Unexpected<std::string>(is_limit ? "'limit' has to be a number above 0"
+                                                        : "'bytes' has to be from 1 to " +
+                                                              std::to_string(most));
+            }
+            (is_limit ? wish.limit : wish.filter.bytes) = *count;
+        } else {
+            return Unexpected<std::string>("unknown parameter '" + key + "'");
+        }
+    }
+    return wish;
+}
+
+bool has_worker(const Plan& plan, const std::string& worker) {
+    return std::any_of(plan.workers.begin(), plan.workers.end(), [&](const WorkerPlan& it) {
+        return is_named(it.name, worker);
+    });
+}
+
+// Nothing would ever be shown; or none.
+std::optional<Reply> problem_of(const TapFilter& filter, const Plan& plan) {
+    for (const std::string& worker : {filter.from, filter.to}) {
+        if (!worker.empty() && !has_worker(plan, worker)) {
+            return refused({Refusal::Code::unknown_worker, "no worker '" + worker + "'"});
+        }
+    }
+    std::set<std::string> outputs;
+    for (const RoutePlan& route : plan.routes) {
+        if (is_named(route.from, filter.from)) {
+            outputs.insert(route.output_name);
+        }
+    }
+    if (filter.output.empty() || outputs.contains(filter.output)) {
+        return std::nullopt;
+    }
+    std::string why = "no route leaves '" + filter.from + "." + filter.output + "'";
+    for (const std::string& output : outputs) {
+        why += (output == *outputs.begin() ? "; those of '" + filter.from + "' leave by " : ", ") +
+               output;
+    }
+    return refused(bad_request, why);
+}
+
+bool is_text(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const std::size_t length =
+            bytes[0] == '\n' || bytes[0] == '\r' ? 1 : printable_length(bytes);
+        if (length == 0) {
+            return false;
+        }
+        bytes.remove_prefix(length);
+    }
+    return true;
+}
+
+std::string hex(std::string_view bytes) {
+    constexpr const char* digits = "0123456789abcdef";
+    std::string text;
+    for (const char it : bytes) {
+        const auto byte = static_cast<unsigned char>(it);
+        text += {digits[byte >> 4U], digits[byte & 0xfU]};
+    }
+    return text;
+}
+
+// What is cut off may begin in the middle of a character.
+std::string_view whole_characters(const Tap::Shown& it) {
+    std::string_view bytes = it.bytes;
+    for (int cut = 0; cut < 3 && bytes.size() < it.size && !is_text(bytes); ++cut) {
+        bytes.remove_suffix(bytes.empty() ? 0 : 1);
+    }
+    return is_text(bytes) ? bytes : std::string_view(it.bytes);
+}
+
+std::string line_of(const Tap::Shown& it, const std::string& time) {
+    Json line = {{"from", *it.message.sender},
+                 {"output", it.message.output == nullptr ? "" : *it.message.output},
+                 {"to", *it.to},
+                 {"sequence", it.message.sequence},
+                 {"time", time},
+                 {"age_ns", it.age.count()},
+                 {"content_type", *it.message.content_type},
+                 {"trace_id", it.message.trace_id},
+                 {"failed", it.has_failed},
+                 {"size", it.size}};
+    const std::string_view bytes = whole_characters(it);
+    line[is_text(bytes) ? "text" : "hex"] = is_text(bytes) ? std::string(bytes) : hex(bytes);
+    return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// An open tap, and what of it is still to be told.
+class Telling {
+public:
+    Telling(std::shared_ptr<Taps> taps, Wish wish, Rest rest)
+        : taps_(std::move(taps)),
+          tap_(taps_->open(std::move(wish.filter))),
+          rest_(std::move(rest)),
+          left_(wish.limit) {}
+
+    ~Telling() { taps_->close(tap_); }
+
+    Telling(const Telling&) = delete;
+    Telling& operator=(const Telling&) = delete;
+
+    std::optional<std::string> next() {
+        if (left_ == 0 || (has_looked_ && !rest_(rest_between_looks))) {
+            return std::nullopt;
+        }
+        has_looked_ = true;
+        const Tap::Taken taken = tap_->take();
+        const std::string time = time_text(std::chrono::system_clock::now());
+        std::string piece;
+        for (const Tap::Shown& it : taken.shown) {
+            piece += line_of(it, time);
+            if (--left_ == 0) {
+                return piece;
+            }
+        }
+        if (taken.skipped > 0) {
+            piece += R"({"skipped":)" + std::to_string(taken.skipped) + "}\n";
+        }
+        return piece;
+    }
+
+private:
+    const std::shared_ptr<Taps> taps_;
+    const std::shared_ptr<Tap> tap_;
+    const Rest rest_;
+    std::uint64_t left_;
+    bool has_looked_ = false;
+};
+
+}  // namespace
+
+Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) {
+    Result<Wish, std::string> wish = read_wish(call.query);
+    if (!wish) {
+        return refused(bad_request, wish.error());
+    }
+    const auto plan = world.manager.plan();
+    if (!plan) {
+        return refused(plan.error());
+    }
+    if (std::optional<Reply> problem = problem_of(wish->filter, **plan)) {
+        return std::move(*problem);
+    }
+    const auto telling =
+        std::make_shared<Telling>(world.manager.taps(), std::move(*wish), call.rest);
+    Reply reply;
+    reply.more = [telling] { return telling->next(); };
+    return reply;
+}
+
+}  // namespace skep::host
