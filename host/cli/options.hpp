@@ -79,6 +79,7 @@ struct Options {
     bool now = false;              // stop
     bool dry_run = false;          // reload
     bool discard_state = false;    // reload, rollback: where it cannot be taken over
+    bool in_force = false;         // reload, rollback: do not wait for the end of the probation
 
     bool operator==(const Options&) const = default;
 };

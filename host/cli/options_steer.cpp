@@ -27,10 +27,13 @@ void add_output(CLI::App& verb, Options& options) {
     add_choice(verb, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
 }
 
-void add_discard_state(CLI::App& verb, Options& options) {
+void add_moving(CLI::App& verb, Options& options) {
     verb.add_flag("--discard-state",
                   options.discard_state,
                   "Let a worker begin anew whose state the other version cannot take");
+    verb.add_flag("--in-force",
+                  options.in_force,
+                  "Return when the plan is in force, and do not wait for the end of the probation");
 }
 
 void add_span(CLI::App& verb,
@@ -91,13 +94,13 @@ void add_steering(CLI::App& app, Options& options) {
     CLI::App& reload =
         add_verb(app, options, "reload", "Move a host to its topology and plugins as they are now");
     reload.add_flag("--dry-run", options.dry_run, "Only show what would change");
-    add_discard_state(reload, options);
+    add_moving(reload, options);
     add_output(reload, options);
 
     add_output(add_verb(app, options, "plan", "Show what a reload would change"), options);
 
     CLI::App& rollback = add_verb(app, options, "rollback", "Move a host back to the plan before");
-    add_discard_state(rollback, options);
+    add_moving(rollback, options);
     add_output(rollback, options);
 
     add_output(

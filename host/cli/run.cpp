@@ -26,6 +26,33 @@
 namespace skep::host {
 namespace {
 
+// Hands what the manager tells to whom it concerns.
+class HostWitness final : public Witness {
+public:
+    HostWitness(Audit& audit, Probations& probations)
+        : audit_(audit),
+          probations_(probations) {}
+
+    void swapped(const std::string& worker, std::uint64_t generation) override {
+        probations_.swapped(worker, generation);
+    }
+
+    void settled(const std::string& worker, std::uint64_t generation) override {
+        probations_.settled(worker, generation);
+    }
+
+    void reverted(const Reverted& it) override {
+        audit_.reverted(it);
+        probations_.reverted(it);
+    }
+
+    void closed(const LibraryFacts& facts) override { audit_.closed(facts); }
+
+private:
+    Audit& audit_;
+    Probations& probations_;
+};
+
 // A manager with all that must outlive it.
 struct Host {
     Host(std::unique_ptr<FileLoader> its_loader,
@@ -33,7 +60,8 @@ struct Host {
          Manager::When ends)
         : loader(std::move(its_loader)),
           audit(std::move(its_audit)),
-          manager(clock, *loader, ends, Manager::Limits(), audit.get()) {}
+          witness(*audit, *probations),
+          manager(clock, *loader, ends, Manager::Limits(), &witness) {}
 
     void stop(Nanos grace) {
         tell_stopping();
@@ -43,6 +71,8 @@ struct Host {
     SteadyClock clock;
     std::unique_ptr<FileLoader> loader;
     std::unique_ptr<Audit> audit;
+    const std::shared_ptr<Probations> probations = std::make_shared<Probations>();
+    HostWitness witness;
     Manager manager;
 };
 
@@ -104,12 +134,16 @@ public:
                   tell_reloading();
                   ReloadOutcome outcome = it->run(wish);
                   watch->watch(it->files_to_watch());
-                  tell_ready(std::string(name_of(outcome.result)) + ": " + outcome.text);
+                  tell_ready(status_of(outcome));
                   return outcome;
               },
               [host](const Verdict& verdict, const std::string& who) {
                   host->audit->verdict(verdict, who);
-              })),
+                  if (verdict.outcome.result == ReloadResult::rolled_back) {
+                      tell_ready(status_of(verdict.outcome));
+                  }
+              },
+              host->probations)),
           world_{host->manager,
                  std::move(facts),
                  [host](Nanos grace) { host->stop(grace); },
@@ -145,6 +179,10 @@ public:
     [[nodiscard]] const std::shared_ptr<Reloads>& reloads() const { return reloads_; }
 
 private:
+    static std::string status_of(const ReloadOutcome& outcome) {
+        return std::string(name_of(outcome.result)) + ": " + outcome.text;
+    }
+
     static Result<std::string, std::string> preview(const Reloader& reloader) {
         const Reloader::Preview it = reloader.preview();
         if (!it.problem.empty()) {

@@ -252,9 +252,11 @@ std::string verdict_text(const std::string& body) {
     }
     const std::uint64_t number = json.value("number", std::uint64_t{0});
     const std::uint64_t run = json.value("run", number);
-    return lines_text(json.value("kind", "reload") + " #" + std::to_string(number) +
-                      (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
-                      json.value("verdict", "") + ": " + json.value("text", ""));
+    return lines_text(
+        json.value("kind", "reload") + " #" + std::to_string(number) +
+        (run == number ? "" : " (merged into #" + std::to_string(run) + ")") + ": " +
+        (json.value("final", true) ? json.value("verdict", "") : "in force, on probation") + ": " +
+        json.value("text", ""));
 }
 
 std::string tap_text(const std::string& lines) {

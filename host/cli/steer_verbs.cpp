@@ -129,14 +129,24 @@ int tap(const Options& options, const FoundHost& host) {
 // A refusal is an answer too.
 int reload(const Options& options, const FoundHost& host, const std::string& target) {
     const std::string wish = options.discard_state ? R"({"discard_state":true})" : "";
-    const Result<std::string, int> body = ask(options, host, "POST", target, wish, long_patience);
+    Result<std::string, int> body = ask(options, host, "POST", target, wish, long_patience);
     if (!body) {
         return body.error();
     }
-    const Json json = Json::parse(*body, nullptr, false);
-    const bool is_refused = !json.is_object() || json.value("verdict", "refused") == "refused";
+    Json json = Json::parse(*body, nullptr, false);
+    if (!options.in_force && json.is_object() && !json.value("final", true)) {
+        std::fputs(verdict_text(*body).c_str(), stderr);
+        const std::string number = std::to_string(json.value("number", std::uint64_t{0}));
+        body = ask(options, host, "GET", "/v1/reloads/" + number, "", long_patience);
+        if (!body) {
+            return body.error();
+        }
+        json = Json::parse(*body, nullptr, false);
+    }
+    const std::string verdict = json.is_object() ? json.value("verdict", "refused") : "refused";
+    const bool is_bad = verdict == "refused" || verdict == "rolled back";
     return answer(options.json ? *body + "\n" : verdict_text(*body),
-                  is_refused ? exit_failed : exit_ok);
+                  is_bad ? exit_failed : exit_ok);
 }
 
 }  // namespace

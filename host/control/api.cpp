@@ -170,6 +170,16 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
 }
 
 // Answers when there is a verdict.
+Reply reply_of(const Verdict& verdict) {
+    const Json json = {{"kind", name_of(verdict.wish.kind)},
+                       {"number", verdict.number},
+                       {"run", verdict.run},
+                       {"verdict", name_of(verdict.outcome.result)},
+                       {"final", verdict.is_final},
+                       {"text", verdict.outcome.text}};
+    return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
 template <ReloadKind kind>
 Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
     const Result<Body, Reply> body = Body::of(call, {"discard_state"});
@@ -181,16 +191,29 @@ Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*
         return refused(bad_request, "'discard_state' has to be true or false");
     }
     const StateLoss loss = *discards ? StateLoss::accepted : StateLoss::refused;
-    const Verdict verdict = world.reloads.wait(
+    return reply_of(world.reloads.wait(
         world.reloads.trigger("control socket, uid " + std::to_string(call.peer.uid) +
                                   ", process " + std::to_string(call.peer.pid),
-                              {kind, loss}));
-    const Json json = {{"kind", name_of(verdict.wish.kind)},
-                       {"number", verdict.number},
-                       {"run", verdict.run},
-                       {"verdict", name_of(verdict.outcome.result)},
-                       {"text", verdict.outcome.text}};
-    return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+                              {kind, loss})));
+}
+
+// Waits for the final verdict.
+Reply show_reload(ControlWorld& world, const Call& call, const std::string& target) {
+    constexpr Nanos rest_between_looks = std::chrono::milliseconds(10);
+    const std::optional<std::int64_t> number = parse_integer(target);
+    for (;;) {
+        const std::optional<Verdict> verdict =
+            number ? world.reloads.look(static_cast<std::uint64_t>(*number)) : std::nullopt;
+        if (!verdict) {
+            return refused(not_found, "the verdict of '" + target + "' is not known, or was told");
+        }
+        if (verdict->is_final) {
+            return reply_of(*verdict);
+        }
+        if (!call.rest(rest_between_looks)) {
+            return refused({Refusal::Code::host_ended, "the host is ending"});
+        }
+    }
 }
 
 Reply plan(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
@@ -253,6 +276,7 @@ const std::vector<ControlRoute>& control_routes() {
         {"GET", "/v1/tap", Noted::always, tap},
         {"POST", "/v1/reload", Noted::when_refused, reload<ReloadKind::reload>},
         {"POST", "/v1/rollback", Noted::when_refused, reload<ReloadKind::rollback>},
+        {"GET", "/v1/reloads/{}", Noted::never, show_reload},
         {"POST", "/v1/workers/{}/pause", Noted::always, pause},
         {"POST", "/v1/workers/{}/resume", Noted::always, plain<&Manager::resume>},
         {"POST", "/v1/workers/{}/drain", Noted::always, plain<&Manager::stop>},

@@ -70,7 +70,7 @@ void Audit::command(std::string_view verb,
     write(line_of(host_, "command", more));
 }
 
-void Audit::reverted(const Reverted& it) {
+void Audit::reverted(const Witness::Reverted& it) {
     write(line_of(host_,
                   "rolled back",
                   {{"worker", it.worker},

@@ -21,7 +21,7 @@
 
 namespace skep::host {
 
-class Audit final : public Witness {
+class Audit {
 public:
     // Makes `file` with mode 0600 if it is not there; "": nothing is written anywhere. The error is
     // the system's words. `host` stands in each line.
@@ -36,8 +36,9 @@ public:
                  const Peer& peer,
                  const std::string& refusal);
 
-    void reverted(const Reverted& it) override;
-    void closed(const LibraryFacts& facts) override;
+    // What the manager's witness hears, as far as it stands in the log.
+    void reverted(const Witness::Reverted& it);
+    void closed(const LibraryFacts& facts);
 
 private:
     Audit(int file, std::string host)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace skep::host {
@@ -22,6 +23,8 @@ std::string_view name_of(ReloadResult result) {
             return "applied";
         case ReloadResult::no_change:
             return "no change";
+        case ReloadResult::rolled_back:
+            return "rolled back";
         default:
             return "refused";
     }
@@ -31,9 +34,10 @@ std::string_view name_of(ReloadKind kind) {
     return kind == ReloadKind::rollback ? "rollback" : "reload";
 }
 
-Reloads::Reloads(Run run, Tell tell)
+Reloads::Reloads(Run run, Tell tell, std::shared_ptr<Probations> probations)
     : run_(std::move(run)),
       tell_(std::move(tell)),
+      probations_(std::move(probations)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "reload");
           serve();
@@ -43,69 +47,109 @@ Reloads::~Reloads() {
     {
         const MutexLock lock(mutex_);
         is_ending_ = true;
+        has_next_ = true;
         changed_.notify_all();
     }
+    probations_->cut_short();
     thread_.join();
 }
 
 std::uint64_t Reloads::trigger(std::string who, const ReloadWish& wish) {
-    const MutexLock lock(mutex_);
-    const std::uint64_t number = ++last_;
-    if (waiting_.empty() || wish.kind == ReloadKind::rollback || waiting_.back().wish != wish) {
-        waiting_.push_back({wish, number});
+    std::uint64_t number = 0;
+    {
+        const MutexLock lock(mutex_);
+        number = ++last_;
+        if (waiting_.empty() || wish.kind == ReloadKind::rollback || waiting_.back().wish != wish) {
+            waiting_.push_back({wish, number});
+            has_next_ = true;
+        }
+        triggers_[number] = {wish, waiting_.back().run, std::move(who)};
+        changed_.notify_all();
     }
-    triggers_[number] = {wish, waiting_.back().run, std::move(who)};
-    changed_.notify_all();
+    probations_->cut_short();
     return number;
 }
 
 Verdict Reloads::wait(std::uint64_t number) {
     const MutexLock lock(mutex_);
-    Verdict verdict{{}, number, number, {}};
-    verdict.outcome.text = "its verdict is no longer known";
+    changed_.wait(mutex_, [&]() REQUIRES(mutex_) {
+        const auto found = triggers_.find(number);
+        return found == triggers_.end() || outcomes_.contains(found->second.run);
+    });
+    const std::optional<Verdict> verdict = known(number);
+    if (verdict) {
+        return *verdict;
+    }
+    const ReloadOutcome unknown{ReloadResult::refused, "its verdict is no longer known", ""};
+    return {{}, number, number, unknown, true};
+}
+
+std::optional<Verdict> Reloads::look(std::uint64_t number) {
+    const MutexLock lock(mutex_);
+    return known(number);
+}
+
+std::optional<Verdict> Reloads::known(std::uint64_t number) {
     const auto found = triggers_.find(number);
     if (found == triggers_.end()) {
-        return verdict;
+        return std::nullopt;
     }
-    verdict.wish = found->second.wish;
-    verdict.run = found->second.run;
-    changed_.wait(mutex_, [&]() REQUIRES(mutex_) {
-        return outcomes_.contains(verdict.run) || !triggers_.contains(number);
-    });
-    const auto outcome = outcomes_.find(verdict.run);
-    if (outcome != outcomes_.end()) {
-        verdict.outcome = outcome->second;
+    Verdict verdict{found->second.wish, number, found->second.run, {}};
+    if (const auto it = outcomes_.find(verdict.run); it != outcomes_.end()) {
+        verdict.outcome = it->second.outcome;
+        verdict.is_final = it->second.is_final;
     }
-    triggers_.erase(number);
+    if (verdict.is_final) {
+        triggers_.erase(found);
+    }
     return verdict;
+}
+
+std::vector<std::pair<std::uint64_t, Reloads::Trigger>> Reloads::served_by(std::uint64_t run) {
+    std::vector<std::pair<std::uint64_t, Trigger>> served;
+    const MutexLock lock(mutex_);
+    std::copy_if(
+        triggers_.begin(), triggers_.end(), std::back_inserter(served), [run](const auto& it) {
+            return it.second.run == run;
+        });
+    return served;
+}
+
+// It is in force, and on probation.
+void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
+    for (const auto& [number, it] : served_by(run)) {
+        if (number == run) {
+            spdlog::info("{} #{} ({}): in force, on probation: {}",
+                         name_of(it.wish.kind),
+                         run,
+                         it.who,
+                         outcome.text);
+        }
+    }
+    const MutexLock lock(mutex_);
+    outcomes_[run] = {outcome, false};
+    changed_.notify_all();
 }
 
 // The audit log has a verdict before whoever waits for it.
 void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
-    std::vector<std::pair<std::uint64_t, Trigger>> served;
-    {
-        const MutexLock lock(mutex_);
-        std::copy_if(
-            triggers_.begin(), triggers_.end(), std::back_inserter(served), [&](const auto& it) {
-                return it.second.run == run;
-            });
-    }
-    for (const auto& [number, it] : served) {
+    const bool is_bad =
+        outcome.result == ReloadResult::refused || outcome.result == ReloadResult::rolled_back;
+    for (const auto& [number, it] : served_by(run)) {
         if (number == run) {
-            spdlog::log(
-                outcome.result == ReloadResult::refused ? spdlog::level::err : spdlog::level::info,
-                "{} #{} ({}): {}: {}",
-                name_of(it.wish.kind),
-                run,
-                it.who,
-                name_of(outcome.result),
-                outcome.text);
+            spdlog::log(is_bad ? spdlog::level::err : spdlog::level::info,
+                        "{} #{} ({}): {}: {}",
+                        name_of(it.wish.kind),
+                        run,
+                        it.who,
+                        name_of(outcome.result),
+                        outcome.text);
         }
-        tell_({it.wish, number, run, outcome}, it.who);
+        tell_({it.wish, number, run, outcome, true}, it.who);
     }
     outcome.details.clear();  // told, and nobody asks for them again
     const MutexLock lock(mutex_);
-    outcomes_[run] = std::move(outcome);
+    outcomes_[run] = {std::move(outcome), true};
     if (outcomes_.size() > outcomes_kept) {
         const std::uint64_t oldest = outcomes_.begin()->first;
         outcomes_.erase(oldest);
@@ -128,10 +172,28 @@ void Reloads::serve() {
             is_ending = is_ending_;
             next = waiting_.front();
             waiting_.pop_front();
+            has_next_ = is_ending || !waiting_.empty();
         }
-        conclude(next.run,
-                 is_ending ? ReloadOutcome{ReloadResult::refused, "the host is ending", ""}
-                           : run_(next.wish));
+        if (is_ending) {
+            conclude(next.run, {ReloadResult::refused, "the host is ending", ""});
+            continue;
+        }
+        probations_->begin();
+        ReloadOutcome outcome = run_(next.wish);
+        if (outcome.result == ReloadResult::applied && !probations_->is_empty()) {
+            announce(next.run, outcome);
+            for (const Witness::Reverted& it : probations_->wait(has_next_)) {
+                outcome.result = ReloadResult::rolled_back;
+                outcome.text +=
+                    fmt::format("; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}",
+                                it.worker,
+                                it.failed,
+                                it.consumed,
+                                it.back,
+                                it.error);
+            }
+        }
+        conclude(next.run, std::move(outcome));
     }
 }
 

@@ -4,25 +4,35 @@
 // serves all that wait: of a thousand triggers in a second two reloads run, and the second sees
 // what the last one meant. (Fluent Bit lost such triggers, fluent-bit#8457.) A rollback takes its
 // turn among them: it is a run of its own, since two of them go back twice.
+//
+// A run that has applied a plan is in force, and waits for the end of the probation before its
+// verdict is told; the next trigger cuts that short. (Kubernetes' minReadySeconds, with a verdict.)
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "host/base/mutex.hpp"
+#include "host/control/probations.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
 
 enum class ReloadResult {
-    applied,    // the new plan is in force
-    no_change,  // it was in force already
-    refused,    // the plan before is in force as if nothing had been asked
+    applied,      // the new plan is in force
+    no_change,    // it was in force already
+    refused,      // the plan before is in force as if nothing had been asked
+    rolled_back,  // the new plan is in force, but for workers whose successor failed on probation
 };
 
 [[nodiscard]] std::string_view name_of(ReloadResult result);
@@ -53,6 +63,7 @@ struct Verdict {
     std::uint64_t number = 0;  // of the trigger: 1, 2, 3, ...
     std::uint64_t run = 0;     // of the trigger whose run served it; another one's: merged
     ReloadOutcome outcome;
+    bool is_final = false;  // else it has no outcome yet, or is applied, and on probation
 };
 
 class Reloads {
@@ -61,17 +72,23 @@ public:
     // `run` reads what is wanted now, and does it. It is called on a thread of this object's.
     // `tell` is told each verdict, and who asked, on the same thread.
     using Tell = std::function<void(const Verdict&, const std::string& who)>;
+    // `probations` is told what `run` puts on probation, while it runs and after.
     explicit Reloads(
-        Run run, Tell tell = [](const Verdict&, const std::string&) {});
-    // Waits for the reload that runs; the triggers that wait are refused.
+        Run run,
+        Tell tell = [](const Verdict&, const std::string&) {},
+        std::shared_ptr<Probations> probations = std::make_shared<Probations>());
+    // Waits for the reload that runs, and no probation; the triggers that wait are refused.
     ~Reloads();
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
 
     // `who`: for the logs. Returns the number. [any-thread]
     std::uint64_t trigger(std::string who, const ReloadWish& wish = {});
-    // Waits for the verdict of a trigger. Once only. [any-thread]
+    // Waits until the plan of a trigger is in force, or will not be. [any-thread]
     Verdict wait(std::uint64_t number);
+    // What is known of a trigger by now. None: it is not one, or is forgotten, as its final verdict
+    // has been asked for, or lies far back. [any-thread]
+    [[nodiscard]] std::optional<Verdict> look(std::uint64_t number);
 
 private:
     struct Waiting {
@@ -85,20 +102,31 @@ private:
         std::string who;
     };
 
+    struct Outcome {
+        ReloadOutcome outcome;
+        bool is_final = false;
+    };
+
     void serve();
+    [[nodiscard]] std::optional<Verdict> known(std::uint64_t number) REQUIRES(mutex_);
+    [[nodiscard]] std::vector<std::pair<std::uint64_t, Trigger>> served_by(std::uint64_t run);
+    void announce(std::uint64_t run, const ReloadOutcome& outcome);
     void conclude(std::uint64_t run, ReloadOutcome outcome);
 
     const Run run_;
     const Tell tell_;
+    const std::shared_ptr<Probations> probations_;
 
     Mutex mutex_;
     Condition changed_;
     std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // trigger
     std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
+    // The run after this one waits, or the end. Written under mutex_.
+    std::atomic<bool> has_next_{false};
     // By number: those that have no verdict yet, or whose verdict nobody has taken.
     std::map<std::uint64_t, Trigger> triggers_ GUARDED_BY(mutex_);
-    std::map<std::uint64_t, ReloadOutcome> outcomes_ GUARDED_BY(mutex_);  // by run
+    std::map<std::uint64_t, Outcome> outcomes_ GUARDED_BY(mutex_);  // by run
 
     std::thread thread_;
 };

@@ -173,6 +173,7 @@ private:
     void resume_swapped(Slot& slot);
     void adopt_version_of(const Slot& slot);
     void withdraw_swap(Slot& slot);
+    void begin_probation(const Slot& slot);
     void end_probation(Slot& slot);
     void end_swap(Slot& slot);
 

@@ -75,6 +75,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
         for (Slot* const slot : launch.swaps) {
             withdraw_swap(*slot);
         }
+        close_unused_libraries();  // also of the worker that was refused
         reply(Unexpected<Refusal>(*refused));
         return;
     }

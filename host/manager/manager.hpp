@@ -85,7 +85,12 @@ public:
     };
 
     virtual ~Witness() = default;
-    // A successor has failed on probation, and the instance before it is back.
+    // A successor has taken over, as this generation, and is on probation. Told before the plan is
+    // answered for; one of the next two follows.
+    virtual void swapped(const std::string& worker, std::uint64_t generation) = 0;
+    // Its probation is over, or cut short by what came next.
+    virtual void settled(const std::string& worker, std::uint64_t generation) = 0;
+    // It has failed, and the instance before it is back.
     virtual void reverted(const Reverted& it) = 0;
     // A library was closed: it is gone for certain, or `cause` says why it is mapped still.
     virtual void closed(const LibraryFacts& facts) = 0;
@@ -102,8 +107,6 @@ public:
         // taken over.
         Nanos make = std::chrono::seconds(30);
         Nanos take = std::chrono::seconds(10);
-        // So long after a swap the instance before stands by.
-        Nanos probation = std::chrono::seconds(5);
         // So many closed versions of a plugin may stay mapped; it gets no more then.
         std::size_t pinned = 64;
     };
@@ -131,7 +134,7 @@ public:
     // next boundary of its worker. A failure up to there undoes what was begun: nothing is lost,
     // and `next` was never in force. Unchanged workers notice nothing.
     //
-    // A successor that fails within Limits::probation is replaced by the instance before it.
+    // A successor that fails within Plan::probation is replaced by the instance before it.
     Answer<Done> apply(Plan next, StateLoss loss = StateLoss::refused);
 
     // Applies the plan that was in force before the one that is now, as apply() does, with the

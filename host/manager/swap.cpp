@@ -223,8 +223,6 @@ void Core::commit_swap(Slot& slot) {
     ++slot.swaps;
     slot.last_swap = {
         swap.handover->blackout, swap.handover->state.size(), slot.home->mailbox->counts().queued};
-    probations_.push_back(
-        {deadline_after(clock_.now(), limits_.probation), slot.home->name, slot.generation});
     spdlog::info("{}@{}: took over from generation {} in {:.1f} us, with {} bytes of state",
                  slot.home->name,
                  slot.generation,
@@ -242,6 +240,9 @@ void Core::commit_swap(Slot& slot) {
 // Routes and all are as its version wants them. One that had failed, or come to its end, begins
 // again; one that an operator has stopped, or that was never started, waits for its start.
 void Core::resume_swapped(Slot& slot) {
+    if (slot.swap) {
+        begin_probation(slot);
+    }
     if (slot.worker != nullptr) {
         obey_wish(slot);
     } else if (slot.state != WorkerState::created && !slot.is_stopped_by_operator && !is_ending()) {
@@ -298,9 +299,22 @@ void Core::on_reverted(Slot& slot) {
     end_swap(slot);
 }
 
+void Core::begin_probation(const Slot& slot) {
+    const Nanos end = deadline_after(clock_.now(), plan_->probation);
+    const auto later = std::find_if(
+        probations_.begin(), probations_.end(), [end](const auto& it) { return it.end > end; });
+    probations_.insert(later, {end, slot.home->name, slot.generation});
+    if (witness_ != nullptr) {
+        witness_->swapped(slot.home->name, slot.generation);
+    }
+}
+
 void Core::end_probation(Slot& slot) {
     // Otherwise it has just failed, and is about to say so.
     if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
+        if (witness_ != nullptr) {
+            witness_->settled(slot.home->name, slot.generation);
+        }
         end_swap(slot);
     }
 }

@@ -63,7 +63,7 @@ Changes diff(const Plan& current, const Plan& next) {
     changes.schedule_changed = current.schedule != next.schedule;
     changes.routes_changed = current.routes != next.routes;
     changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace ||
-                               current.watch != next.watch;
+                               current.probation != next.probation || current.watch != next.watch;
     return changes;
 }
 

@@ -143,6 +143,9 @@ void TopologyParser::parse_host(const TomlTable& table) {
         }
         topology_.stop_grace = grace->value;
     }
+    if (const auto probation = host.duration("probation")) {
+        topology_.probation = probation->value;
+    }
     if (const auto watch = host.boolean("watch")) {
         topology_.watch = watch->value;
     }

@@ -57,6 +57,7 @@ private:
 Result<Planned> Planner::plan() {
     plan_.name = topology_.name;
     plan_.stop_grace = topology_.stop_grace;
+    plan_.probation = topology_.probation;
     plan_.watch = topology_.watch;
     if (topology_.workers.empty() && topology_.unread.count("worker") == 0) {
         problems_.error(

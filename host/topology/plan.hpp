@@ -140,6 +140,8 @@ struct SchedulePlan {
 struct Plan {
     std::string name;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    // So long after a swap the instance before stands by.
+    std::chrono::nanoseconds probation = std::chrono::seconds(5);
     bool watch = false;               // reload when the topology or a plugin changes
     std::vector<WorkerPlan> workers;  // in the order of the file
     std::vector<RoutePlan> routes;

@@ -7,10 +7,11 @@
 //   [host]                            type       = "regex"             to        = ["b", "c.in"]
 //   plugin_path = ["./plugins"]       replicas   = 2                   queue     = 4096
 //   stop_grace  = "20s"               mailbox    = 1024                when_full = "drop_oldest"
-//   watch       = true                on_failure = "isolate"           share_core = true
-//   [defaults]                        run        = { cpus = [2] }
-//   mailbox = 1024 ...                config     = { pattern = "x" }   [[schedule]]
-//   [pool.NAME]                                                        at = "5s" action = "pause"
+//   probation   = "5s"                on_failure = "isolate"           share_core = true
+//   watch       = true                run        = { cpus = [2] }
+//   [defaults]                        config     = { pattern = "x" }   [[schedule]]
+//   mailbox = 1024 ...                                                 at = "5s" action = "pause"
+//   [pool.NAME]
 //   threads = 2 ...
 #pragma once
 
@@ -106,6 +107,7 @@ struct Topology {
     std::string name;    // default: the file's name without .toml
     std::vector<std::string> plugin_path;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
+    std::chrono::nanoseconds probation = std::chrono::seconds(5);
     bool watch = false;
     std::optional<Located<std::int64_t>> default_mailbox, default_queue;
     std::optional<Located<std::string>> default_when_full, default_on_failure;

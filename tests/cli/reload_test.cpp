@@ -31,7 +31,9 @@ protected:
     }
 
     void write(const std::string& text) const {
-        folder.write("bees.toml", "version = 1\nhost.plugin_path = [\".\"]\n" + text);
+        folder.write("bees.toml",
+                     "version = 1\nhost.plugin_path = [\".\"]\nhost.probation = \"" + probation +
+                         "\"\n" + text);
     }
 
     void start(const std::string& verb = "run") {
@@ -74,6 +76,7 @@ protected:
 
     const test::TempFolder folder;
     std::unique_ptr<Process> host;
+    std::string probation = "1ms";
     const std::string one_worker = "[worker.w]\nplugin = \"plugin\"\n";
 };
 
@@ -107,7 +110,7 @@ TEST_F(Reload, ATopologyWithAMistakeIsRefusedWithItsPlace) {
     start();
     write(one_worker + "config = { wort = \"hi\" }\n");
     const std::string refusal = reload(1);
-    EXPECT_THAT(refusal, HasSubstr("bees.toml:5:12: error"));
+    EXPECT_THAT(refusal, HasSubstr("bees.toml:6:12: error"));
     EXPECT_THAT(refusal, HasSubstr("did you mean 'word'?"));
     const Finished plan = skep({"plan"});
     EXPECT_EQ(plan.exit_code, 1);
@@ -171,7 +174,7 @@ TEST_F(Reload, ARollbackBringsBackAPluginWhoseFileIsGone) {
     greet("Ada", "version 1: hello Ada, number 1");
     fs::rename(folder / "libplugin.so", folder / "libgreeter.so");
     const std::string renamed = "[worker.w]\nplugin = \"greeter\"\n";
-    for (const std::string word : {"hi", "hey"}) {  // the second ends the probation of the first
+    for (const std::string word : {"hi", "hey"}) {
         write(renamed + "config = { word = \"" + word + "\" }\n");
         EXPECT_THAT(reload(), HasSubstr("applied: swap w; 0 stay"));
     }
@@ -181,9 +184,48 @@ TEST_F(Reload, ARollbackBringsBackAPluginWhoseFileIsGone) {
     ASSERT_EQ(skep({"rollback"}).out, "rollback #5: applied: swap w; 0 stay\n");
     greet("Dan", "version 1: hello Dan, number 4");
     EXPECT_THAT(skep({"generations"}).out,
-                testing::ContainsRegex("greeter  1.0.0 .* in use       w@5 *\n"));
+                testing::ContainsRegex("greeter  1.0.0 .* in use +w@5 *\n"));
     EXPECT_THAT(skep({"plan"}).out, HasSubstr("swap    w")) << "the topology is as it was";
     stop();
+}
+
+TEST_F(Reload, AVersionThatFailsOnProbationIsRolledBackAndTheVerdictSaysSo) {
+    probation = "1m";
+    install("greeter_1");
+    write(one_worker);
+    start();
+    greet("Ada", "version 1: hello Ada, number 1");
+    install("greeter_2");
+    Process reloading({SKEP_EXECUTABLE, "reload"}, variables());
+    ASSERT_TRUE(reloading.wait_for_err("reload #1: in force, on probation: swap w; 0 stay\n"));
+    greet("Bob", "version 2: hello Bob, number 2");
+    EXPECT_EQ(skep({"send", "w", "nobody"}).exit_code, 0);
+    const Finished& ended = reloading.wait();
+    EXPECT_EQ(ended.exit_code, 1);
+    const std::string verdict =
+        "swap w; 0 stay; w@2 failed after 1 messages, w@1 is back: on_message: there is nobody to "
+        "greet";
+    EXPECT_EQ(ended.out, "reload #1: rolled back: " + verdict + "\n");
+    greet("Cid", "version 1: hello Cid, number 2");
+    EXPECT_THAT(stop(), HasSubstr("): rolled back: " + verdict));
+    std::stringstream audit;
+    audit << std::ifstream(folder / "audit.jsonl").rdbuf();
+    EXPECT_THAT(audit.str(), HasSubstr(R"("verdict":"rolled back","text":")" + verdict));
+}
+
+TEST_F(Reload, WhoDoesNotWaitForTheProbationIsAnsweredWhenThePlanIsInForce) {
+    probation = "1m";
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("greeter_2");
+    const Finished in_force = skep({"reload", "--in-force"});
+    EXPECT_EQ(in_force.out, "reload #1: in force, on probation: swap w; 0 stay\n");
+    EXPECT_EQ(in_force.exit_code, 0);
+    EXPECT_THAT(skep({"reload", "--in-force", "-o", "json"}).out,
+                HasSubstr(R"("number":2,"run":2,"verdict":"no change","final":true)"));
+    EXPECT_THAT(stop(), testing::ContainsRegex(R"(reload #1 \(.*\): applied: swap w)"))
+        << "the next trigger has cut the probation short";
 }
 
 TEST_F(Reload, AHostThatWatchesMovesToWhatIsNewByItself) {
@@ -217,7 +259,7 @@ TEST_F(Reload, TheAuditLogTellsWhoDidWhatAndWhatCameOfIt) {
     stop();
     std::ifstream file(folder / "audit.jsonl");
     std::vector<std::string> lines;
-    std::vector<std::string> unloaded;  // the first of them whenever the probation is over
+    std::vector<std::string> unloaded;  // whenever that is
     for (std::string line; std::getline(file, line);) {
         const bool is_unloaded = line.find(R"("event":"unloaded")") != std::string::npos;
         (is_unloaded ? unloaded : lines).push_back(std::move(line));
@@ -237,7 +279,8 @@ TEST_F(Reload, TheAuditLogTellsWhoDidWhatAndWhatCameOfIt) {
               testing::ContainsRegex(R"("blackout_ns":[0-9]+,"state_bytes":1,"queued":0)")));
     EXPECT_THAT(lines[2], AllOf(has(R"("event":"rollback")"), has(R"("verdict":"refused")")));
     EXPECT_THAT(lines[3], has(R"("verb":"stop")"));
-    EXPECT_THAT(unloaded, testing::ElementsAre(has("greeter"), has("greeter")));
+    // The first version after the probation, and again after the rollback that was refused.
+    EXPECT_THAT(unloaded, testing::ElementsAre(has("1.0.0"), has("1.0.0"), has("2.0.0")));
 }
 
 TEST_F(Reload, WhoAcceptsThatStateIsLostCanGoBackToAnOlderPlugin) {

@@ -52,7 +52,9 @@ TEST(ControlRoutes, AreToldApart) {
     for (const ControlRoute& route : control_routes()) {
         EXPECT_TRUE(seen.insert(std::string(route.method) + std::string(route.pattern)).second);
         EXPECT_TRUE(route.pattern.starts_with("/v1/"));
-        EXPECT_EQ(route.noted == Noted::never, route.method == "GET") << route.pattern;
+        const bool shows_messages = route.pattern == "/v1/tap";
+        EXPECT_EQ(route.noted == Noted::never, route.method == "GET" && !shows_messages)
+            << route.pattern;
     }
 }
 

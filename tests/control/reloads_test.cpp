@@ -1,7 +1,10 @@
 #include "host/control/reloads.hpp"
 
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -90,6 +93,84 @@ TEST(Reloads, ARollbackTakesItsTurnAndIsNeverMerged) {
     }
     EXPECT_EQ(served, (std::vector<std::uint64_t>{1, 2, 2, 4, 5, 6, 6, 8}));
     EXPECT_EQ(runs, (std::vector<ReloadWish>{reload, reload, back, back, reload, lossy}));
+}
+
+// What a run of these puts on probation is "w", as generation 2.
+class ReloadsOnProbation : public testing::Test {
+protected:
+    Verdict final_verdict(std::uint64_t number) {
+        for (;;) {
+            const std::optional<Verdict> verdict = reloads.look(number);
+            if (!verdict || verdict->is_final) {
+                EXPECT_TRUE(verdict);
+                return verdict.value_or(Verdict{});
+            }
+            std::this_thread::yield();
+        }
+    }
+
+    const std::shared_ptr<Probations> probations = std::make_shared<Probations>();
+    std::atomic<int> told{0};
+    Reloads reloads{[this](const ReloadWish&) {
+                        probations->swapped("w", 2);
+                        return ReloadOutcome{ReloadResult::applied, "swap w"};
+                    },
+                    [this](const Verdict&, const std::string&) { ++told; },
+                    probations};
+};
+
+TEST_F(ReloadsOnProbation, AreInForceBeforeTheirVerdictIsFinal) {
+    const std::uint64_t number = reloads.trigger("test");
+    const Verdict in_force = reloads.wait(number);
+    EXPECT_EQ(in_force.outcome.result, ReloadResult::applied);
+    EXPECT_FALSE(in_force.is_final);
+    EXPECT_EQ(told, 0) << "the audit log has the final verdict alone";
+    probations->settled("other", 2);
+    probations->settled("w", 1);
+    EXPECT_FALSE(reloads.look(number)->is_final);
+    probations->settled("w", 2);
+    EXPECT_EQ(final_verdict(number).outcome.result, ReloadResult::applied);
+    EXPECT_EQ(told, 1);
+    EXPECT_FALSE(reloads.look(number)) << "it is forgotten then";
+}
+
+TEST_F(ReloadsOnProbation, AreRolledBackWithTheReason) {
+    const std::uint64_t number = reloads.trigger("test");
+    (void)reloads.wait(number);
+    probations->reverted({"w", 2, 1, 7, "no more bees"});
+    const Verdict verdict = final_verdict(number);
+    EXPECT_EQ(verdict.outcome.result, ReloadResult::rolled_back);
+    EXPECT_EQ(verdict.outcome.text,
+              "swap w; w@2 failed after 7 messages, w@1 is back: no more bees");
+}
+
+TEST_F(ReloadsOnProbation, AreCutShortByTheNextTrigger) {
+    const std::uint64_t first = reloads.trigger("test");
+    (void)reloads.wait(first);
+    const std::uint64_t second = reloads.trigger("test");
+    EXPECT_EQ(final_verdict(first).outcome.result, ReloadResult::applied);
+    EXPECT_FALSE(reloads.wait(second).is_final);
+    probations->reverted({"w", 1, 0, 7, "of the run before"});
+    probations->settled("w", 2);
+    EXPECT_EQ(final_verdict(second).outcome.result, ReloadResult::applied);
+}
+
+TEST(Reloads, AreNotHeldUpByAProbationAtTheEnd) {
+    const auto probations = std::make_shared<Probations>();
+    std::string told;
+    {
+        Reloads reloads(
+            [&](const ReloadWish&) {
+                probations->swapped("w", 2);
+                return ReloadOutcome{ReloadResult::applied, ""};
+            },
+            [&](const Verdict& verdict, const std::string&) {
+                told = name_of(verdict.outcome.result);
+            },
+            probations);
+        (void)reloads.wait(reloads.trigger("test"));
+    }
+    EXPECT_EQ(told, "applied");
 }
 
 TEST(Reloads, AVerdictIsTakenOnce) {

@@ -155,7 +155,7 @@ TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
     const LibraryUse& before = libraries->at(1);
     EXPECT_THAT(before.workers, IsEmpty());
     EXPECT_THAT(before.standby, ElementsAre("a"));
-    world.clock.run_for(Manager::Limits().probation);
+    world.clock.run_for(world.plan.probation);
     world.clock.settle();
     EXPECT_EQ(manager.libraries()->size(), 1U);
     ASSERT_EQ(world.witness.all_closed.size(), 1U);

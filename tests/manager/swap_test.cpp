@@ -33,8 +33,10 @@ TEST_F(Swap, ASuccessorTakesOverAndTheOldInstanceIsDestroyedAfterTheProbation) {
     EXPECT_EQ(metrics.state, WorkerState::running);
     EXPECT_EQ(metrics.in.delivered, 2U);
     EXPECT_EQ(metrics.last_swap, host::SwapMetrics{}) << "on a clock that stands still";
-    world.clock.run_for(Manager::Limits().probation);
+    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"}));
+    world.clock.run_for(world.plan.probation);
     world.stop();
+    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins", "a@2 settled"}));
     EXPECT_EQ(lines, (Lines{"old 1", "new 2", "old destroyed", "new destroyed"}));
 }
 

@@ -47,6 +47,16 @@ TEST_F(SwapUndone, AStateThatCannotBeSavedLeavesTheOldOneAtWork) {
     EXPECT_THAT(noted(), testing::UnorderedElementsAre("new destroyed", "old 1"));
 }
 
+TEST_F(SwapUndone, APluginThatCannotSucceedIsClosedAtOnce) {
+    world.add("a", noting("old"));
+    world.start();
+    world.plan.workers.front().plugin_content = "another";
+    world.loader.renames_ports = true;
+    EXPECT_THAT(refusal(), HasSubstr("worker 'a' cannot get a successor: "));
+    EXPECT_EQ(world.loader.closed, 1);
+    EXPECT_EQ(world.loader.opened, 2);
+}
+
 TEST_F(SwapUndone, AStateThatCannotBeLoadedLeavesTheOldOneAtWork) {
     world.add("a", noting("old"));
     world.start();
@@ -116,6 +126,7 @@ TEST_F(SwapUndone, ASuccessorThatFailsOnProbationIsReplacedByTheOneBefore) {
     EXPECT_EQ(told.back, 1U);
     EXPECT_EQ(told.consumed, 1U);
     EXPECT_EQ(told.error, "on_message: cannot divide");
+    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"})) << "this one is never settled";
     world.expect_law();
     world.scripts["a"] = noting("third");
     ASSERT_TRUE(apply()) << "the plan in force is the one before, so this is a change";
@@ -147,7 +158,7 @@ TEST_F(SwapUndone, ASuccessorThatFailsAfterTheProbationHasFailed) {
     next.on_message = [](skep::context&, const skep::message&) { throw std::runtime_error("no"); };
     change("a", next);
     ASSERT_TRUE(apply());
-    world.clock.run_for(Manager::Limits().probation);
+    world.clock.run_for(world.plan.probation);
     send("a", "1");
     world.clock.settle();
     EXPECT_EQ(world.state("a"), WorkerState::failed);
@@ -196,8 +207,10 @@ TEST_F(SwapUndone, OnTheWayAWorkerThatIsStoppedIsNotStarted) {
 
 class StuckSwap : public testing::Test {
 protected:
+    StuckSwap() { world.plan.probation = milliseconds(5); }
+
     static Manager::Limits short_limits() {
-        return {seconds(2), milliseconds(5), milliseconds(5)};  // the first start has to make it
+        return {seconds(2), milliseconds(5)};  // the first start has to make it
     }
 
     Gate gate;

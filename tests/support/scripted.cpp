@@ -111,6 +111,11 @@ host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(const std::str
     if (!info) {
         return host::Unexpected(info.error());
     }
+    if (renames_ports) {
+        for (host::WorkerTypeInfo& type : info->types) {
+            type.inputs.front().name = "renamed";
+        }
+    }
     return std::make_shared<host::Library>(path, *info, plugin);
 }
 

@@ -67,15 +67,25 @@ public:
     std::vector<host::LibraryFacts> pinned;  // set while the manager has nothing to do
     int opened = 0;
     int closed = 0;
-    bool refuses = false;  // open() fails
+    bool refuses = false;        // open() fails
+    bool renames_ports = false;  // what is opened cannot succeed what was opened before
 };
 
 // Read what it has noted after the manager has answered something.
 struct Notes final : host::Witness {
+    void swapped(const std::string& worker, std::uint64_t generation) override {
+        probations.push_back(worker + "@" + std::to_string(generation) + " begins");
+    }
+
+    void settled(const std::string& worker, std::uint64_t generation) override {
+        probations.push_back(worker + "@" + std::to_string(generation) + " settled");
+    }
+
     void reverted(const Reverted& it) override { all_reverted.push_back(it); }
 
     void closed(const host::LibraryFacts& facts) override { all_closed.push_back(facts); }
 
+    std::vector<std::string> probations;  // "w@2 begins", "w@2 settled"
     std::vector<Reverted> all_reverted;
     std::vector<host::LibraryFacts> all_closed;
 };

@@ -1,6 +1,7 @@
 // Two versions of one plugin, as an author builds them: the second greets better and takes over
-// how many the first has greeted.
+// how many the first has greeted. It has a mistake that the first has not.
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ struct Greeter {
         : word(context.config_text("word")) {}
 
     void on_message(skep::context& context, const skep::message& message) {
+        if (SKEP_TEST_VERSION == 2 && message.text() == "nobody") {
+            throw std::runtime_error("there is nobody to greet");
+        }
         ++greeted;
         context.info("version " + std::to_string(SKEP_TEST_VERSION) + ": " + word + " " +
                      std::string(message.text()) + ", number " + std::to_string(greeted));

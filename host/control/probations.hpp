@@ -1,0 +1,43 @@
+// What is on probation, for whoever waits for what becomes of it. The manager's witness tells it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/base/mutex.hpp"
+#include "host/manager/manager.hpp"
+
+namespace skep::host {
+
+class Probations {
+public:
+    // -- As the witness; [manager-thread]. --
+    void swapped(const std::string& worker, std::uint64_t generation);
+    void settled(const std::string& worker, std::uint64_t generation);
+    void reverted(const Witness::Reverted& it);
+
+    // -- Whoever reloads. --
+
+    // What is told from now on counts, and nothing that was told before.
+    void begin();
+
+    [[nodiscard]] bool is_empty();
+
+    // Waits until nothing is on probation any more, or `is_cut_short`. Those that have failed.
+    [[nodiscard]] std::vector<Witness::Reverted> wait(const std::atomic<bool>& is_cut_short);
+
+    // After `is_cut_short` has become true. [any-thread]
+    void cut_short();
+
+private:
+    Mutex mutex_;
+    Condition changed_;
+    std::set<std::pair<std::string, std::uint64_t>> open_ GUARDED_BY(mutex_);
+    std::vector<Witness::Reverted> failed_ GUARDED_BY(mutex_);
+};
+
+}  // namespace skep::host
