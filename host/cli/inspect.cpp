@@ -106,6 +106,9 @@ std::string limits_of(const ParamInfo& param) {
     if (param.secret) {
         add("secret");
     }
+    if (param.reloadable) {
+        add("reloadable");
+    }
     return text.empty() ? "optional" : text;
 }
 
@@ -172,6 +175,7 @@ Json params_json(const std::vector<ParamInfo>& params) {
                         {"type", name_of(param.type)},
                         {"required", param.required},
                         {"secret", param.secret},
+                        {"reloadable", param.reloadable},
                         {"default", text_or_null(param.default_text)},
                         {"min", text_or_null(param.min_text)},
                         {"max", text_or_null(param.max_text)},

@@ -42,6 +42,7 @@ std::string text_of(const Json& json) {
 
 Json changes_object(const Changes& changes, std::size_t stay) {
     return {{"swap", changes.to_swap},
+            {"reconfigure", changes.to_reconfigure},
             {"start", changes.to_add},
             {"stop", changes.to_remove},
             {"move", changes.to_move},
@@ -75,7 +76,7 @@ std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
 // How many workers of `next` are as they were.
 std::size_t staying(const Plan& next, const Changes& changes) {
     return next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
-           changes.to_move.size();
+           changes.to_reconfigure.size() - changes.to_move.size();
 }
 
 }  // namespace
@@ -83,6 +84,7 @@ std::size_t staying(const Plan& next, const Changes& changes) {
 std::string changes_text(const Changes& changes, std::size_t stay) {
     std::string text;
     for (const std::string& part : {listed("swap", changes.to_swap),
+                                    listed("reconfigure", changes.to_reconfigure),
                                     listed("start", changes.to_add),
                                     listed("stop", changes.to_remove),
                                     listed("cannot move", changes.to_move),

@@ -139,6 +139,7 @@ WorkerTypeInfo Describer::read_type(const skep_worker_type& type,
                  " run and on_message, expected one of them");
     }
     read_state(type, named, info);
+    info.can_reconfigure = has_reconfigure(type);
     return info;
 }
 

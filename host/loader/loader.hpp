@@ -61,6 +61,12 @@ private:
     return type.size >= offsetof(skep_worker_type, load_state) + sizeof(type.load_state);
 }
 
+// The same for reconfigure, which came with minor 4, and may be left out.
+[[nodiscard]] inline bool has_reconfigure(const skep_worker_type& type) {
+    return type.size >= offsetof(skep_worker_type, reconfigure) + sizeof(type.reconfigure) &&
+           type.reconfigure != nullptr;
+}
+
 // What became of a library that was closed.
 struct UnloadReport {
     bool unloaded = false;  // proven: nothing is mapped where it was

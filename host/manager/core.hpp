@@ -162,6 +162,10 @@ private:
     [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
                                                     std::shared_ptr<const WorkerPlan> plan,
                                                     StateLoss loss);
+    [[nodiscard]] std::optional<Refusal> begin_reconfiguration(
+        Slot& slot, std::shared_ptr<const WorkerPlan> plan);
+    [[nodiscard]] std::optional<Refusal> swap_refusal(const Slot& slot) const;
+    [[nodiscard]] std::optional<Refusal> set_swap(Slot& slot, Swap swap);
     void create_successors();
     void on_created(std::uint64_t launch, std::vector<Spare>& spares);
     void offer_successors();

@@ -121,6 +121,13 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
         }
         launch.swaps.push_back(&slot);
     }
+    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_reconfigure)) {
+        Slot& slot = *find(worker->name);
+        if (auto refused = begin_reconfiguration(slot, {launch.next, worker})) {
+            return refused;
+        }
+        launch.swaps.push_back(&slot);
+    }
     return std::nullopt;
 }
 

@@ -77,9 +77,10 @@ void Core::launch(Slot& slot) {
     slot.worker = std::make_shared<Worker>(
         world_,
         slot.home,
-        Worker::Spec{slot.order,
-                     placement_of(slot),
-                     {slot.generation, slot.library, slot.type, slot.plan->config}},
+        Worker::Spec{
+            slot.order,
+            placement_of(slot),
+            {slot.generation, slot.library, slot.type, slot.plan->config, slot.plan->live}},
         report_);
     const Result<Done, std::string> started = slot.worker->start();
     if (!started) {

@@ -14,6 +14,11 @@ namespace {
 
 using Stage = Handover::Stage;
 
+Refusal in_between(const Slot& slot) {
+    return {Refusal::Code::illegal_state,
+            "worker '" + slot.home->name + "' is between two generations"};
+}
+
 bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
     return a.inputs.size() == b.inputs.size() && a.outputs.size() == b.outputs.size();
 }
@@ -25,15 +30,8 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 std::optional<Refusal> Core::begin_swap(Slot& slot,
                                         std::shared_ptr<const WorkerPlan> plan,
                                         StateLoss loss) {
-    const std::string& name = slot.home->name;
-    const Refusal in_between{Refusal::Code::illegal_state,
-                             "worker '" + name + "' is between two generations"};
-    if (slot.swap && !slot.swap->is_committed) {
-        return in_between;
-    }
-    if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
-        !is_at_rest(slot.state) && slot.state != WorkerState::created) {
-        return cannot("exchange", slot);
+    if (const std::optional<Refusal> refused = swap_refusal(slot)) {
+        return refused;
     }
     Answer<Version> opened = open_version(std::move(plan));
     if (!opened) {
@@ -49,17 +47,47 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
             problem = state_is_lost;
         }
         if (problem) {
-            return bad_plan("worker '" + name + "' cannot get a successor: " + *problem);
-        }
-    }
-    if (slot.swap) {
-        end_probation(slot);  // not before all else is in order
-        if (slot.swap) {
-            return in_between;
+            return bad_plan("worker '" + slot.home->name + "' cannot get a successor: " + *problem);
         }
     }
     opened->generation = slot.generation + 1;
-    slot.swap = Swap{std::move(*opened), nullptr, false, state_is_lost.has_value()};
+    return set_swap(slot, {std::move(*opened), nullptr, false, state_is_lost.has_value()});
+}
+
+// The same instance with other parameters.
+std::optional<Refusal> Core::begin_reconfiguration(Slot& slot,
+                                                   std::shared_ptr<const WorkerPlan> plan) {
+    if (const std::optional<Refusal> refused = swap_refusal(slot)) {
+        return refused;
+    }
+    Swap swap{slot, nullptr, false, false};
+    swap.other.plan = std::move(plan);
+    if (slot.worker != nullptr) {
+        swap.handover = std::make_shared<Handover>(slot.plan->live, swap.other.plan->live);
+    }
+    return set_swap(slot, std::move(swap));
+}
+
+std::optional<Refusal> Core::swap_refusal(const Slot& slot) const {
+    if (slot.swap && !slot.swap->is_committed) {
+        return in_between(slot);
+    }
+    if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
+        !is_at_rest(slot.state) && slot.state != WorkerState::created) {
+        return cannot("exchange", slot);
+    }
+    return std::nullopt;
+}
+
+// The probation of the swap before ends here, when all else is in order.
+std::optional<Refusal> Core::set_swap(Slot& slot, Swap swap) {
+    if (slot.swap) {
+        end_probation(slot);
+        if (slot.swap) {
+            return in_between(slot);
+        }
+    }
+    slot.swap = std::move(swap);
     slot.launch_part = LaunchPart::swap;
     return std::nullopt;
 }
@@ -68,13 +96,13 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
 void Core::create_successors() {
     auto spares = std::make_shared<std::vector<Spare>>();
     for (Slot* const slot : launch_->swaps) {
-        if (slot->worker != nullptr) {
+        if (slot->worker != nullptr && slot->swap->handover == nullptr) {
             const Version& next = slot->swap->other;
             Spare& made = spares->emplace_back();
             made.worker = slot->home->name;
             made.owner = slot->worker;
             made.instance = slot->worker->make_successor(
-                {next.generation, next.library, next.type, next.plan->config});
+                {next.generation, next.library, next.type, next.plan->config, next.plan->live});
         }
     }
     if (spares->empty()) {
@@ -185,8 +213,9 @@ void Core::offer_wave() {
 void Core::on_swapped(Slot& slot) {
     const std::shared_ptr<Handover> handover = slot.swap->handover;
     if (handover->stage() == Stage::refused) {
+        const std::string kept = handover->is_reconfiguration() ? "parameters" : "instance";
         const std::string why =
-            "worker '" + slot.home->name + "' keeps its instance: " + handover->error;
+            "worker '" + slot.home->name + "' keeps its " + kept + ": " + handover->error;
         if (launch_ && slot.launch_part == LaunchPart::swap) {
             undo_launch(bad_plan(why));
         }
@@ -213,13 +242,18 @@ void Core::commit_swap(Slot& slot) {
     swap.is_committed = true;
     if (swap.handover == nullptr) {  // it has no thread, and no instance
         slot.exchange_with(swap.other);
+        slot.generation = swap.other.generation;  // the next start counts it
         slot.swap.reset();
-        --slot.generation;  // the next start counts it
         close_unused_libraries();
         return;
     }
     slot.exchange_with(swap.other);
     (void)swap.handover->move(Stage::tentative, Stage::committed);
+    if (swap.handover->is_reconfiguration()) {
+        spdlog::info("{}@{}: has other parameters", slot.home->name, slot.generation);
+        end_probation(slot);
+        return;
+    }
     ++slot.swaps;
     slot.last_swap = {
         swap.handover->blackout, swap.handover->state.size(), slot.home->mailbox->counts().queued};
@@ -312,7 +346,7 @@ void Core::begin_probation(const Slot& slot) {
 void Core::end_probation(Slot& slot) {
     // Otherwise it has just failed, and is about to say so.
     if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
-        if (witness_ != nullptr) {
+        if (witness_ != nullptr && !slot.swap->handover->is_reconfiguration()) {
             witness_->settled(slot.home->name, slot.generation);
         }
         end_swap(slot);
@@ -322,7 +356,7 @@ void Core::end_probation(Slot& slot) {
 // `other` of the hand-over is the manager's now, and of no use any more.
 void Core::end_swap(Slot& slot) {
     Swap ended = *std::exchange(slot.swap, std::nullopt);
-    if (ended.handover != nullptr) {
+    if (ended.handover != nullptr && ended.handover->other != nullptr) {
         discard({slot.home->name, slot.worker, std::move(ended.handover->other), true});
     }
     ended = {};

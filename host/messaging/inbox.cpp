@@ -85,9 +85,7 @@ bool Inbox::take_granted(Views& views, std::uint32_t max) {
 bool Inbox::take_queued(Views& views, std::uint32_t max) {
     RingCursor* first = nullptr;
     std::uint64_t below = 0;
-    // A ring that has been announced before the queue's next message was sent may be its sender's.
-    (void)adopt_announced();
-    mailbox_->take_queued(envelopes_, max, [&](const std::string* sender, std::uint64_t sequence) {
+    const auto may_go = [&](const std::string* sender, std::uint64_t sequence) {
         for (RingCursor* const cursor : active_) {
             if (cursor->sender() == sender) {
                 const RingSlot* const slot = cursor->front();
@@ -99,7 +97,11 @@ bool Inbox::take_queued(Views& views, std::uint32_t max) {
             }
         }
         return true;
-    });
+    };
+    // A ring that has been announced before the queue's next message was sent may be its sender's.
+    do {
+        (void)adopt_announced();
+    } while (!mailbox_->take_queued(envelopes_, max, may_go));
     if (!envelopes_.empty()) {
         source_ = nullptr;
         in_flight_ = static_cast<std::uint32_t>(envelopes_.size());

@@ -110,16 +110,19 @@ public:
     [[nodiscard]] std::vector<Announced> take_announced();
 
     // Moves up to `max` messages from the queue, oldest first, to the end of `out`, as long as
-    // `may_go(sender, sequence)` is true of the next, and none while rings wait to be looked at:
-    // one of them may hold what the sender of the next message sent before it. They are in flight
-    // until they are settled or returned. `may_go` takes no lock.
+    // `may_go(sender, sequence)` is true of the next. They are in flight until they are settled or
+    // returned. `may_go` takes no lock. False, and none is taken, while rings wait to be looked at:
+    // one of them may hold what the sender of the next message sent before it.
     template <typename MayGo>
-    void take_queued(std::vector<Envelope>& out, std::size_t max, MayGo&& may_go) {
+    [[nodiscard]] bool take_queued(std::vector<Envelope>& out, std::size_t max, MayGo&& may_go) {
         std::vector<std::shared_ptr<Parker>> woken;
         {
             MutexLock lock(mutex_);
+            if (!announced_.empty()) {
+                return false;
+            }
             std::size_t taken = 0;
-            while (taken < max && announced_.empty() && !queue_.empty() &&
+            while (taken < max && !queue_.empty() &&
                    may_go(queue_.front().sender, queue_.front().sequence)) {
                 --lanes_[queue_.front().lane].queued;
                 out.push_back(std::move(queue_.front()));
@@ -127,7 +130,7 @@ public:
                 ++taken;
             }
             if (taken == 0) {
-                return;
+                return true;
             }
             counts_.queued -= taken;
             counts_.in_flight += taken;
@@ -136,6 +139,7 @@ public:
             woken = take_waiting();
         }
         unpark_all(woken);
+        return true;
     }
 
     // How many messages have ever come into the queue, and how many have left it.

@@ -57,6 +57,8 @@ Changes diff(const Plan& current, const Plan& next) {
             changes.to_move.push_back(worker.name);
         } else if (swaps(old, worker)) {
             changes.to_swap.push_back(worker.name);
+        } else if (old.live != worker.live) {
+            changes.to_reconfigure.push_back(worker.name);
         }
         changes.settings_changed = changes.settings_changed || old.on_failure != worker.on_failure;
     }

@@ -17,6 +17,7 @@ struct Changes {
     bool routes_changed = false;
     bool settings_changed = false;  // what the manager alone reads: grace, on_failure
     bool schedule_changed = false;
+    std::vector<std::string> to_reconfigure;  // other values of parameters that may change
 
     [[nodiscard]] bool empty() const { return *this == Changes(); }
 

@@ -173,7 +173,7 @@ void Planner::plan_workers() {
         planned.plugin_path = plugin.path;
         planned.plugin_content = plugin.info->content;
         planned.type = worker.type->name;
-        planned.config = plan_config(written, *worker.type, problems_);
+        std::tie(planned.config, planned.live) = plan_config(written, *worker.type, problems_);
         for (const std::string& name : worker.replicas) {
             planned.name = name;
             plan_.workers.push_back(planned);

@@ -90,11 +90,12 @@ struct WorkerPlan {
     std::string name;            // unique; replicas are "name#0", "name#1", ...
     std::string plugin_path;     // the shared object
     std::string type;            // the worker type within it
-    WorkerConfig config;         // every parameter that is set or has a default
+    WorkerConfig config;         // every parameter that is set or has a default, but for `live`
     std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;
     std::string plugin_content;  // PluginInfo::content of the shared object
+    WorkerConfig live;           // the parameters that may change while an instance works
 
     bool operator==(const WorkerPlan&) const = default;
 };

@@ -153,9 +153,9 @@ void conceal_secrets(const TopologyWorker& worker,
 
 }  // namespace
 
-WorkerConfig::Values plan_config(const TopologyWorker& worker,
-                                 const WorkerTypeInfo& type,
-                                 Problems& problems) {
+std::pair<WorkerConfig, WorkerConfig> plan_config(const TopologyWorker& worker,
+                                                  const WorkerTypeInfo& type,
+                                                  Problems& problems) {
     std::vector<std::string> known;
     for (const ParamInfo& param : type.params) {
         known.push_back(param.name);
@@ -172,8 +172,10 @@ WorkerConfig::Values plan_config(const TopologyWorker& worker,
         misspelt.push_back(nearest(name, known));
     }
 
-    WorkerConfig::Values config;
+    WorkerConfig::Values fixed;
+    WorkerConfig::Values live;
     for (const ParamInfo& param : type.params) {
+        WorkerConfig::Values& config = param.reloadable && type.can_reconfigure ? live : fixed;
         const auto written = worker.config.find(param.name);
         if (written != worker.config.end()) {
             if (!written->second.value) {
@@ -194,7 +196,8 @@ WorkerConfig::Values plan_config(const TopologyWorker& worker,
                     (param.doc.empty() ? "" : ": " + param.doc));
         }
     }
-    return config;
+    return {fixed.empty() ? WorkerConfig() : WorkerConfig(std::move(fixed)),
+            live.empty() ? WorkerConfig() : WorkerConfig(std::move(live))};
 }
 
 }  // namespace skep::host

@@ -67,10 +67,11 @@ struct WorkerRef {
                                                       const NamedWorkers& workers,
                                                       Problems& problems);
 
-// The parameters of `worker` by the table of its type: checked, typed, with defaults filled in.
-[[nodiscard]] WorkerConfig::Values plan_config(const TopologyWorker& worker,
-                                               const WorkerTypeInfo& type,
-                                               Problems& problems);
+// The parameters of `worker` by the table of its type: checked, typed, with defaults filled in;
+// WorkerPlan::config and WorkerPlan::live.
+[[nodiscard]] std::pair<WorkerConfig, WorkerConfig> plan_config(const TopologyWorker& worker,
+                                                                const WorkerTypeInfo& type,
+                                                                Problems& problems);
 
 // A route of the file after its ends have been found, before it is multiplied by the replicas.
 struct Link {

@@ -51,6 +51,7 @@ struct WorkerTypeInfo {
     std::vector<PortInfo> outputs;
     // Of the state that an instance hands over: what it writes (0: none), and the oldest it takes.
     std::uint32_t state_version = 0, state_oldest = 0;
+    bool can_reconfigure = false;  // reloadable parameters may change while an instance works
 };
 
 struct PluginInfo {

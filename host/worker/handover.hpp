@@ -17,13 +17,18 @@
 // instance: in refused, reverted and closed `other` is the manager's, in all else the worker's.
 // (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old
 // cycle.)
+//
+// A reconfiguration takes the same way: the instance stays, and takes other parameters in `taking`.
+// There is no predecessor, and so no probation: `committed` is followed by `closed` at once.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/clock.hpp"
@@ -45,6 +50,13 @@ public:
 
     explicit Handover(std::unique_ptr<Instance> successor)
         : other(std::move(successor)) {}
+
+    // No other instance, but other parameters for the one there is.
+    Handover(WorkerConfig before, WorkerConfig next)
+        : live_before(std::move(before)),
+          live(std::move(next)) {}
+
+    [[nodiscard]] bool is_reconfiguration() const { return live.has_value(); }
 
     // Before it is offered: whether the worker stands still once it has taken over, until it is
     // told otherwise.
@@ -70,8 +82,10 @@ public:
         return stage() == Stage::tentative || (!holds_ && stage() != Stage::offered);
     }
 
-    // The successor until it is in place, and then the predecessor.
+    // The successor until it is in place, and then the predecessor; null in a reconfiguration.
     std::unique_ptr<Instance> other;
+    const WorkerConfig live_before;
+    const std::optional<WorkerConfig> live;
 
     // -- Written by the worker before it reports; read by the manager after. --
 

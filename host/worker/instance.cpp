@@ -37,7 +37,8 @@ std::int32_t write_state(const skep_state_sink* sink,
 Instance::Instance(WorkerContext& worker, Spec spec)
     : skep_context{sizeof(skep_context), 0, &host_api(), worker.control().word(), &worker},
       worker_(worker),
-      spec_(std::move(spec)) {}
+      spec_(std::move(spec)),
+      live_(has_reconfigure(*spec_.type) ? std::make_unique<Live>(spec_.live) : nullptr) {}
 
 Instance::~Instance() = default;
 
@@ -117,6 +118,18 @@ bool Instance::save(std::vector<std::byte>& state) {
 bool Instance::load(std::uint32_t version, const std::vector<std::byte>& state) {
     return call("load_state",
                 [&] { return type().load_state(object_, version, state.data(), state.size()); });
+}
+
+bool Instance::reconfigure(const WorkerConfig& live) {
+    const WorkerConfig* const before = live_->now.load();
+    WorkerConfig& next = live_->held[before == live_->held.data() ? 1 : 0];
+    next = live;
+    live_->now.store(&next);
+    if (call("reconfigure", [&] { return type().reconfigure(object_); })) {
+        return true;
+    }
+    live_->now.store(before);
+    return false;
 }
 
 void Instance::set_timer(std::uint32_t id, Nanos first, Nanos period) {

@@ -8,6 +8,7 @@
 // own, when no other call of this instance runs.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +43,7 @@ public:
         std::shared_ptr<Library> library;
         const skep_worker_type* type = nullptr;  // of the library
         WorkerConfig config;
+        WorkerConfig live;  // those of the parameters that reconfigure() changes
     };
 
     // The worker outlives it.
@@ -71,6 +73,9 @@ public:
     // Adds to `state`.
     [[nodiscard]] bool save(std::vector<std::byte>& state);
     [[nodiscard]] bool load(std::uint32_t version, const std::vector<std::byte>& state);
+
+    // Only of a type that has_reconfigure(). Where it fails the parameters are as they were.
+    [[nodiscard]] bool reconfigure(const WorkerConfig& live);
 
     // 0: none.
     [[nodiscard]] std::uint32_t state_version() const {
@@ -111,7 +116,8 @@ public:
 
     // Null when it is not set.
     [[nodiscard]] const ParamValue* config(const char* name) const {
-        return spec_.config.find(name);
+        const ParamValue* const fixed = spec_.config.find(name);
+        return fixed == nullptr && live_ != nullptr ? live_->now.load()->find(name) : fixed;
     }
 
     // Messages that the plugin has kept and not released.
@@ -124,11 +130,20 @@ private:
         Nanos period;
     };
 
+    // Of those before, the last stay: their text may still be read. [any-thread] reads `now`.
+    struct Live {
+        explicit Live(const WorkerConfig& first) { held[0] = first; }
+
+        std::array<WorkerConfig, 2> held;
+        std::atomic<const WorkerConfig*> now{held.data()};
+    };
+
     template <typename PluginCode>
     bool call(const char* what, PluginCode&& plugin_code);
 
     WorkerContext& worker_;
     const Spec spec_;
+    const std::unique_ptr<Live> live_;  // null: nothing can change
     void* object_ = nullptr;
     bool is_made_ = false;
     std::atomic<bool> is_being_made_{false};

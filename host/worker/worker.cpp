@@ -191,6 +191,9 @@ void Worker::run_loop() {
         return;
     }
     while (obey() != Wanted::stop) {
+        if (!is_well_) {
+            break;
+        }
         context_.begin_run();
         is_well_ = instance_->run();
         if (is_well_ ? !context_.is_told_to_return() : !roll_back()) {
@@ -212,6 +215,9 @@ Turn Worker::turn(std::optional<Nanos> now) {
     const Wanted wanted = obey(now);
     if (wanted == Wanted::hold) {
         return {Turn::Kind::wait};
+    }
+    if (!is_well_) {
+        return {Turn::Kind::again};
     }
     if (context_.outbox().is_waiting()) {
         if (wanted == Wanted::stop) {

@@ -67,8 +67,15 @@ void Worker::take_over(std::uint64_t epoch) {
     report(Fact::Kind::swapped);
 }
 
-// Moves the state, if the present instance has one.
+// Moves the state, if the present instance has one; or gives it its parameters.
 bool Worker::can_take(Handover& handover) {
+    if (handover.is_reconfiguration()) {
+        if (!instance_->reconfigure(*handover.live)) {
+            handover.error = instance_->take_error();
+            return false;
+        }
+        return true;
+    }
     const std::uint32_t version = instance_->state_version();
     if (version == 0 || handover.drops_state()) {
         return true;
@@ -85,14 +92,19 @@ bool Worker::can_take(Handover& handover) {
 }
 
 void Worker::exchange(Handover& handover) {
-    instance_.swap(handover.other);
-    context_.serve(instance_->type());
+    if (!handover.is_reconfiguration()) {
+        instance_.swap(handover.other);
+        context_.serve(instance_->type());
+    }
     publish_timers();
 }
 
 // The manager has decided against it, or something else has come between.
 void Worker::undo_tentative() {
     if (handover_->move(Handover::Stage::tentative, Handover::Stage::reverted)) {
+        if (handover_->is_reconfiguration()) {
+            is_well_ = instance_->reconfigure(handover_->live_before);
+        }
         exchange(*handover_);
         report(Fact::Kind::reverted);
     }
@@ -100,7 +112,7 @@ void Worker::undo_tentative() {
 
 // The instance has failed. On probation its predecessor takes over again, as it was.
 bool Worker::roll_back() {
-    if (handover_ == nullptr ||
+    if (handover_ == nullptr || handover_->is_reconfiguration() ||
         !handover_->move(Handover::Stage::committed, Handover::Stage::reverted)) {
         return false;
     }

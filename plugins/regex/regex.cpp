@@ -1,4 +1,5 @@
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -43,7 +44,8 @@ public:
     static constexpr auto doc = "Makes JSON records of lines that a regular expression matches.";
     static constexpr skep::param params[] = {
         skep::param::string("pattern", "RE2 syntax; each named group (?P<name>...) is a field")
-            .required(),
+            .required()
+            .reloadable(),
     };
     static constexpr skep::port inputs[] = {{"lines", "text/plain", "one line each"}};
     static constexpr skep::port outputs[] = {
@@ -52,37 +54,31 @@ public:
     };
 
     explicit Regex(skep::context& context)
-        : pattern_(std::string(context.config_text("pattern")), RE2::Quiet),
-          bytes_pattern_(pattern_.pattern(), options_for_bytes()) {
+        : pattern_(std::make_unique<Pattern>(context.config_text("pattern"))) {
         keep_re2_mapped();
-        if (!pattern_.ok()) {
-            refuse(pattern_.error());
-        }
-        if (pattern_.NamedCapturingGroups().empty()) {
-            refuse("it has no named group (?P<name>...)");
-        }
-        if (pattern_.NamedCapturingGroups().size() != pattern_.CapturingGroupNames().size()) {
-            refuse("two of its groups have the same name");
-        }
-        groups_.resize(static_cast<std::size_t>(pattern_.NumberOfCapturingGroups()) + 1);
+    }
+
+    void reconfigure(skep::context& context) {
+        pattern_ = std::make_unique<Pattern>(context.config_text("pattern"));
     }
 
     void on_message(skep::context& context, const skep::message& message) {
         // An empty group must not look like one that took no part, whose data is null.
         const std::string_view line = message.size() == 0 ? "" : message.text();
-        const RE2& pattern = is_utf8(line) ? pattern_ : bytes_pattern_;
+        const RE2& pattern = is_utf8(line) ? pattern_->text : pattern_->bytes;
+        std::vector<re2::StringPiece>& groups = pattern_->groups;
         if (!pattern.Match({line.data(), line.size()},
                            0,
                            line.size(),
                            RE2::UNANCHORED,
-                           groups_.data(),
-                           static_cast<int>(groups_.size()))) {
+                           groups.data(),
+                           static_cast<int>(groups.size()))) {
             context.forward(1, message.raw());
             return;
         }
         nlohmann::ordered_json record;
-        for (const auto& [index, group] : pattern_.CapturingGroupNames()) {
-            const re2::StringPiece& found = groups_[static_cast<std::size_t>(index)];
+        for (const auto& [index, group] : pattern.CapturingGroupNames()) {
+            const re2::StringPiece& found = groups[static_cast<std::size_t>(index)];
             record[group] = found.data() == nullptr
                                 ? nlohmann::ordered_json()
                                 : nlohmann::ordered_json(std::string(found.data(), found.size()));
@@ -106,13 +102,32 @@ private:
         return options;
     }
 
-    [[noreturn]] void refuse(const std::string& why) const {
-        throw std::invalid_argument("pattern '" + pattern_.pattern() + "': " + why);
-    }
+    struct Pattern {
+        explicit Pattern(std::string_view written)
+            : text(std::string(written), RE2::Quiet),
+              bytes(text.pattern(), options_for_bytes()) {
+            if (!text.ok()) {
+                refuse(text.error());
+            }
+            if (text.NamedCapturingGroups().empty()) {
+                refuse("it has no named group (?P<name>...)");
+            }
+            if (text.NamedCapturingGroups().size() != text.CapturingGroupNames().size()) {
+                refuse("two of its groups have the same name");
+            }
+            groups.resize(static_cast<std::size_t>(text.NumberOfCapturingGroups()) + 1);
+        }
 
-    RE2 pattern_;
-    RE2 bytes_pattern_;  // the same for lines that are not UTF-8
-    std::vector<re2::StringPiece> groups_;
+        [[noreturn]] void refuse(const std::string& why) const {
+            throw std::invalid_argument("pattern '" + text.pattern() + "': " + why);
+        }
+
+        const RE2 text;
+        const RE2 bytes;  // the same for lines that are not UTF-8
+        std::vector<re2::StringPiece> groups;
+    };
+
+    std::unique_ptr<Pattern> pattern_;
 };
 
 SKEP_PLUGIN("org.skep.regex", "0.1.0", Regex)

@@ -344,5 +344,32 @@ TEST_F(Reload, ShippedPluginsGoOnWhereTheyAre) {
     stop();
 }
 
+TEST_F(Reload, AReloadableParameterIsChangedWithoutASuccessor) {
+    folder.write("log", "a=1 b=2\n");
+    const auto topology = [this](const std::string& pattern) {
+        return "[worker.tail]\nplugin = \"file_tail\"\nconfig = { path = \"" + (folder / "log") +
+               "\", follow = true }\n"
+               "[worker.console]\nplugin = \"console\"\n"
+               "[worker.parse]\nplugin = \"regex\"\nconfig.pattern = '" +
+               pattern +
+               "'\n"
+               "[[route]]\nfrom = \"tail\"\nto = \"parse\"\n"
+               "[[route]]\nfrom = \"parse.ok\"\nto = \"console\"\n";
+    };
+    write(topology("a=(?P<a>.)"));
+    start();
+    EXPECT_TRUE(host->wait_for_out(R"({"a":"1"})"));
+    write(topology("b=(?P<b>.)"));
+    EXPECT_EQ(skep({"plan"}).out, "CHANGE       WORKER\nreconfigure  parse\nstay         2\n");
+    EXPECT_EQ(reload(), "reload #1: applied: reconfigure parse; 2 stay\n");
+    write(topology("b=(?P<b>.)("));
+    EXPECT_THAT(
+        reload(1),
+        HasSubstr("worker 'parse' keeps its parameters: reconfigure: pattern 'b=(?P<b>.)('"));
+    std::ofstream(folder / "log", std::ios::app) << "a=3 b=4\n";
+    EXPECT_TRUE(host->wait_for_out(R"({"b":"4"})"));
+    EXPECT_THAT(stop(), testing::ContainsRegex("parse@1: has other parameters"));
+}
+
 }  // namespace
 }  // namespace skep::host

@@ -159,6 +159,14 @@ TEST_F(Describe, RefusesAStateThatCannotBeHandedOver) {
     EXPECT_THAT(complaint(), HasSubstr("neither with 0"));
 }
 
+TEST_F(Describe, TellsWhoCanReconfigure) {
+    EXPECT_FALSE(describe(&plugin, note, "x.so")->types[0].can_reconfigure);
+    type.reconfigure = [](void*) { return 0; };
+    EXPECT_TRUE(describe(&plugin, note, "x.so")->types[0].can_reconfigure);
+    type.size = offsetof(skep_worker_type, reconfigure);
+    EXPECT_FALSE(describe(&plugin, note, "x.so")->types[0].can_reconfigure) << "it is older";
+}
+
 TEST_F(Describe, RefusesAFlagThatItMustUnderstandAndIgnoresOthers) {
     in.flags = 0x8000;
     EXPECT_EQ(complaint(), "");

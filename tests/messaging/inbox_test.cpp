@@ -1,6 +1,7 @@
 #include "host/messaging/inbox.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <thread>
 
@@ -81,8 +82,40 @@ protected:
         return all;
     }
 
+    // "a" sends by a ring and by the queue, on a thread of its own.
+    void read_what_is_sent_meanwhile() {
+        constexpr std::uint64_t count = 100'000;
+        const auto ring = ring_of(a);
+        std::thread sender([&] {
+            for (std::uint64_t number = 1; number <= count; ++number) {
+                Envelope message = test::envelope(&a, number);
+                while (number % 17 == 0
+                           ? mailbox->push(message, direct_lane, nullptr) != PushResult::accepted
+                           : !test::offer(*ring, cache, number)) {
+                    std::this_thread::yield();
+                }
+            }
+        });
+        std::uint64_t next = 1, out_of_order = 0;
+        while (next <= count) {
+            const Numbers some = read();
+            for (const std::uint64_t number : some) {
+                out_of_order += number == next || number == of_others ? 0 : 1;
+                next = number == of_others ? next : number + 1;
+            }
+            if (some.empty() && inbox.fall_asleep()) {
+                inbox.wake_up();
+                std::this_thread::yield();
+            }
+        }
+        sender.join();
+        EXPECT_EQ(out_of_order, 0U);
+        (void)read_all();
+    }
+
     void TearDown() override { EXPECT_TRUE(mailbox->counts().holds()); }
 
+    static constexpr std::uint64_t of_others = 1'000'000'000;
     const std::string text = "text/plain";
     const std::string a = "a";
     const std::string b = "b";
@@ -163,37 +196,26 @@ TEST_F(InboxTest, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {
 
 // The sender goes on while batches are looked at. Everything comes once, and in order.
 TEST_F(InboxTest, KeepsTheOrderOfASenderThatIsAtWork) {
-    constexpr std::uint64_t count = 100'000;
-    const auto ring = ring_of(a);
-    std::thread sender([&] {
-        for (std::uint64_t number = 1; number <= count; ++number) {
-            if (number % 17 == 0) {
-                Envelope message = test::envelope(&a, number);
-                while (mailbox->push(message, direct_lane, nullptr) != PushResult::accepted) {
-                    std::this_thread::yield();
-                }
-            } else {
-                while (!test::offer(*ring, cache, number)) {
-                    std::this_thread::yield();
-                }
+    read_what_is_sent_meanwhile();
+}
+
+// Each ring that is announced has to be looked at before the queue goes on.
+TEST_F(InboxTest, KeepsTheOrderOfASenderWhileRingsOfOthersAreAnnounced) {
+    std::atomic<bool> is_over{false};
+    std::thread others([&] {
+        PayloadCache its_cache;
+        for (int rings = 0; rings < 1000 && !is_over; ++rings) {
+            const auto ring = ring_of(b);
+            EXPECT_TRUE(test::offer(*ring, its_cache, of_others));
+            ring->seal();
+            while (!is_over && !ring->is_over(0)) {
+                std::this_thread::yield();
             }
         }
     });
-    std::uint64_t next = 1;
-    std::uint64_t out_of_order = 0;
-    for (std::uint64_t taken = 0; taken < count;) {
-        const Numbers some = read();
-        for (const std::uint64_t number : some) {
-            out_of_order += number == next ? 0 : 1;
-            next = number + 1;
-        }
-        taken += some.size();
-        if (some.empty()) {
-            std::this_thread::yield();
-        }
-    }
-    sender.join();
-    EXPECT_EQ(out_of_order, 0U);
+    read_what_is_sent_meanwhile();
+    is_over = true;
+    others.join();
 }
 
 // -- Fairness. --

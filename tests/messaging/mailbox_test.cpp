@@ -29,7 +29,8 @@ protected:
     }
 
     void take_into(std::vector<Envelope>& out, std::size_t max) {
-        mailbox.take_queued(out, max, [](const std::string*, std::uint64_t) { return true; });
+        EXPECT_TRUE(
+            mailbox.take_queued(out, max, [](const std::string*, std::uint64_t) { return true; }));
     }
 
     void TearDown() override { EXPECT_TRUE(mailbox.counts().holds()); }

@@ -76,8 +76,7 @@ TEST(Configs, QuickstartMatchesEveryKindOfLineOfADpkgLog) {
         const host::Plan plan = planned(folder + name);
         ASSERT_NE(plan.find("parse"), nullptr);
         FakeHost parse(
-            "regex",
-            {{"pattern", std::get<std::string>(plan.find("parse")->config.at("pattern"))}});
+            "regex", {{"pattern", std::get<std::string>(plan.find("parse")->live.at("pattern"))}});
         ASSERT_EQ(parse.create(), SKEP_OK);
         EXPECT_EQ(parse.handle(lines), SKEP_OK);
         EXPECT_THAT(parse.texts(0), SizeIs(lines.size()));

@@ -12,7 +12,8 @@ namespace {
 std::map<std::string, Script>* scripts_in_force = nullptr;
 
 struct scripted {
-    static constexpr skep::param params[] = {skep::param::string("text", "Any text")};
+    static constexpr skep::param params[] = {skep::param::string("text", "Any text"),
+                                             skep::param::string("live", "Any text").reloadable()};
     static constexpr skep::port inputs[] = {skep::port("in", "*", "").optional(),
                                             skep::port("other", "*", "").optional()};
     static constexpr skep::port outputs[] = {skep::port("out", "text/plain", "").optional(),
@@ -48,6 +49,12 @@ struct scripted {
     void load_state(std::uint32_t /*version*/, std::string_view state) {
         if (script.load) {
             script.load(state);
+        }
+    }
+
+    void reconfigure(skep::context& context) {
+        if (script.reconfigure) {
+            script.reconfigure(context);
         }
     }
 

@@ -37,6 +37,7 @@ struct Script {
     // taken too.
     std::function<std::string()> save;
     std::function<void(std::string_view)> load;
+    std::function<void(skep::context&)> reconfigure;
     // Instead of all the others: what one instance does, so that each can have a state of its own.
     std::function<Script(skep::context&)> make;
 };

@@ -62,6 +62,15 @@ protected:
         }
     }
 
+    // The same instance of `worker` shall have another value of "live".
+    void reconfigure(const std::string& worker, const std::string& value) {
+        for (host::WorkerPlan& it : world.plan.workers) {
+            if (it.name == worker) {
+                it.live["live"] = host::ParamValue(value);
+            }
+        }
+    }
+
     host::Answer<host::Done> apply() { return manager.apply(world.plan); }
 
     std::future<host::Answer<host::Done>> apply_later() {

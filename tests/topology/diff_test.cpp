@@ -54,6 +54,18 @@ TEST(Diff, SwapsAWorkerWhoseConfigDiffers) {
     EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, {}, false, false}));
 }
 
+TEST(Diff, ReconfiguresAWorkerOfWhichOnlyLiveParametersDiffer) {
+    Plan next = two_workers();
+    next.workers[1].live["limit"] = ParamValue(std::int64_t{6});
+    Changes expected;
+    expected.to_reconfigure = {"a"};
+    EXPECT_EQ(diff(two_workers(), next), expected);
+    next.workers[1].config["mode"] = ParamValue(std::string("fast"));
+    expected = {};
+    expected.to_swap = {"a"};
+    EXPECT_EQ(diff(two_workers(), next), expected) << "its successor has both";
+}
+
 // The first worker, changed so.
 Changes changed(const std::function<void(WorkerPlan&)>& change) {
     Plan next = two_workers();

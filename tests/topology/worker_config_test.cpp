@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "host/topology/plan.hpp"
+#include "host/topology/planning.hpp"
 
 namespace skep::host {
 namespace {
@@ -29,6 +30,28 @@ TEST(WorkerConfig, IsEqualWhenItsValuesAre) {
 TEST(WorkerConfig, FindsNothingThatIsNotSet) {
     EXPECT_EQ(WorkerConfig().find("text"), nullptr);
     EXPECT_EQ(WorkerConfig().count("text"), 0U);
+}
+
+TEST(PlanConfig, KeepsApartWhatMayChangeWhileAnInstanceWorks) {
+    ParamInfo fixed;
+    fixed.name = "mode";
+    fixed.default_value = ParamValue(std::string("fast"));
+    ParamInfo reloadable;
+    reloadable.name = "limit";
+    reloadable.reloadable = true;
+    reloadable.default_value = ParamValue(std::int64_t{7});
+    WorkerTypeInfo type;
+    type.params = {fixed, reloadable};
+    const TopologyWorker worker;
+    const WorkerConfig mode{{"mode", *fixed.default_value}};
+    const WorkerConfig limit{{"limit", *reloadable.default_value}};
+    const auto both =
+        WorkerConfig{{"mode", *fixed.default_value}, {"limit", *reloadable.default_value}};
+    Problems problems("");
+    EXPECT_EQ(plan_config(worker, type, problems), std::pair(both, WorkerConfig()))
+        << "the type is not told of changes";
+    type.can_reconfigure = true;
+    EXPECT_EQ(plan_config(worker, type, problems), std::pair(mode, limit));
 }
 
 }  // namespace

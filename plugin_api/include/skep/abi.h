@@ -19,12 +19,12 @@
  *
  * Threads. Each function carries a tag:
  *   [loader]  a short-lived thread of the host that is joined before the shared object is closed.
- *   [worker]  the one thread that serves this worker at that moment. run, on_*, save_state and
- *             load_state all come from it; so do create and destroy, but where a running worker is
- *             given a successor: the new instance is made, and the old one destroyed, on
- *             short-lived threads of the host, so that the worker does not stand still for it. One
- *             instance is never entered twice at once. Two instances of one type do run at the same
- *             time: statics need care.
+ *   [worker]  the one thread that serves this worker at that moment. run, on_*, save_state,
+ *             load_state and reconfigure all come from it; so do create and destroy, but where a
+ *             running worker is given a successor: the new instance is made, and the old one
+ *             destroyed, on short-lived threads of the host, so that the worker does not stand
+ *             still for it. One instance is never entered twice at once. Two instances of one type
+ *             do run at the same time: statics need care.
  *   [any]     any thread between the return of create() and the call of destroy().
  * A [worker] function of the host that is called from elsewhere does nothing and returns
  * SKEP_E_THREAD. (The tags follow CLAP's thread-check; running create on the worker's own thread is
@@ -291,7 +291,8 @@ struct skep_host_api {
 
     /* [any] The worker's parameters, checked against the type's table before create().
      * SKEP_E_UNKNOWN for a parameter that is neither set nor has a default; SKEP_E_INVALID for one
-     * of another type. The text lives as long as the context. config_integer serves
+     * of another type. The text lives as long as the context; of a reloadable parameter, until the
+     * next reconfigure() has returned. config_integer serves
      * SKEP_PARAM_INTEGER, _BOOLEAN (0 or 1), _DURATION (nanoseconds) and _SIZE (bytes). */
     int32_t (*config_text)(const skep_context* context, const char* name, skep_text* value)
         SKEP_NOEXCEPT;
@@ -332,7 +333,7 @@ enum {
 enum {
     SKEP_PARAM_REQUIRED = 1u,  /* no default: the topology must set it */
     SKEP_PARAM_SECRET = 2u,    /* never shown */
-    SKEP_PARAM_RELOADABLE = 4u /* may change while the worker runs */
+    SKEP_PARAM_RELOADABLE = 4u /* may change while the worker runs: see reconfigure */
 };
 
 /* One parameter. Values are text as a user would write them in TOML, without quotes; the host
@@ -388,6 +389,7 @@ typedef struct skep_state_sink {
  *   on_drain    the last on_message     as run
  *   save_state  run or on_*             the old instance stays, the new one is destroyed
  *   load_state  create                  as save_state
+ *   reconfigure run or on_*             the instance goes on with the parameters of before
  *   destroy     run, or the last on_*   (it cannot fail)
  *
  * Hand-over. A reload gives a running worker a successor: another instance, of a newer plugin or
@@ -438,6 +440,16 @@ typedef struct skep_worker_type {
      * host's, are aligned to 16 bytes, and live for the call. */
     int32_t (*save_state)(const void* instance, const skep_state_sink* sink);
     int32_t (*load_state)(void* instance, uint32_t version, const void* data, uint64_t size);
+
+    /* -- Since minor 4. -- */
+
+    /* Parameters that are marked SKEP_PARAM_RELOADABLE have other values, and no other has:
+     * config_* give them from now on. Called at a boundary, as for a hand-over, of which it is no
+     * part: the instance, its state and its timers stay. On failure the reload is refused, config_*
+     * give the values of before again, and the instance goes on as if it had not been called. When
+     * another part of the reload fails it is called once more, with the values of before; to fail
+     * then fails the worker. Null: the marks say nothing, and other values need a successor. */
+    int32_t (*reconfigure)(void* instance);
 } skep_worker_type;
 
 /* The plugin. */

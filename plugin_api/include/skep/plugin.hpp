@@ -109,6 +109,9 @@ public:
 
     [[nodiscard]] constexpr param secret() const { return flagged(SKEP_PARAM_SECRET); }
 
+    // A type with reconfigure(context) is told of another value, and needs no successor for it.
+    [[nodiscard]] constexpr param reloadable() const { return flagged(SKEP_PARAM_RELOADABLE); }
+
 private:
     constexpr param(std::uint32_t its_type, const char* its_name, const char* its_doc)
         : skep_param{} {
@@ -160,6 +163,7 @@ SKEP_DETECT(run);
 SKEP_DETECT(on_message);
 SKEP_DETECT(on_timer);
 SKEP_DETECT(on_drain);
+SKEP_DETECT(reconfigure);
 SKEP_DETECT(state_version);
 SKEP_DETECT(state_oldest);
 #undef SKEP_DETECT
@@ -279,6 +283,11 @@ class type_of {
         });
     }
 
+    static std::int32_t reconfigure(void* made) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.reconfigure(it.ctx); });
+    }
+
     // The pointer arrays of T's tables; a type without the table has none.
     template <typename Type, bool has = has_params<Type>::value>
     struct params_of {
@@ -327,6 +336,9 @@ class type_of {
         }
         if constexpr (has_on_drain<T>::value) {
             it.on_drain = &on_drain;
+        }
+        if constexpr (has_reconfigure<T>::value) {
+            it.reconfigure = &reconfigure;
         }
         if constexpr (has_state_version<T>::value) {
             static_assert(T::state_version > 0, "0 means: no state");

@@ -1,0 +1,212 @@
+// Parameters that change while an instance works.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/swapping.hpp"
+
+namespace skep::test {
+namespace {
+
+using host::Answer;
+using host::Done;
+using host::WorkerState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Reconfigure : public Swapping {
+protected:
+    // Notes its parameter with each message, and when it is told of another value; fails on "bad".
+    Script telling(const std::string& name) {
+        Script script = noting(name);
+        script.on_message = [this, name](skep::context& context, const skep::message& message) {
+            note(name + " " + std::string(message.text()) + " with " + live(context));
+        };
+        script.reconfigure = [this, name](skep::context& context) {
+            note(name + " is told " + live(context));
+            if (live(context) == "bad") {
+                throw std::runtime_error("no such value");
+            }
+        };
+        return script;
+    }
+
+    static std::string live(skep::context& context) {
+        return std::string(context.config_text("live"));
+    }
+
+    void start() {
+        reconfigure("a", "one");
+        world.start();
+        send("a", "1");
+        world.clock.settle();
+    }
+};
+
+TEST_F(Reconfigure, AnInstanceIsToldOfAnotherValueAndStays) {
+    world.add("a", telling("a"));
+    start();
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    send("a", "2");
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told two", "a 2 with two"));
+    const host::WorkerMetrics metrics = world.metrics("a");
+    EXPECT_EQ(metrics.generation, 1U);
+    EXPECT_EQ(metrics.swaps, 0U);
+    EXPECT_EQ(metrics.state, WorkerState::running);
+    EXPECT_TRUE(world.witness.probations.empty());
+    reconfigure("a", "three");
+    ASSERT_EQ(refusal(), "") << "again";
+    send("a", "3");
+    EXPECT_THAT(noted(), testing::Contains("a 3 with three"));
+    world.stop();
+}
+
+TEST_F(Reconfigure, AValueThatIsRefusedLeavesTheOneBefore) {
+    world.add("a", telling("a"));
+    start();
+    reconfigure("a", "bad");
+    EXPECT_THAT(refusal(),
+                HasSubstr("worker 'a' keeps its parameters: reconfigure: no such value"));
+    send("a", "2");
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told bad", "a 2 with one"));
+    EXPECT_EQ(world.state("a"), WorkerState::running);
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    world.stop();
+}
+
+TEST_F(Reconfigure, OfASetAllAreReconfiguredOrNone) {
+    world.add("b", telling("b"));
+    world.add("a", telling("a"));
+    world.route("a", "b");
+    reconfigure("b", "one");
+    start();
+    reconfigure("a", "two");
+    reconfigure("b", "bad");
+    EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its parameters"));
+    send("a", "2");
+    send("b", "2");
+    EXPECT_THAT(
+        noted(),
+        testing::IsSupersetOf(
+            {"a is told two", "a is told one", "a 2 with one", "b is told bad", "b 2 with one"}));
+    world.stop();
+}
+
+TEST_F(Reconfigure, ASuccessorOfAnotherWorkerTakesOverTogetherWithIt) {
+    world.add("a", telling("a"));
+    world.add("b", noting("old b"));
+    start();
+    reconfigure("a", "two");
+    change("b", noting("new b"));
+    ASSERT_EQ(refusal(), "");
+    send("a", "2");
+    send("b", "2");
+    EXPECT_THAT(noted(), testing::IsSupersetOf({"a 2 with two", "new b 2"}));
+    EXPECT_EQ(world.metrics("a").generation, 1U);
+    EXPECT_EQ(world.metrics("b").generation, 2U);
+    world.stop();
+}
+
+TEST_F(Reconfigure, AnInstanceThatFailsWithTheNewValueHasFailed) {
+    Script script = telling("a");
+    script.on_message = [](skep::context& context, const skep::message&) {
+        if (live(context) == "two") {
+            throw std::runtime_error("too much");
+        }
+    };
+    world.add("a", script).on_failure = host::OnFailure::isolate;
+    start();
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    send("a", "2");
+    world.clock.settle();
+    EXPECT_EQ(world.state("a"), WorkerState::failed) << "there is no instance before it";
+}
+
+TEST_F(Reconfigure, ThatCannotBeUndoneFailsTheWorker) {
+    world.add("b", telling("b"));
+    Script stubborn = telling("a");
+    stubborn.reconfigure = [](skep::context& context) {
+        if (live(context) == "one") {
+            throw std::runtime_error("there is no way back");
+        }
+    };
+    world.add("a", stubborn).on_failure = host::OnFailure::isolate;
+    world.route("a", "b");
+    reconfigure("b", "one");
+    start();
+    reconfigure("a", "two");
+    reconfigure("b", "bad");
+    EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its parameters"));
+    world.clock.settle();
+    EXPECT_EQ(world.state("a"), WorkerState::failed);
+    EXPECT_THAT(world.metrics("a").error, HasSubstr("reconfigure: there is no way back"));
+}
+
+TEST_F(Reconfigure, APausedWorkerStaysPaused) {
+    world.add("a", telling("a"));
+    start();
+    ASSERT_TRUE(manager.pause("a", true));
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    send("a", "2");
+    EXPECT_EQ(world.state("a"), WorkerState::paused);
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told two"));
+    ASSERT_TRUE(manager.resume("a"));
+    EXPECT_THAT(noted(), testing::Contains("a 2 with two"));
+    world.stop();
+}
+
+TEST_F(Reconfigure, AWorkerThatIsAtRestHasTheValueAtItsNextStart) {
+    world.add("a", telling("a"));
+    start();
+    ASSERT_TRUE(manager.stop("a"));
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    ASSERT_TRUE(manager.start("a"));
+    send("a", "2");
+    EXPECT_THAT(noted(), testing::Contains("a 2 with two"));
+    EXPECT_EQ(world.metrics("a").generation, 2U);
+    world.stop();
+}
+
+TEST_F(Reconfigure, ALoopWorkerReturnsFromRunAndRunsAgain) {
+    Script loop = noting_loop("a");
+    loop.reconfigure = [this](skep::context& context) { note("a is told " + live(context)); };
+    world.add("a", loop);
+    start();
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    send("a", "2");
+    EXPECT_THAT(noted(),
+                ElementsAre("a runs", "a 1", "a returns", "a is told two", "a runs", "a 2"));
+    world.stop();
+}
+
+TEST_F(Reconfigure, EndsTheProbationOfASwapBefore) {
+    world.add("a", telling("old"));
+    start();
+    change("a", telling("new"));
+    ASSERT_EQ(refusal(), "");
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    EXPECT_THAT(world.witness.probations, ElementsAre("a@2 begins", "a@2 settled"));
+    send("a", "2");
+    EXPECT_THAT(noted(), testing::IsSupersetOf({"old destroyed", "new 2 with two"}));
+    world.stop();
+}
+
+TEST_F(Reconfigure, ARollbackGivesTheValueBefore) {
+    world.add("a", telling("a"));
+    start();
+    reconfigure("a", "two");
+    ASSERT_EQ(refusal(), "");
+    ASSERT_TRUE(manager.rollback());
+    send("a", "2");
+    EXPECT_THAT(noted(), testing::Contains("a 2 with one"));
+    world.stop();
+}
+
+}  // namespace
+}  // namespace skep::test
