@@ -102,6 +102,7 @@ std::shared_ptr<FileLibrary> load(const std::string& path,
     if (info) {
         info->content = content;
         info->build_id = facts.build_id;
+        info->static_tls = facts.static_tls;
     } else {
         problems = std::move(info.error());
     }

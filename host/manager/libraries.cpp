@@ -1,5 +1,6 @@
 // The plugins of a host: opened for the first worker that needs one, closed after the last.
 #include <algorithm>
+#include <chrono>
 #include <tuple>
 
 #include <spdlog/spdlog.h>
@@ -10,6 +11,9 @@
 namespace skep::host {
 
 namespace {
+
+// A plugin of 5 MB takes a tenth of it, if it does nothing while it is loaded.
+constexpr Nanos slow_load = std::chrono::milliseconds(100);
 
 std::string first_line(const Diagnostics& diagnostics) {
     std::string text;
@@ -46,12 +50,20 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
         if (const Answer<Done> checked = check_pinned(plan->plugin_path); !checked) {
             return Unexpected<Refusal>(checked.error());
         }
+        const Nanos begin = clock_.now();
         Result<std::shared_ptr<Library>> opened =
             loader_.open(plan->plugin_path, plan->plugin_content);
         if (!opened) {
             return Unexpected<Refusal>(bad_plan(first_line(opened.error())));
         }
         library = std::move(*opened);
+        if (const Nanos took = clock_.now() - begin; took >= slow_load) {
+            spdlog::warn(
+                "plugin {}: its static constructors are slow: loading it took {} ms, in "
+                "which this host carries out nothing else that is asked of it",
+                library->info().id,
+                std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+        }
         libraries_.emplace(key, library);
     }
     const skep_worker_type* const type = library->find_type(plan->type);

@@ -42,6 +42,11 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
         const WorkerTypeInfo& before = *slot.info();
         const WorkerTypeInfo& next = *opened->info();
         std::optional<std::string> problem = succession_problem(before, next);
+        if (!problem && opened->library != slot.library && opened->library->info().static_tls) {
+            problem =
+                "its plugin has static TLS, of which a process has room for a few versions "
+                "alone; compile it without -ftls-model=initial-exec, or restart the host";
+        }
         state_is_lost = state_problem(before, next);
         if (!problem && loss == StateLoss::refused) {
             problem = state_is_lost;

@@ -62,6 +62,9 @@ struct PluginInfo {
     std::vector<WorkerTypeInfo> types;
     std::string content;   // a hash of the file that this was read from; "" when there is none
     std::string build_id;  // of that file, as its linker wrote it; "" when there is none
+    // Its thread_locals lie in a block of the process that has room for few, and gets none back
+    // before a library is closed (DF_STATIC_TLS).
+    bool static_tls = false;
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as

@@ -78,6 +78,7 @@ protected:
     std::unique_ptr<Process> host;
     std::string probation = "1ms";
     const std::string one_worker = "[worker.w]\nplugin = \"plugin\"\n";
+    const std::string source = "[worker.g]\nplugin = \"generate\"\nconfig.interval = \"1h\"\n";
 };
 
 TEST_F(Reload, APluginThatWasReplacedTakesOverWithTheStateOfTheOldOne) {
@@ -132,6 +133,29 @@ TEST_F(Reload, APluginThatCannotBeLoadedIsRefusedAndTheHostUnharmed) {
     EXPECT_THAT(reload(1), HasSubstr("libplugin.so"));
     greet("Ada", "version 1: hello Ada, number 1");
     stop();
+}
+
+TEST_F(Reload, APluginWithStaticTlsGetsNoSuccessor) {
+    install("static_tls");
+    write(one_worker + source);
+    start();
+    std::ofstream(folder / "another", std::ios::binary)
+        << std::ifstream(folder / "libplugin.so", std::ios::binary).rdbuf() << "x";
+    fs::rename(folder / "another", folder / "libplugin.so");
+    EXPECT_THAT(reload(1),
+                HasSubstr("worker 'w' cannot get a successor: its plugin has static TLS"));
+    stop();
+}
+
+TEST_F(Reload, APluginWithASlowConstructorIsNamed) {
+    write(source);
+    start();
+    install("slow_constructor");
+    write(source + one_worker);
+    EXPECT_THAT(reload(), HasSubstr("applied: start w; 1 stay"));
+    EXPECT_THAT(stop(),
+                testing::ContainsRegex("plugin org.skep.test.slow_constructor: its static "
+                                       "constructors are slow: loading it took [0-9]+ ms"));
 }
 
 TEST_F(Reload, ByASignalWorkersComeAndGo) {
