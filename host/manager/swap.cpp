@@ -30,7 +30,7 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 std::optional<Refusal> Core::begin_swap(Slot& slot,
                                         std::shared_ptr<const WorkerPlan> plan,
                                         StateLoss loss) {
-    if (const std::optional<Refusal> refused = swap_refusal(slot)) {
+    if (std::optional<Refusal> refused = swap_refusal(slot)) {
         return refused;
     }
     Answer<Version> opened = open_version(std::move(plan));
@@ -62,10 +62,10 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
 // The same instance with other parameters.
 std::optional<Refusal> Core::begin_reconfiguration(Slot& slot,
                                                    std::shared_ptr<const WorkerPlan> plan) {
-    if (const std::optional<Refusal> refused = swap_refusal(slot)) {
+    if (std::optional<Refusal> refused = swap_refusal(slot)) {
         return refused;
     }
-    Swap swap{slot, nullptr, false, false};
+    Swap swap{static_cast<const Version&>(slot), nullptr, false, false};
     swap.other.plan = std::move(plan);
     if (slot.worker != nullptr) {
         swap.handover = std::make_shared<Handover>(slot.plan->live, swap.other.plan->live);
