@@ -79,6 +79,9 @@ struct Seen {
 
 class SwapStress : public testing::Test {
 protected:
+    explicit SwapStress(const host::Manager::Limits& limits = {})
+        : world(host::Manager::When::asked, limits) {}
+
     // -- Workers. --
 
     // Emits one number after the other, until all is over. One that is not taken is emitted again.
@@ -202,7 +205,7 @@ protected:
     std::array<std::atomic<std::uint64_t>, producers> sent{};
     std::atomic<bool> is_over{false};
     std::atomic<std::uint64_t> loads{0};
-    World<host::SteadyClock> world{host::Manager::When::asked};
+    World<host::SteadyClock> world;
     host::Manager& manager = *world.manager;
 };
 
