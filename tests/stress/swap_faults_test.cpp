@@ -62,6 +62,7 @@ protected:
                     is_stuck = true;
                 }
                 throw_if(forced == Step::probation && version == newest);
+                at_work_in_r = version;
             },
             [this](int) { throw_if(forced == Step::load); });
         script.make = [this, make = script.make](skep::context& context) {
@@ -84,13 +85,13 @@ protected:
 
     // Both workers get another version; "r" has the fault.
     Answer<Done> swap_both(Step step) {
+        ++newest;  // before the fault, which is not for the one at work
         forced = step;
         world.loader.refuses = step == Step::open;
         world.loader.renames_ports = step == Step::succeed;
         for (is_stuck = false; step == Step::boundary && !is_stuck;) {
             std::this_thread::yield();
         }
-        ++newest;
         change("q", newest);
         change("r", newest);
         const Answer<Done> answer = manager.apply(world.plan);
@@ -102,12 +103,22 @@ protected:
         return answer;
     }
 
+    // Whose instance handles the next message of each.
+    std::pair<int, int> versions_at_work() {
+        at_work_in_q = at_work_in_r = -1;
+        while (at_work_in_q < 0 || at_work_in_r < 0) {
+            std::this_thread::yield();
+        }
+        return {at_work_in_q, at_work_in_r};
+    }
+
     std::pair<std::uint64_t, std::uint64_t> generations() {
         return {world.metrics("q").generation, world.metrics("r").generation};
     }
 
     std::atomic<Step> forced{Step::none};
     std::atomic<bool> is_stuck{false};
+    std::atomic<int> at_work_in_q{0}, at_work_in_r{0};
     std::atomic<int> newest{0};
     std::uint64_t rollbacks = 0;
 };
@@ -115,7 +126,8 @@ protected:
 TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
     Seen seen_by_q;
     Seen seen_by_r;
-    add_receiver("q", noting(seen_by_q));
+    add_receiver(
+        "q", noting(seen_by_q, [this](int version, const Numbered&) { at_work_in_q = version; }));
     add_receiver("r", faulty(seen_by_r));
     add_producers({"q", "r"});
     world.start();
@@ -123,17 +135,19 @@ TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
         for (int round = many(20); round > 0; --round) {
             SCOPED_TRACE(static_cast<int>(fault.step));
             const auto before = generations();
+            const auto versions = versions_at_work();
             const Answer<Done> answer = swap_both(fault.step);
             if (fault.refusal != nullptr) {
                 ASSERT_FALSE(answer);
                 EXPECT_THAT(answer.error().message, HasSubstr(fault.refusal));
                 EXPECT_EQ(generations(), before) << "all of the set or none";
+                EXPECT_EQ(versions_at_work(), versions);
             } else {
                 ASSERT_TRUE(answer) << answer.error().message;
                 EXPECT_EQ(world.metrics("r").rollbacks, ++rollbacks);
                 EXPECT_EQ(generations(), std::pair(before.first + 1, before.second));
+                EXPECT_EQ(versions_at_work(), std::pair(newest.load(), versions.second));
             }
-            wait_for_messages();
         }
         const Answer<Done> answer = swap_both(Step::none);
         ASSERT_TRUE(answer) << "nothing is in the way of the next: " << answer.error().message;
