@@ -59,7 +59,7 @@ void TopologyText::route(const std::string& from, const std::string& to, std::si
 
 SkepHost::SkepHost()
     : loader_(make_loader()),
-      manager_(clock_, *loader_, Manager::When::asked) {}
+      manager_(clock_, *loader_, Manager::When::asked, Manager::Limits(), &unloads_) {}
 
 std::string SkepHost::plan(const std::string& topology) {
     const Topology parsed = parse_topology(topology, "bench.toml", process_environment);

@@ -1,6 +1,7 @@
 // skep as a contender: a host in this process that runs one topology of benchmark workers.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,6 +43,22 @@ private:
     std::string text_;
 };
 
+// How many plugins were closed, and proven to be gone or not.
+class Unloads final : public skep::host::Witness {
+public:
+    void swapped(const std::string& /*worker*/, std::uint64_t /*generation*/) override {}
+
+    void settled(const std::string& /*worker*/, std::uint64_t /*generation*/) override {}
+
+    void reverted(const Reverted& /*it*/) override {}
+
+    void closed(const skep::host::LibraryFacts& facts) override {
+        ++(facts.cause.empty() ? proven : pinned);
+    }
+
+    std::atomic<std::uint64_t> proven{0}, pinned{0};
+};
+
 class SkepHost {
 public:
     SkepHost();
@@ -55,6 +72,8 @@ public:
 
     [[nodiscard]] skep::host::Manager& manager() { return manager_; }
 
+    [[nodiscard]] const Unloads& unloads() const { return unloads_; }
+
     // Waits until the workers of the topology have said that they are done.
     [[nodiscard]] std::string wait_for(Report& report);
     [[nodiscard]] std::string send(const std::string& worker, std::string payload);
@@ -65,6 +84,7 @@ private:
     skep::host::SteadyClock clock_;
     std::unique_ptr<skep::host::FileLoader> loader_;
     skep::host::Plan plan_;
+    Unloads unloads_;
     skep::host::Manager manager_;
 };
 

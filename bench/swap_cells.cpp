@@ -126,6 +126,8 @@ public:
 
     [[nodiscard]] std::uint64_t loads() const { return report_.loads; }
 
+    [[nodiscard]] const Unloads& unloads() const { return host_.unloads(); }
+
 private:
     Manager& manager() { return host_.manager(); }
 
@@ -202,14 +204,20 @@ Sample soak(Mode mode, std::uint64_t swaps) {
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     const Holdings after;
-    const std::string error = load.end(false);
+    std::string error = load.end(false);
+    const std::uint64_t pinned = load.unloads().pinned;
+    if (error.empty() && pinned > 0) {
+        error = std::to_string(pinned) + " plugins are mapped still";
+    }
     std::fprintf(stderr,
-                 "bench: %llu swaps in %.1f s, %.1f M messages, %llu plugins loaded: "
-                 "RSS %.0f -> %.0f KiB, fds %lld -> %lld, maps %lld -> %lld, longest %.1f us\n",
+                 "bench: %llu swaps in %.1f s, %.1f M messages, %llu plugins loaded, "
+                 "%llu proven to be unloaded: RSS %.0f -> %.0f KiB, fds %lld -> %lld, maps %lld -> "
+                 "%lld, longest %.1f us\n",
                  static_cast<unsigned long long>(swaps),
                  seconds.count(),
                  static_cast<double>(load.received()) / 1e6,
                  static_cast<unsigned long long>(load.loads()),
+                 static_cast<unsigned long long>(load.unloads().proven.load()),
                  before.kibibytes,
                  after.kibibytes,
                  static_cast<long long>(before.files),
