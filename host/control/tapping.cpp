@@ -141,11 +141,11 @@ std::string line_of(const Tap::Shown& it, const std::string& time) {
 // An open tap, and what of it is still to be told.
 class Telling {
 public:
-    Telling(std::shared_ptr<Taps> taps, Wish wish, Rest rest)
+    Telling(std::shared_ptr<Taps> taps, std::shared_ptr<Tap> tap, std::uint64_t limit, Rest rest)
         : taps_(std::move(taps)),
-          tap_(taps_->open(std::move(wish.filter))),
+          tap_(std::move(tap)),
           rest_(std::move(rest)),
-          left_(wish.limit) {}
+          left_(limit) {}
 
     ~Telling() { taps_->close(tap_); }
 
@@ -194,8 +194,12 @@ Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) 
     if (std::optional<Reply> problem = problem_of(wish->filter, **plan)) {
         return std::move(*problem);
     }
-    const auto telling =
-        std::make_shared<Telling>(world.manager.taps(), std::move(*wish), call.rest);
+    const std::shared_ptr<Taps>& taps = world.manager.taps();
+    std::shared_ptr<Tap> opened = taps->open(std::move(wish->filter));
+    if (opened == nullptr) {
+        return refused(busy, "there are " + std::to_string(Taps::most) + " taps already");
+    }
+    const auto telling = std::make_shared<Telling>(taps, std::move(opened), wish->limit, call.rest);
     Reply reply;
     reply.more = [telling] { return telling->next(); };
     return reply;

@@ -87,6 +87,9 @@ std::shared_ptr<Tap> Taps::open(TapFilter filter) {
     auto made = std::make_shared<Tap>(std::move(filter));
     const MutexLock lock(mutex_);
     List taps = list_ == nullptr ? List() : *list_;
+    if (taps.size() == most) {
+        return nullptr;
+    }
     taps.push_back(made);
     publish(std::move(taps));
     return made;

@@ -88,8 +88,9 @@ class Taps {
 public:
     using List = std::vector<std::shared_ptr<Tap>>;
 
-    // Never null.
+    // Null when there are `most` already: each holds a connection of those who steer.
     [[nodiscard]] std::shared_ptr<Tap> open(TapFilter filter);
+    static constexpr std::size_t most = 8;
     void close(const std::shared_ptr<Tap>& tap);
 
     // Whether `seen` is what list() would be. One load: readers ask once a batch.

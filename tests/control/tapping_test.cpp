@@ -152,6 +152,20 @@ TEST_F(Tapping, WhatCanNeverBeShownIsRefused) {
     EXPECT_EQ(world.manager->taps()->list(), nullptr);
 }
 
+TEST_F(Tapping, OneTooManyIsRefused) {
+    std::vector<std::shared_ptr<Tap>> open;
+    for (std::size_t i = 0; i < Taps::most; ++i) {
+        open.push_back(world.manager->taps()->open({}));
+    }
+    const Reply reply = ask("GET", "/v1/tap");
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_THAT(reply.body, HasSubstr("there are 8 taps already"));
+    for (const std::shared_ptr<Tap>& it : open) {
+        world.manager->taps()->close(it);
+    }
+    EXPECT_EQ(world.manager->taps()->list(), nullptr);
+}
+
 TEST_F(Tapping, WhoeverHangsUpClosesItsTap) {
     {
         const test::RawClient client(path);
