@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -228,6 +229,61 @@ Sample soak(Mode mode, std::uint64_t swaps) {
     return {after.kibibytes - before.kibibytes, seconds.count(), error};
 }
 
+// A hundred workers, of which ten are swapped again and again, as a set. What that does to the
+// ninety others: the p99 of the gaps between their messages, beside that of the same without swaps,
+// in windows that alternate. `length`: of a window, in tens of ms.
+Sample measure_gaps(Mode mode, std::uint64_t length) {
+    constexpr std::size_t unchanged = 90;
+    constexpr std::size_t changing = 10;
+    Report report;
+    SkepHost host;
+    std::array<skep::host::Plan, versions.size()> plans;
+    for (std::size_t i = 0; i < versions.size(); ++i) {
+        TopologyText text(mode, report);
+        const std::string source = text.is_on_pool() ? "pool_endless_source" : "endless_source";
+        text.worker("source", source, 1);
+        for (std::size_t number = 0; number < unchanged; ++number) {
+            const std::string name = "stays" + std::to_string(number);
+            text.worker(name, "gap_sink", 1);
+            text.route("source", "\"" + name + "\"");
+        }
+        text.worker("source0", source, 1);
+        for (std::size_t number = 0; number < changing; ++number) {
+            const std::string name = "changes" + std::to_string(number);
+            text.worker(name, "keeper", 1, 0, 1, versions.at(i));
+            text.route("source0", "\"" + name + "\"");
+        }
+        must(host.plan(text.text()));
+        plans.at(i) = host.planned();
+    }
+    must(host.manager().apply(plans.front()));
+    std::uint64_t swaps = 0;
+    const auto pass_window = [&](std::size_t window, bool swaps_meanwhile) {
+        report.window = window;
+        const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(10 * length);
+        while (std::chrono::steady_clock::now() < end) {
+            if (swaps_meanwhile) {
+                must(host.manager().apply(plans.at(++swaps % plans.size())));
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(swaps_meanwhile ? 90 : 10));
+        }
+    };
+    for (std::size_t window = 0; window < Report::windows; ++window) {
+        pass_window(window, window % 2 == 0);  // the first is not counted
+    }
+    report.window = 0;
+    const std::string error = host.stop();
+    Times ratios;
+    for (std::size_t window = 1; window + 1 < Report::windows; window += 2) {
+        const auto without = static_cast<double>(report.gaps.at(window).percentile(0.99));
+        const auto with = static_cast<double>(report.gaps.at(window + 1).percentile(0.99));
+        std::fprintf(stderr, "bench: swap.gap: p99 %.0f ns, with swaps %.0f ns\n", without, with);
+        ratios.push_back(with / std::max(without, 1.0));
+    }
+    std::sort(ratios.begin(), ratios.end());
+    return {percentile(ratios, 0.5), static_cast<double>(length) * Report::windows / 100, error};
+}
+
 struct Size {
     const char* cell;
     std::size_t state;
@@ -255,6 +311,13 @@ Contenders swap_contenders(Mode mode) {
     for (const Size& size : sizes) {
         all.push_back(contender("skep", size, mode));
     }
+    all.push_back({"skep",
+                   "swap.gap",
+                   "",
+                   true,
+                   true,
+                   in_own_process("swap.gap:skep:" + word_of(mode),
+                                  [=](std::uint64_t count) { return measure_gaps(mode, count); })});
     all.push_back({"skep",
                    "swap.soak",
                    "",

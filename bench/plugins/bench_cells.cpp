@@ -1,6 +1,9 @@
 // The worker types of the benchmark: each is what an author would write, one message a call.
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <mutex>
+#include <utility>
 
 #include "bench/plugins/cell.hpp"
 
@@ -316,6 +319,35 @@ struct PoolEndlessSource {
     }
 };
 
+// Notes the gaps between its messages.
+struct GapSink {
+    static constexpr auto name = "gap_sink";
+    static constexpr auto& params = cell_params;
+    static constexpr auto& inputs = in_port;
+    Cell cell;
+    std::int64_t last = 0;
+    std::array<Gaps, Report::windows> gaps;
+
+    explicit GapSink(skep::context& context)
+        : cell(context) {}
+
+    GapSink(const GapSink&) = delete;
+    GapSink& operator=(const GapSink&) = delete;
+
+    ~GapSink() {
+        const std::lock_guard lock(cell.report.mutex);
+        for (std::size_t i = 0; i < gaps.size(); ++i) {
+            cell.report.gaps.at(i).add(gaps.at(i));
+        }
+    }
+
+    void on_message(skep::context& /*context*/, const skep::message& /*message*/) {
+        const std::int64_t now = now_ns();
+        gaps.at(cell.report.window.load(std::memory_order_relaxed))
+            .add(static_cast<std::uint64_t>(now - std::exchange(last, now)));
+    }
+};
+
 }  // namespace
 }  // namespace bench
 
@@ -332,6 +364,7 @@ SKEP_PLUGIN("org.skep.bench",
             bench::RingMember,
             bench::Checker,
             bench::Idler,
+            bench::GapSink,
             bench::SleepySource,
             bench::EndlessSource,
             bench::PoolEndlessSource)

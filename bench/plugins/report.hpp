@@ -5,11 +5,15 @@
 // without being part of what is measured. Plugins for anything else must not do so.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <numeric>
 #include <string>
 
 namespace bench {
@@ -26,6 +30,41 @@ struct Message {
 };
 
 static_assert(sizeof(Message) == 32);
+
+// How long it took from one message to the next, counted by length: 32 steps from each power of two
+// to the next, so that a percentile is right to 3 %.
+class Gaps {
+public:
+    void add(std::uint64_t ns) { ++counts_.at(bucket_of(ns)); }
+
+    void add(const Gaps& other) {
+        for (std::size_t i = 0; i < counts_.size(); ++i) {
+            counts_.at(i) += other.counts_.at(i);
+        }
+    }
+
+    [[nodiscard]] std::uint64_t percentile(double part) const {
+        const auto all = std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+        auto left = static_cast<std::uint64_t>(static_cast<double>(all) * part);
+        std::size_t i = 0;
+        for (; i + 1 < counts_.size() && counts_.at(i) <= left; ++i) {
+            left -= counts_.at(i);
+        }
+        return i < 64 ? i : (32 + i % 32) << (i / 32 - 1);
+    }
+
+private:
+    static std::size_t bucket_of(std::uint64_t ns) {
+        if (ns < 64) {
+            return ns;
+        }
+        const auto power = static_cast<std::size_t>(63 - __builtin_clzll(ns));
+        return std::min(counts, (power - 4) * 32 + ((ns >> (power - 5)) & 31U));
+    }
+
+    static constexpr std::size_t counts = 1'279;
+    std::array<std::uint64_t, counts + 1> counts_{};
+};
 
 struct Report {
     std::atomic<std::uint64_t> wrong{0};  // messages out of order or of the wrong content
@@ -46,6 +85,11 @@ struct Report {
     // A keeper that is stopped leaves its state here, and the next one takes it.
     bool keeps_state = false;
     std::string state;
+
+    // For swap.gap: in which window the driver is (0: in none), and the gaps in each.
+    static constexpr std::size_t windows = 13;
+    std::atomic<std::size_t> window{0};
+    std::array<Gaps, windows> gaps;
 
     // A source begins: the first one to do so starts the clock.
     void begin() {
