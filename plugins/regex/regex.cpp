@@ -53,9 +53,9 @@ public:
         skep::port("unmatched", "text/plain", "the other lines, unchanged").optional(),
     };
 
-    explicit Regex(skep::context& context)
-        : pattern_(std::make_unique<Pattern>(context.config_text("pattern"))) {
-        keep_re2_mapped();
+    explicit Regex(skep::context& context) {
+        keep_re2_mapped();  // also where the pattern is refused
+        reconfigure(context);
     }
 
     void reconfigure(skep::context& context) {
