@@ -1,6 +1,6 @@
 # Runs the tests of `twin` that begin with `test`; it has to fail for the reason that matches
 # `finding`. It ends as soon as it has found something, so it may have many messages to find it in.
-set(ENV{SKEP_STRESS} 50)
+set(ENV{SKEP_STRESS} 200)
 # ThreadSanitizer would go on to the last message otherwise, which takes minutes.
 set(ENV{TSAN_OPTIONS} "halt_on_error=1 $ENV{TSAN_OPTIONS}")
 execute_process(

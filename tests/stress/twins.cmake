@@ -43,7 +43,7 @@ function(skep_twin name file test finding from to)
              COMMAND ${CMAKE_COMMAND} -D twin=$<TARGET_FILE:twin_${name}> -D test=${test}
                      -D finding=${finding}
                      -P ${CMAKE_CURRENT_SOURCE_DIR}/stress/must_fail.cmake)
-    set_tests_properties(Twin.${name} PROPERTIES TIMEOUT 120)
+    set_tests_properties(Twin.${name} PROPERTIES TIMEOUT 240)
 endfunction()
 
 # What the processor of the build machine does by itself is seen by ThreadSanitizer alone; and that
