@@ -25,7 +25,6 @@ std::size_t printable_length(std::string_view text) {
 }
 
 std::string escaped(std::string_view text) {
-    constexpr const char* digits = "0123456789abcdef";
     std::string shown;
     while (!text.empty()) {
         const std::size_t length = printable_length(text);
@@ -34,12 +33,21 @@ std::string escaped(std::string_view text) {
         } else if (text[0] == '\n') {
             shown += "\\n";
         } else {
-            const auto byte = static_cast<unsigned char>(text[0]);
-            shown += {'\\', 'x', digits[byte >> 4U], digits[byte & 0xfU]};
+            shown += "\\x" + hex(text.substr(0, 1));
         }
         text.remove_prefix(length > 0 ? length : 1);
     }
     return shown;
+}
+
+std::string hex(std::string_view bytes) {
+    constexpr const char* digits = "0123456789abcdef";
+    std::string text;
+    for (const char it : bytes) {
+        const auto byte = static_cast<unsigned char>(it);
+        text += {digits[byte >> 4U], digits[byte & 0xfU]};
+    }
+    return text;
 }
 
 }  // namespace skep::host

@@ -15,4 +15,7 @@ namespace skep::host {
 // line.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+// Two digits a byte.
+[[nodiscard]] std::string hex(std::string_view bytes);
+
 }  // namespace skep::host

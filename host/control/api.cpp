@@ -169,7 +169,6 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
     return {200, done};
 }
 
-// Answers when there is a verdict.
 Reply reply_of(const Verdict& verdict) {
     const Json json = {{"kind", name_of(verdict.wish.kind)},
                        {"number", verdict.number},
@@ -180,6 +179,7 @@ Reply reply_of(const Verdict& verdict) {
     return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
+// Answers when the plan is in force, or will not be.
 template <ReloadKind kind>
 Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
     const Result<Body, Reply> body = Body::of(call, {"discard_state"});

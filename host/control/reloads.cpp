@@ -105,27 +105,18 @@ std::optional<Verdict> Reloads::known(std::uint64_t number) {
     return verdict;
 }
 
-std::vector<std::pair<std::uint64_t, Reloads::Trigger>> Reloads::served_by(std::uint64_t run) {
-    std::vector<std::pair<std::uint64_t, Trigger>> served;
-    const MutexLock lock(mutex_);
-    std::copy_if(
-        triggers_.begin(), triggers_.end(), std::back_inserter(served), [run](const auto& it) {
-            return it.second.run == run;
-        });
-    return served;
-}
-
 // It is in force, and on probation.
 void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
-    for (const auto& [number, it] : served_by(run)) {
-        if (number == run) {
-            spdlog::info("{} #{} ({}): in force, on probation: {}",
-                         name_of(it.wish.kind),
-                         run,
-                         it.who,
-                         outcome.text);
-        }
+    Trigger first;
+    {
+        const MutexLock lock(mutex_);
+        first = triggers_.at(run);  // it has no verdict yet
     }
+    spdlog::info("{} #{} ({}): in force, on probation: {}",
+                 name_of(first.wish.kind),
+                 run,
+                 first.who,
+                 outcome.text);
     const MutexLock lock(mutex_);
     outcomes_[run] = {outcome, false};
     changed_.notify_all();
@@ -135,7 +126,15 @@ void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
 void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
     const bool is_bad =
         outcome.result == ReloadResult::refused || outcome.result == ReloadResult::rolled_back;
-    for (const auto& [number, it] : served_by(run)) {
+    std::vector<std::pair<std::uint64_t, Trigger>> served;
+    {
+        const MutexLock lock(mutex_);
+        std::copy_if(
+            triggers_.begin(), triggers_.end(), std::back_inserter(served), [&](const auto& it) {
+                return it.second.run == run;
+            });
+    }
+    for (const auto& [number, it] : served) {
         if (number == run) {
             spdlog::log(is_bad ? spdlog::level::err : spdlog::level::info,
                         "{} #{} ({}): {}: {}",

@@ -19,8 +19,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "host/base/mutex.hpp"
 #include "host/control/probations.hpp"
@@ -109,7 +107,6 @@ private:
 
     void serve();
     [[nodiscard]] std::optional<Verdict> known(std::uint64_t number) REQUIRES(mutex_);
-    [[nodiscard]] std::vector<std::pair<std::uint64_t, Trigger>> served_by(std::uint64_t run);
     void announce(std::uint64_t run, const ReloadOutcome& outcome);
     void conclude(std::uint64_t run, ReloadOutcome outcome);
 

@@ -91,35 +91,22 @@ std::optional<Reply> problem_of(const TapFilter& filter, const Plan& plan) {
     return refused(bad_request, why);
 }
 
-bool is_text(std::string_view bytes) {
-    while (!bytes.empty()) {
-        const std::size_t length =
-            bytes[0] == '\n' || bytes[0] == '\r' ? 1 : printable_length(bytes);
+// Its text, without a character that was cut in two. None: it is no text.
+std::optional<std::string_view> text_of(const Tap::Shown& it) {
+    constexpr std::size_t most_of_a_cut_one = 3;
+    const std::string_view bytes = it.bytes;
+    std::size_t end = 0;
+    while (end < bytes.size()) {
+        const std::string_view rest = bytes.substr(end);
+        const bool is_line_end = rest[0] == '\n' || rest[0] == '\r';
+        const std::size_t length = is_line_end ? 1 : printable_length(rest);
         if (length == 0) {
-            return false;
+            break;
         }
-        bytes.remove_prefix(length);
+        end += length;
     }
-    return true;
-}
-
-std::string hex(std::string_view bytes) {
-    constexpr const char* digits = "0123456789abcdef";
-    std::string text;
-    for (const char it : bytes) {
-        const auto byte = static_cast<unsigned char>(it);
-        text += {digits[byte >> 4U], digits[byte & 0xfU]};
-    }
-    return text;
-}
-
-// What is cut off may begin in the middle of a character.
-std::string_view whole_characters(const Tap::Shown& it) {
-    std::string_view bytes = it.bytes;
-    for (int cut = 0; cut < 3 && bytes.size() < it.size && !is_text(bytes); ++cut) {
-        bytes.remove_suffix(bytes.empty() ? 0 : 1);
-    }
-    return is_text(bytes) ? bytes : std::string_view(it.bytes);
+    const bool is_cut = bytes.size() < it.size && bytes.size() - end <= most_of_a_cut_one;
+    return end == bytes.size() || is_cut ? std::optional(bytes.substr(0, end)) : std::nullopt;
 }
 
 std::string line_of(const Tap::Shown& it, const std::string& time) {
@@ -133,8 +120,8 @@ std::string line_of(const Tap::Shown& it, const std::string& time) {
                  {"trace_id", it.message.trace_id},
                  {"failed", it.has_failed},
                  {"size", it.size}};
-    const std::string_view bytes = whole_characters(it);
-    line[is_text(bytes) ? "text" : "hex"] = is_text(bytes) ? std::string(bytes) : hex(bytes);
+    const std::optional<std::string_view> text = text_of(it);
+    line[text ? "text" : "hex"] = text ? std::string(*text) : hex(it.bytes);
     return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -4,18 +4,14 @@
 
 #include <openssl/sha.h>
 
+#include "host/base/printable.hpp"
+
 namespace skep::host {
 
 std::string content_hash(std::span<const std::byte> bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
     ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (const unsigned char byte : digest) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
+    return hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace skep::host

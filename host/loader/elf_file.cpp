@@ -5,6 +5,7 @@
 
 #include <skep/abi.h>
 
+#include "host/base/printable.hpp"
 #include "host/loader/elf_image.hpp"
 
 namespace skep::host {
@@ -200,12 +201,7 @@ bool FactReader::take_note(std::string_view owner,
                            std::uint64_t offset,
                            std::uint64_t size) {
     if (owner == ELF_NOTE_GNU && type == NT_GNU_BUILD_ID) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        facts_.build_id.clear();
-        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(size, 64); ++i) {
-            const auto byte = image_.at<std::uint8_t>(offset + i);
-            facts_.build_id += {digits[byte >> 4U], digits[byte & 15U]};
-        }
+        facts_.build_id = hex(image_.text(offset, std::min<std::uint64_t>(size, 64)));
     }
     if (owner != SKEP_NOTE_OWNER || type != SKEP_NOTE_TYPE) {
         return true;

@@ -1,7 +1,6 @@
 #include "host/messaging/tap.hpp"
 
 #include <algorithm>
-#include <new>
 
 namespace skep::host {
 

@@ -97,10 +97,10 @@ public:
         published_.clear();
     }
 
-    // Whether something waits here for room.
     // Of the NamePool.
     [[nodiscard]] const std::string* sender() const { return sender_.name; }
 
+    // Whether something waits here for room.
     [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
 
     // Offers what waits. True when nothing does any more; otherwise the worker will be unparked.

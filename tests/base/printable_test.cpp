@@ -16,5 +16,10 @@ TEST(Escaped, ShowsControlsAndInvalidBytes) {
     EXPECT_EQ(escaped("\xc2\x85 \xff \xe2\x82"), "\\xc2\\x85 \\xff \\xe2\\x82");
 }
 
+TEST(Hex, IsTwoDigitsAByte) {
+    EXPECT_EQ(hex(""), "");
+    EXPECT_EQ(hex(std::string_view("\0\x0f\xff", 3)), "000fff");
+}
+
 }  // namespace
 }  // namespace skep::host

@@ -34,6 +34,18 @@ protected:
         return std::string(context.config_text("live"));
     }
 
+    // "a" feeds "b". Both shall have another value, and "b" refuses it when "a" has taken it.
+    void refuse_a_set(Script a) {
+        world.add("b", telling("b"));
+        world.add("a", std::move(a)).on_failure = host::OnFailure::isolate;
+        world.route("a", "b");
+        reconfigure("b", "one");
+        start();
+        reconfigure("a", "two");
+        reconfigure("b", "bad");
+        EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its parameters"));
+    }
+
     void start() {
         reconfigure("a", "one");
         world.start();
@@ -76,14 +88,7 @@ TEST_F(Reconfigure, AValueThatIsRefusedLeavesTheOneBefore) {
 }
 
 TEST_F(Reconfigure, OfASetAllAreReconfiguredOrNone) {
-    world.add("b", telling("b"));
-    world.add("a", telling("a"));
-    world.route("a", "b");
-    reconfigure("b", "one");
-    start();
-    reconfigure("a", "two");
-    reconfigure("b", "bad");
-    EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its parameters"));
+    refuse_a_set(telling("a"));
     send("a", "2");
     send("b", "2");
     EXPECT_THAT(
@@ -125,20 +130,13 @@ TEST_F(Reconfigure, AnInstanceThatFailsWithTheNewValueHasFailed) {
 }
 
 TEST_F(Reconfigure, ThatCannotBeUndoneFailsTheWorker) {
-    world.add("b", telling("b"));
     Script stubborn = telling("a");
     stubborn.reconfigure = [](skep::context& context) {
         if (live(context) == "one") {
             throw std::runtime_error("there is no way back");
         }
     };
-    world.add("a", stubborn).on_failure = host::OnFailure::isolate;
-    world.route("a", "b");
-    reconfigure("b", "one");
-    start();
-    reconfigure("a", "two");
-    reconfigure("b", "bad");
-    EXPECT_THAT(refusal(), HasSubstr("worker 'b' keeps its parameters"));
+    refuse_a_set(stubborn);
     world.clock.settle();
     EXPECT_EQ(world.state("a"), WorkerState::failed);
     EXPECT_THAT(world.metrics("a").error, HasSubstr("reconfigure: there is no way back"));
