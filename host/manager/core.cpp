@@ -78,7 +78,7 @@ Nanos Core::next_deadline() const {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
     }
     if (!probations_.empty()) {
-        next = std::min(next, probations_.front().end);
+        next = std::min(next, probations_.begin()->first);
     }
     if (launch_) {
         next = std::min(next, launch_->deadline);
@@ -120,13 +120,7 @@ void Core::tick() {
     }
     run_schedule();
     check_launch(now);
-    for (; !probations_.empty() && probations_.front().end <= now; probations_.pop_front()) {
-        Slot* const slot = find(probations_.front().worker);
-        if (slot != nullptr && slot->swap && slot->swap->is_committed &&
-            slot->generation == probations_.front().generation) {
-            end_probation(*slot);
-        }
-    }
+    end_probations(now);
     if (is_ending() && slots_.empty()) {
         asides_deadline_ = std::min(asides_deadline_, now + Manager::stop_margin);
         if (asides_deadline_ <= now) {

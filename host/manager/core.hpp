@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -177,7 +178,8 @@ private:
     void resume_swapped(Slot& slot);
     void adopt_version_of(const Slot& slot);
     void withdraw_swap(Slot& slot);
-    void begin_probation(const Slot& slot);
+    void begin_probation(Slot& slot);
+    void end_probations(Nanos now);
     void end_probation(Slot& slot);
     void end_swap(Slot& slot);
 
@@ -243,14 +245,8 @@ private:
     std::optional<Launch> launch_;
     std::uint64_t launches_ = 0;
 
-    // Until when the swap of whom, to which generation, is on probation. By time.
-    struct Probation {
-        Nanos end;
-        std::string worker;
-        std::uint64_t generation = 0;
-    };
-
-    std::deque<Probation> probations_;
+    // Until when the swap of whom is on probation: Swap::probation_end of each.
+    std::set<std::pair<Nanos, std::string>> probations_;
     std::map<std::uint64_t, Aside> asides_;
     std::uint64_t asides_made_ = 0;
     Nanos asides_deadline_ = forever;      // at the end: then they are given up

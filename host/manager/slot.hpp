@@ -44,6 +44,7 @@ struct Swap {
     std::shared_ptr<Handover> handover;  // null until the instance is made
     bool is_committed = false;
     bool drops_state = false;
+    std::optional<Nanos> probation_end;  // none: it has not begun
 };
 
 // The version is what it runs now; its library stays from the first start to the removal.

@@ -338,13 +338,21 @@ void Core::on_reverted(Slot& slot) {
     end_swap(slot);
 }
 
-void Core::begin_probation(const Slot& slot) {
-    const Nanos end = deadline_after(clock_.now(), plan_->probation);
-    const auto later = std::find_if(
-        probations_.begin(), probations_.end(), [end](const auto& it) { return it.end > end; });
-    probations_.insert(later, {end, slot.home->name, slot.generation});
+void Core::begin_probation(Slot& slot) {
+    slot.swap->probation_end = deadline_after(clock_.now(), plan_->probation);
+    probations_.emplace(*slot.swap->probation_end, slot.home->name);
     if (witness_ != nullptr) {
         witness_->swapped(slot.home->name, slot.generation);
+    }
+}
+
+void Core::end_probations(Nanos now) {
+    while (!probations_.empty() && probations_.begin()->first <= now) {
+        const auto [end, worker] = probations_.extract(probations_.begin()).value();
+        Slot* const slot = find(worker);
+        if (slot != nullptr && slot->swap && slot->swap->probation_end == end) {
+            end_probation(*slot);
+        }
     }
 }
 
@@ -361,6 +369,9 @@ void Core::end_probation(Slot& slot) {
 // `other` of the hand-over is the manager's now, and of no use any more.
 void Core::end_swap(Slot& slot) {
     Swap ended = *std::exchange(slot.swap, std::nullopt);
+    if (ended.probation_end) {
+        probations_.erase({*ended.probation_end, slot.home->name});
+    }
     if (ended.handover != nullptr && ended.handover->other != nullptr) {
         discard({slot.home->name, slot.worker, std::move(ended.handover->other), true});
     }
