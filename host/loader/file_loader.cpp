@@ -103,6 +103,7 @@ std::shared_ptr<FileLibrary> load(const std::string& path,
         info->content = content;
         info->build_id = facts.build_id;
         info->static_tls = facts.static_tls;
+        info->thread_exits = facts.thread_exits;
     } else {
         problems = std::move(info.error());
     }

@@ -45,13 +45,17 @@ void Core::aside(std::string what, std::function<void()> work, EventQueue::Actio
     }
 }
 
-// Destroys an instance that nobody uses any more.
+// Destroys an instance that nobody uses any more. Its thread ends first: what its thread_locals do
+// then may still need the instance.
 void Core::discard(Spare spare) {
     const auto shared = std::make_shared<Spare>(std::move(spare));
     aside(
         "worker '" + shared->worker + "' in destroy",
         [shared] {
             name_this_thread(shared->worker, shared->instance->generation());
+            if (shared->thread != nullptr) {
+                shared->thread->end();
+            }
             shared->instance->destroy();
         },
         [this, shared] {

@@ -6,6 +6,7 @@
 //   core.cpp        the queue, the loop, requests, time
 //   launch.cpp      a plan being applied
 //   swap.cpp        workers that get a successor
+//   probation.cpp   how that ends
 //   libraries.cpp   the plugins, as long as somebody needs them
 //   aside.cpp       what calls plugins, on threads of its own
 //   lifecycle.cpp   what happens to one worker: start, facts, ends
@@ -96,13 +97,16 @@ private:
         Reply reply;
     };
 
-    // A successor that is to be created, or an instance that is to be destroyed. Its worker
-    // outlives it.
+    // A successor that is to be created, or an instance that is to be destroyed, with its thread if
+    // it has one to itself. Its worker outlives it.
     struct Spare {
         std::string worker;
         std::shared_ptr<Worker> owner;
         std::unique_ptr<Instance> instance;
+        std::shared_ptr<WorkerThread> thread;
+        Placement placement;  // of that thread
         bool is_made = true;
+        std::string error;  // if it is not
     };
 
     // A thread of its own that calls plugins.
@@ -167,17 +171,21 @@ private:
         Slot& slot, std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] std::optional<Refusal> swap_refusal(const Slot& slot) const;
     [[nodiscard]] std::optional<Refusal> set_swap(Slot& slot, Swap swap);
+    [[nodiscard]] Spare spare_for(const Slot& slot) const;
+    static void start_thread_of(Spare& spare);
     void create_successors();
     void on_created(std::uint64_t launch, std::vector<Spare>& spares);
     void offer_successors();
     [[nodiscard]] std::deque<std::vector<Slot*>> waves_of(const std::vector<Slot*>& swaps) const;
     void offer_wave();
     void on_swapped(Slot& slot);
-    void on_reverted(Slot& slot);
     void commit_swap(Slot& slot);
     void resume_swapped(Slot& slot);
     void adopt_version_of(const Slot& slot);
     void withdraw_swap(Slot& slot);
+
+    // probation.cpp
+    void on_reverted(Slot& slot);
     void begin_probation(Slot& slot);
     void end_probations(Nanos now);
     void end_probation(Slot& slot);
@@ -195,7 +203,7 @@ private:
     void drop_pools();
     void look_at_pools();
     Slot& add_slot(std::shared_ptr<const WorkerPlan> shared);
-    [[nodiscard]] Placement placement_of(const Slot& slot);
+    [[nodiscard]] Placement placement_of(const RunPlan& run) const;
     void rewire();
     void launch(Slot& slot);
     void on_fact(const Fact& fact);

@@ -31,7 +31,8 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     }
     if (!changes.to_move.empty()) {
         return bad_plan("worker '" + changes.to_move.front() +
-                        "' differs in run or mailbox, which cannot change while it is there");
+                        "' would go to a pool, leave one, or have another pool, and is running; "
+                        "remove it in one reload and add it in the next, or restart the host");
     }
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
@@ -149,7 +150,9 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
         slot->group.reset();
     }
     for (const WorkerPlan& worker : plan_->workers) {
-        find(worker.name)->plan = {plan_, &worker};  // what it had before is equal
+        Slot& slot = *find(worker.name);
+        slot.plan = {plan_, &worker};  // what it had before is equal, or can be changed in place
+        slot.home->mailbox->set_direct_bound(worker.mailbox);
     }
     flow_.clear();
     for (FlowGroup& group : flow_groups(*plan_)) {

@@ -131,7 +131,9 @@ void Core::close_library(std::shared_ptr<Library> library) {
     }
     for (const auto& [name, slot] : slots_) {
         if (slot->worker != nullptr) {
-            left.erase(slot->worker->thread_id());
+            for (const auto& it : slot->worker->threads()) {
+                left.erase(it->id());
+            }
         }
     }
     for (const auto& [number, it] : asides_) {

@@ -79,7 +79,7 @@ void Core::launch(Slot& slot) {
         slot.home,
         Worker::Spec{
             slot.order,
-            placement_of(slot),
+            placement_of(slot.plan->run),
             {slot.generation, slot.library, slot.type, slot.plan->config, slot.plan->live}},
         report_);
     const Result<Done, std::string> started = slot.worker->start();

@@ -67,10 +67,10 @@ void Core::look_at_pools() {
     drop_pools();
 }
 
-Placement Core::placement_of(const Slot& slot) {
-    Placement placement = slot.plan->run.placement;
-    if (slot.plan->run.core_group > 0 && placement.cpus.empty() && !own_cpus_.empty()) {
-        placement.cpus = {own_cpus_[slot.plan->run.core_group % own_cpus_.size()]};
+Placement Core::placement_of(const RunPlan& run) const {
+    Placement placement = run.placement;
+    if (run.core_group > 0 && placement.cpus.empty() && !own_cpus_.empty()) {
+        placement.cpus = {own_cpus_[run.core_group % own_cpus_.size()]};
     }
     return placement;
 }

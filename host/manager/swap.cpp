@@ -1,7 +1,8 @@
-// Workers that get a successor: from the plan that asks for it to the end of the probation. What
-// the two instances do with each other is in worker/handover.hpp; here is who decides.
+// Workers that get a successor: from the plan that asks for it until it is in force. What the two
+// instances do with each other is in worker/handover.hpp; here is who decides.
 #include <algorithm>
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include "host/manager/core.hpp"
@@ -97,17 +98,29 @@ std::optional<Refusal> Core::set_swap(Slot& slot, Swap swap) {
     return std::nullopt;
 }
 
+// It gets a thread of its own where the one there is would keep a plugin mapped, or stands at
+// another place than the plan says.
+Core::Spare Core::spare_for(const Slot& slot) const {
+    const Version& next = slot.swap->other;
+    Spare made;
+    made.worker = slot.home->name;
+    made.owner = slot.worker;
+    made.instance = slot.worker->make_successor(
+        {next.generation, next.library, next.type, next.plan->config, next.plan->live});
+    const bool pins = slot.library->info().thread_exits || next.library->info().thread_exits;
+    if (slot.pool == nullptr && (pins || slot.plan->run != next.plan->run)) {
+        made.thread = slot.worker->make_thread();
+        made.placement = placement_of(next.plan->run);
+    }
+    return made;
+}
+
 // All on one thread, one after the other; the workers go on meanwhile.
 void Core::create_successors() {
     auto spares = std::make_shared<std::vector<Spare>>();
     for (Slot* const slot : launch_->swaps) {
         if (slot->worker != nullptr && slot->swap->handover == nullptr) {
-            const Version& next = slot->swap->other;
-            Spare& made = spares->emplace_back();
-            made.worker = slot->home->name;
-            made.owner = slot->worker;
-            made.instance = slot->worker->make_successor(
-                {next.generation, next.library, next.type, next.plan->config, next.plan->live});
+            spares->push_back(spare_for(*slot));
         }
     }
     if (spares->empty()) {
@@ -120,6 +133,10 @@ void Core::create_successors() {
             for (Spare& it : *spares) {
                 name_this_thread(it.worker, it.instance->generation());
                 it.is_made = it.instance->create();
+                it.error = it.instance->error();
+                if (it.is_made && it.thread != nullptr) {
+                    start_thread_of(it);
+                }
                 if (!it.is_made) {
                     return;
                 }
@@ -128,18 +145,29 @@ void Core::create_successors() {
         [this, spares, number = launch_->number] { on_created(number, *spares); });
 }
 
+// [aside]
+void Core::start_thread_of(Spare& spare) {
+    pthread_setname_np(pthread_self(), ended_thread_name);  // it begins with the same name
+    const auto started = spare.owner->start_standby(*spare.thread, spare.placement);
+    if (!started) {
+        spare.is_made = false;
+        spare.error = started.error();
+    }
+}
+
 void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
     const bool is_wanted = launch_ && launch_->number == launch;
     std::optional<Refusal> failed;
     for (Spare& it : spares) {
         Slot* const slot = find(it.worker);
         if (!it.is_made) {
-            failed = bad_plan("worker '" + it.worker + "' failed: " + it.instance->error());
+            failed = bad_plan("worker '" + it.worker + "' failed: " + it.error);
         }
         if (!is_wanted || failed) {
             discard(std::move(it));
         } else {
             slot->swap->handover = std::make_shared<Handover>(std::move(it.instance));
+            slot->swap->handover->thread = std::move(it.thread);
             if (slot->swap->drops_state) {
                 slot->swap->handover->drop_state();
             }
@@ -309,74 +337,6 @@ void Core::withdraw_swap(Slot& slot) {
     if (slot.worker != nullptr && handover != nullptr) {
         obey_wish(slot);
     }
-}
-
-// The instance before is back: the launch was undone, or the successor has failed.
-void Core::on_reverted(Slot& slot) {
-    Swap& swap = *slot.swap;
-    if (swap.is_committed) {
-        const std::uint64_t failed = slot.generation;
-        slot.exchange_with(swap.other);
-        ++slot.rollbacks;
-        add(slot.home->counters->errors, 1);
-        adopt_version_of(slot);
-        spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
-                      slot.home->name,
-                      failed,
-                      swap.handover->consumed,
-                      slot.generation,
-                      swap.handover->error);
-        if (witness_ != nullptr) {
-            witness_->reverted({slot.home->name,
-                                failed,
-                                slot.generation,
-                                swap.handover->consumed,
-                                swap.handover->error});
-        }
-        obey_wish(slot);
-    }
-    end_swap(slot);
-}
-
-void Core::begin_probation(Slot& slot) {
-    slot.swap->probation_end = deadline_after(clock_.now(), plan_->probation);
-    probations_.emplace(*slot.swap->probation_end, slot.home->name);
-    if (witness_ != nullptr) {
-        witness_->swapped(slot.home->name, slot.generation);
-    }
-}
-
-void Core::end_probations(Nanos now) {
-    while (!probations_.empty() && probations_.begin()->first <= now) {
-        const auto [end, worker] = probations_.extract(probations_.begin()).value();
-        Slot* const slot = find(worker);
-        if (slot != nullptr && slot->swap && slot->swap->probation_end == end) {
-            end_probation(*slot);
-        }
-    }
-}
-
-void Core::end_probation(Slot& slot) {
-    // Otherwise it has just failed, and is about to say so.
-    if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
-        if (witness_ != nullptr && !slot.swap->handover->is_reconfiguration()) {
-            witness_->settled(slot.home->name, slot.generation);
-        }
-        end_swap(slot);
-    }
-}
-
-// `other` of the hand-over is the manager's now, and of no use any more.
-void Core::end_swap(Slot& slot) {
-    Swap ended = *std::exchange(slot.swap, std::nullopt);
-    if (ended.probation_end) {
-        probations_.erase({*ended.probation_end, slot.home->name});
-    }
-    if (ended.handover != nullptr && ended.handover->other != nullptr) {
-        discard({slot.home->name, slot.worker, std::move(ended.handover->other), true});
-    }
-    ended = {};
-    close_unused_libraries();
 }
 
 }  // namespace skep::host

@@ -13,6 +13,12 @@ Mailbox::Mailbox(std::shared_ptr<Parker> parker, std::size_t direct_bound)
     lanes_.push_back({"", direct_bound, FullPolicy::reject, 0});
 }
 
+void Mailbox::set_direct_bound(std::size_t bound) {
+    SKEP_ASSERT(bound > 0);
+    MutexLock lock(mutex_);
+    lanes_.front().bound = bound;
+}
+
 std::uint32_t Mailbox::lane(const std::string& key, std::size_t bound, FullPolicy policy) {
     SKEP_ASSERT(bound > 0);
     MutexLock lock(mutex_);

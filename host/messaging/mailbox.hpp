@@ -60,6 +60,8 @@ public:
 
     // -- Lanes. --
 
+    // What waits beyond a smaller bound stays.
+    void set_direct_bound(std::size_t bound);
     // The lane of the route `key`, made or changed to this bound (at least 1) and policy.
     std::uint32_t lane(const std::string& key, std::size_t bound, FullPolicy policy);
 

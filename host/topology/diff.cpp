@@ -16,12 +16,12 @@ Workers workers_of(const Plan& plan) {
     return workers;
 }
 
-// A worker runs elsewhere also when the pool that it runs on is another.
+// From its own thread to a pool, back, or to another pool; also when that pool becomes another.
 bool moves(const WorkerPlan& before,
            const Plan& current,
            const WorkerPlan& after,
            const Plan& next) {
-    if (before.run != after.run || before.mailbox != after.mailbox) {
+    if (before.run.pool != after.run.pool) {
         return true;
     }
     const PoolPlan* const old_pool = current.find_pool(before.run.pool);
@@ -32,7 +32,7 @@ bool moves(const WorkerPlan& before,
 bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
     return before.plugin_path != after.plugin_path ||
            before.plugin_content != after.plugin_content || before.type != after.type ||
-           before.config != after.config;
+           before.config != after.config || before.run != after.run;
 }
 
 }  // namespace
@@ -60,7 +60,9 @@ Changes diff(const Plan& current, const Plan& next) {
         } else if (old.live != worker.live) {
             changes.to_reconfigure.push_back(worker.name);
         }
-        changes.settings_changed = changes.settings_changed || old.on_failure != worker.on_failure;
+        changes.settings_changed = changes.settings_changed ||
+                                   old.on_failure != worker.on_failure ||
+                                   old.mailbox != worker.mailbox;
     }
     changes.schedule_changed = current.schedule != next.schedule;
     changes.routes_changed = current.routes != next.routes;

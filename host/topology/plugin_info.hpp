@@ -65,6 +65,8 @@ struct PluginInfo {
     // Its thread_locals lie in a block of the process that has room for few, and gets none back
     // before a library is closed (DF_STATIC_TLS).
     bool static_tls = false;
+    // Some of its thread_locals have destructors, which keep it mapped while their threads live.
+    bool thread_exits = false;
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as

@@ -14,9 +14,13 @@
 //   closed     nothing more will change: withdrawn before it began, or the probation is over
 //
 // Each arrow is one compare-and-swap, so that the manager and the worker never both own an
-// instance: in refused, reverted and closed `other` is the manager's, in all else the worker's.
+// instance: in refused, reverted and closed `other` and `thread` are the manager's, in all else the
+// worker's.
 // (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old
 // cycle.)
+//
+// In a hand-off the successor is served by another thread, which ends with the instance that it
+// stands by for: see worker_thread.hpp. The state is saved on one and loaded on the other.
 //
 // A reconfiguration takes the same way: the instance stays, and takes other parameters in `taking`.
 // There is no predecessor, and so no probation: `committed` is followed by `closed` at once.
@@ -33,6 +37,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/worker/instance.hpp"
+#include "host/worker/worker_thread.hpp"
 
 namespace skep::host {
 
@@ -82,14 +87,23 @@ public:
         return stage() == Stage::tentative || (!holds_ && stage() != Stage::offered);
     }
 
+    // Whether there is a state to be handed over.
+    [[nodiscard]] bool moves_state(const Instance& from) const {
+        return !drops_state_ && other != nullptr && from.state_version() != 0;
+    }
+
     // The successor until it is in place, and then the predecessor; null in a reconfiguration.
     std::unique_ptr<Instance> other;
+    // The one that is to serve the successor, and then the one that served the predecessor; null:
+    // the same does. Set before it is offered.
+    std::shared_ptr<WorkerThread> thread;
     const WorkerConfig live_before;
     const std::optional<WorkerConfig> live;
 
     // -- Written by the worker before it reports; read by the manager after. --
 
     std::vector<std::byte> state;  // as the predecessor saved it
+    Nanos begin{0};                // when the predecessor stopped
     // From the boundary at which the old instance stops to where the new one can take a message.
     Nanos blackout{0};
     std::string error;            // why it was refused, or how the successor failed

@@ -19,6 +19,9 @@ void name_this_thread(const std::string& worker, std::uint64_t generation);
 // yet, and must not pass for one left behind.
 inline constexpr const char* ended_thread_name = "skep-joined";
 
+// And while another thread serves its worker.
+inline constexpr const char* standing_by_name = "skep-standby";
+
 // Every thread of this process that is named as a worker's, by its id. Those of running workers are
 // among them; a thread has its worker's id before it has the name. [any-thread]
 [[nodiscard]] std::map<pid_t, std::string> threads_named_as_workers();

@@ -1,11 +1,5 @@
 #include "host/worker/worker.hpp"
 
-#include <system_error>
-
-#include <pthread.h>
-#include <unistd.h>
-
-#include "host/base/placement.hpp"
 #include "host/worker/thread_census.hpp"
 
 namespace skep::host {
@@ -19,12 +13,6 @@ constexpr std::uint32_t handler_batch = batch_max;
 // them, and its next turn is not long in coming for all others.
 constexpr int most_batches = 16;
 constexpr Nanos longest_turn = std::chrono::microseconds(20);
-
-Nanos read_clock(clockid_t clock) {
-    timespec time{};
-    clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
-}
 
 }  // namespace
 
@@ -45,22 +33,30 @@ Worker::Worker(const WorkerWorld& world,
                    held.epoch = epoch;
                    (*report_)(std::move(held));
                }),
-      instance_(std::make_unique<Instance>(context_, std::move(spec.instance))),
-      cpu_ns_(home_.seat == nullptr ? -1 : 0) {}
+      instance_(std::make_unique<Instance>(context_, std::move(spec.instance))) {}
 
 Result<Done, std::string> Worker::start() {
     if (home_.seat != nullptr) {
         home_.seat->seat(shared_from_this());
         return Done{};
     }
+    thread_ = make_thread();
     home_.mailbox->parker()->attach();
-    try {
-        thread_ = std::thread([self = shared_from_this()] { self->thread_main(); });
-    } catch (const std::system_error& error) {
+    Result<Done, std::string> started = thread_->start_serving(placement_, server());
+    if (started) {
+        threads_.push_back(thread_);
+    } else {
         home_.mailbox->parker()->detach();
-        return Unexpected<std::string>(std::string("no thread: ") + error.what());
     }
-    return Done{};
+    return started;
+}
+
+WorkerThread::Serve Worker::server() {
+    return [self = shared_from_this()](WorkerThread& thread) { return self->serve(thread); };
+}
+
+Result<Done, std::string> Worker::start_standby(WorkerThread& thread, const Placement& placement) {
+    return thread.start(placement, server());
 }
 
 std::uint64_t Worker::request(Wanted wanted) {
@@ -69,9 +65,15 @@ std::uint64_t Worker::request(Wanted wanted) {
     return epoch;
 }
 
+void Worker::dismiss(const std::shared_ptr<WorkerThread>& thread) {
+    if (std::erase(threads_, thread) > 0) {
+        cpu_before_ += thread->cpu();
+    }
+}
+
 void Worker::join() {
-    if (thread_.joinable()) {
-        thread_.join();
+    for (const auto& it : threads_) {
+        it->join();
     }
 }
 
@@ -79,49 +81,56 @@ void Worker::give_up() {
     context_.revoke();
     if (home_.seat != nullptr) {
         home_.seat->give_up();
-    } else {
-        thread_.detach();
+    }
+    for (const auto& it : threads_) {
+        it->give_up();
     }
 }
 
 Nanos Worker::cpu() const {
-    if (const std::int64_t ended = cpu_ns_.load(std::memory_order_acquire); ended >= 0) {
-        return Nanos(ended);
+    Nanos used = cpu_before_ + Nanos(cpu_ns_.load(std::memory_order_relaxed));
+    for (const auto& it : threads_) {
+        used += it->cpu();
     }
-    clockid_t clock{};
-    auto& thread = const_cast<std::thread&>(thread_);
-    if (!thread.joinable() || pthread_getcpuclockid(thread.native_handle(), &clock) != 0) {
-        return Nanos(0);
-    }
-    return read_clock(clock);
+    return used;
 }
 
-void Worker::thread_main() {
-    thread_id_.store(gettid(), std::memory_order_relaxed);
+bool Worker::serve(WorkerThread& self) {
+    thread_id_.store(self.id(), std::memory_order_relaxed);
     name_this_thread(home_.name, start_generation_);
     context_.enter();
-    if (const Result<Done, std::string> placed = apply_placement(placement_); !placed) {
+    if (!self.placed()) {
         is_well_ = false;
-        error_ = placed.error();
-    } else if (instance_->type().run != nullptr) {
-        run_loop();
+        error_ = self.placed().error();
     } else {
-        Parker& parker = *home_.mailbox->parker();
-        for (;;) {
-            const std::uint32_t ticket = parker.prepare();
-            const Turn done = turn();
-            if (done.kind == Turn::Kind::ended) {
-                break;
-            }
-            if (done.kind != Turn::Kind::again) {
-                context_.wait_for_message(ticket, done.deadline);
-            }
+        if (handover_ != nullptr && handover_->stage() == Handover::Stage::taking) {
+            end_take_over();
+        }
+        if (context_.is_entered()) {
+            instance_->type().run != nullptr ? run_loop() : run_turns();
         }
     }
-    cpu_ns_.store(read_clock(CLOCK_THREAD_CPUTIME_ID).count(), std::memory_order_release);
-    pthread_setname_np(pthread_self(), ended_thread_name);
+    if (!context_.is_entered()) {
+        return false;
+    }
+    self.note_end();
     report_end();
     home_.mailbox->parker()->detach();
+    return true;
+}
+
+void Worker::run_turns() {
+    Parker& parker = *home_.mailbox->parker();
+    for (;;) {
+        const std::uint32_t ticket = parker.prepare();
+        const Turn done = turn();
+        if (done.kind == Turn::Kind::ended || !context_.is_entered()) {
+            return;
+        }
+        if (done.kind != Turn::Kind::again) {
+            context_.wait_for_message(ticket, done.deadline);
+        }
+    }
 }
 
 Turn Worker::run_turn(Nanos now) {
@@ -187,10 +196,13 @@ void Worker::unmake() {
 }
 
 void Worker::run_loop() {
-    if (!make()) {
+    if (!instance_->is_made() && !make()) {
         return;
     }
     while (obey() != Wanted::stop) {
+        if (!context_.is_entered()) {
+            return;
+        }
         if (!is_well_) {
             break;
         }
@@ -198,6 +210,9 @@ void Worker::run_loop() {
         is_well_ = instance_->run();
         if (is_well_ ? !context_.is_told_to_return() : !roll_back()) {
             break;
+        }
+        if (!context_.is_entered()) {
+            return;
         }
         context_.settle_all(false);  // by returning it says that it is done with them
     }
@@ -212,7 +227,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
         context_.outbox().reject_waiting();
         return end_turns(Wanted::stop);
     }
-    const Wanted wanted = obey(now);
+    const Wanted wanted = context_.is_entered() ? obey(now) : Wanted::hold;
     if (wanted == Wanted::hold) {
         return {Turn::Kind::wait};
     }

@@ -2,7 +2,8 @@
 //
 //   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
 //
-// Its instance may be exchanged on the way (handover.hpp).
+// Its instance may be exchanged on the way (handover.hpp), and with it its thread
+// (worker_thread.hpp).
 //
 // A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
 // turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
@@ -17,7 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -28,6 +29,7 @@
 #include "host/worker/handover.hpp"
 #include "host/worker/instance.hpp"
 #include "host/worker/worker_context.hpp"
+#include "host/worker/worker_thread.hpp"
 
 namespace skep::host {
 
@@ -81,6 +83,19 @@ public:
     // [manager-thread] Offers a successor that has been created, and says Wanted::swap. Only when
     // the hand-over before is refused, reverted or closed.
     void offer(std::shared_ptr<Handover> handover);
+
+    // [manager-thread] A thread that can serve it instead of the present one; to be started with
+    // start_standby(), on a thread that may wait for it, and then offered with a successor.
+    [[nodiscard]] std::shared_ptr<WorkerThread> make_thread() {
+        return std::make_shared<WorkerThread>(context_.clock());
+    }
+
+    [[nodiscard]] Result<Done, std::string> start_standby(WorkerThread& thread,
+                                                          const Placement& placement);
+    // [manager-thread] The thread of a hand-over that has come to its end is the caller's, to be
+    // ended.
+    void dismiss(const std::shared_ptr<WorkerThread>& thread);
+
     // [manager-thread] After Fact::ended.
     void join();
     // [manager-thread] The thread is not coming back: the context does nothing from now on, and
@@ -95,8 +110,13 @@ public:
     // [any-thread] A handler without routes to it but with a timer is a source of its own.
     [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
 
-    // Of its own thread; 0 until that runs, and on a pool. [any-thread]
+    // Of the thread that serves it; 0 until that runs, and on a pool. [any-thread]
     [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
+
+    // Of all that serve it or stand by: those that may go by its name. [manager-thread]
+    [[nodiscard]] const std::vector<std::shared_ptr<WorkerThread>>& threads() const {
+        return threads_;
+    }
 
     // CPU time that it has used so far; on a pool an estimate, from samples. [manager-thread]
     [[nodiscard]] Nanos cpu() const;
@@ -111,12 +131,17 @@ public:
     }
 
 private:
-    void thread_main();
+    [[nodiscard]] WorkerThread::Serve server();
+    [[nodiscard]] bool serve(WorkerThread& self);
+    void run_turns();
     bool make();
     Wanted obey(std::optional<Nanos> now = std::nullopt);
     void take_over(std::uint64_t epoch);
-    [[nodiscard]] bool can_take(Handover& handover);
+    void end_take_over();
+    [[nodiscard]] bool can_leave(Handover& handover);
+    [[nodiscard]] bool can_enter(Handover& handover);
     void exchange(Handover& handover);
+    void report_and_go_back(Fact::Kind kind);
     void undo_tentative();
     [[nodiscard]] bool roll_back();
     // `now`: on a pool, from its thread.
@@ -151,9 +176,14 @@ private:
     bool has_drained_ = false;
     std::string error_;  // of the machine; an instance has its own
 
-    std::thread thread_;  // the manager's alone
+    std::shared_ptr<WorkerThread> thread_;  // that serves it; null on a pool
+
+    // The manager's alone.
+    std::vector<std::shared_ptr<WorkerThread>> threads_;  // that serve it, or stand by
+    Nanos cpu_before_{0};                                 // of those that were dismissed
+
     std::atomic<pid_t> thread_id_{0};
-    std::atomic<std::int64_t> cpu_ns_;  // of an own thread: -1, until it ends
+    std::atomic<std::int64_t> cpu_ns_{0};  // on a pool
 };
 
 }  // namespace skep::host

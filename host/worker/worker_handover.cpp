@@ -1,10 +1,16 @@
 // The worker's side of a hand-over; handover.hpp has the stages.
+#include <pthread.h>
+
+#include "host/worker/thread_census.hpp"
 #include "host/worker/worker.hpp"
 
 namespace skep::host {
 
 // [manager-thread]
 void Worker::offer(std::shared_ptr<Handover> handover) {
+    if (handover->thread != nullptr) {
+        threads_.push_back(handover->thread);
+    }
     {
         const MutexLock lock(offer_mutex_);
         offered_.swap(handover);
@@ -14,7 +20,7 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
 
 // What is wanted, at a boundary between two calls of the plugin; whatever is to be done for it with
 // the instance has been done. Stands still while that is wanted, or a hand-over is undecided; on a
-// pool it says `hold` instead.
+// pool it says `hold` instead, as it does when another thread serves the worker now.
 Wanted Worker::obey(std::optional<Nanos> now) {
     Parker& parker = *home_.mailbox->parker();
     for (;;) {
@@ -22,6 +28,9 @@ Wanted Worker::obey(std::optional<Nanos> now) {
         const Control::Command command = context_.look(now ? *now : context_.clock().now());
         if (command.wanted == Wanted::swap && !context_.is_done(command)) {
             take_over(command.epoch);
+            if (!context_.is_entered()) {
+                return Wanted::hold;
+            }
             continue;
         }
         if (command.wanted == Wanted::swap) {
@@ -30,6 +39,9 @@ Wanted Worker::obey(std::optional<Nanos> now) {
             }
         } else if (handover_ != nullptr && handover_->stage() == Handover::Stage::tentative) {
             undo_tentative();
+            if (!context_.is_entered()) {
+                return Wanted::hold;
+            }
             continue;
         } else if (command.wanted != Wanted::hold) {
             return command.wanted;
@@ -55,20 +67,36 @@ void Worker::take_over(std::uint64_t epoch) {
     }
     handover_ = handover;
     handover->delivered = home_.mailbox->counts().delivered;
-    const Nanos begin = context_.clock().now();
-    if (can_take(*handover)) {
-        exchange(*handover);
-        handover->blackout = context_.clock().now() - begin;
-        (void)handover->move(Stage::taking,
-                             handover->holds() ? Stage::tentative : Stage::committed);
+    handover->begin = context_.clock().now();
+    if (!can_leave(*handover)) {
+        (void)handover->move(Handover::Stage::taking, Handover::Stage::refused);
+        report(Fact::Kind::swapped);
+    } else if (handover->thread == nullptr) {
+        end_take_over();
     } else {
-        (void)handover->move(Stage::taking, Stage::refused);
+        pthread_setname_np(pthread_self(), standing_by_name);
+        WorkerContext::leave();
+        thread_->let_serve(handover->thread);
     }
+}
+
+// On the thread that is to serve the successor.
+void Worker::end_take_over() {
+    using Stage = Handover::Stage;
+    Handover& handover = *handover_;
+    if (!can_enter(handover)) {
+        (void)handover.move(Stage::taking, Stage::refused);
+        report_and_go_back(Fact::Kind::swapped);
+        return;
+    }
+    exchange(handover);
+    handover.blackout = context_.clock().now() - handover.begin;
+    (void)handover.move(Stage::taking, handover.holds() ? Stage::tentative : Stage::committed);
     report(Fact::Kind::swapped);
 }
 
-// Moves the state, if the present instance has one; or gives it its parameters.
-bool Worker::can_take(Handover& handover) {
+// The present instance saves its state, if it has one; or takes its parameters.
+bool Worker::can_leave(Handover& handover) {
     if (handover.is_reconfiguration()) {
         if (!instance_->reconfigure(*handover.live)) {
             handover.error = instance_->take_error();
@@ -76,24 +104,43 @@ bool Worker::can_take(Handover& handover) {
         }
         return true;
     }
-    const std::uint32_t version = instance_->state_version();
-    if (version == 0 || handover.drops_state()) {
-        return true;
-    }
-    if (!instance_->save(handover.state)) {
+    if (handover.moves_state(*instance_) && !instance_->save(handover.state)) {
         handover.error = instance_->take_error();
         return false;
     }
-    if (!handover.other->load(version, handover.state)) {
+    return true;
+}
+
+bool Worker::can_enter(Handover& handover) {
+    if (handover.moves_state(*instance_) &&
+        !handover.other->load(instance_->state_version(), handover.state)) {
         handover.error = handover.other->error();
         return false;
     }
     return true;
 }
 
+// The thread of the instance before serves again, if this is another one. Once it is reported this
+// one may be told to end, and is none of the worker's any more.
+void Worker::report_and_go_back(Fact::Kind kind) {
+    const std::shared_ptr<WorkerThread> self = handover_->thread;
+    const std::shared_ptr<WorkerThread> before = thread_;
+    if (self != nullptr) {
+        pthread_setname_np(pthread_self(), standing_by_name);
+    }
+    report(kind);
+    if (self != nullptr) {
+        WorkerContext::leave();
+        self->let_serve(before);
+    }
+}
+
 void Worker::exchange(Handover& handover) {
     if (!handover.is_reconfiguration()) {
         instance_.swap(handover.other);
+        if (handover.thread != nullptr) {
+            thread_.swap(handover.thread);
+        }
         context_.serve(instance_->type());
     }
     publish_timers();
@@ -106,7 +153,7 @@ void Worker::undo_tentative() {
             is_well_ = instance_->reconfigure(handover_->live_before);
         }
         exchange(*handover_);
-        report(Fact::Kind::reverted);
+        report_and_go_back(Fact::Kind::reverted);
     }
 }
 
@@ -122,7 +169,7 @@ bool Worker::roll_back() {
     exchange(*handover_);
     is_well_ = true;
     has_drained_ = false;
-    report(Fact::Kind::reverted);
+    report_and_go_back(Fact::Kind::reverted);
     return true;
 }
 

@@ -178,8 +178,8 @@ TEST_F(Reload, WhatARunningHostCannotChangeIsNamed) {
     install("greeter_1");
     write(one_worker);
     start();
-    write(one_worker + "mailbox = 7\n");
-    EXPECT_THAT(reload(1), HasSubstr("worker 'w' differs in run or mailbox"));
+    write(one_worker + "run = { pool = \"p\" }\n[pool.p]\n");
+    EXPECT_THAT(reload(1), HasSubstr("worker 'w' would go to a pool, leave one, or have another"));
     write("name = \"wasps\"\n" + one_worker);
     EXPECT_THAT(reload(1), HasSubstr("cannot change from 'bees' to 'wasps'"));
     write(one_worker + "[[schedule]]\nat = \"1s\"\naction = \"stop\"\n");

@@ -118,6 +118,7 @@ host::Result<std::shared_ptr<host::Library>> ScriptedLoader::open(const std::str
     if (!info) {
         return host::Unexpected(info.error());
     }
+    info->thread_exits = hands_off;
     if (renames_ports) {
         for (host::WorkerTypeInfo& type : info->types) {
             type.inputs.front().name = "renamed";

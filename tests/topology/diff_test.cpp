@@ -80,17 +80,21 @@ TEST(Diff, SwapsAWorkerWhosePluginOrTypeDiffers) {
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), swap);
 }
 
-TEST(Diff, MovesAWorkerThatRunsElsewhereOrHasAnotherMailbox) {
+TEST(Diff, MovesAWorkerThatGoesToAPool) {
     const Changes move = {{}, {}, {}, Names{"b"}, false, false};
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), move);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), move);
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), move);
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), move);
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), move);
 }
 
-TEST(Diff, TellsSettingsThatTheManagerAloneReads) {
+TEST(Diff, SwapsAWorkerWhoseThreadStandsElsewhere) {
+    const Changes swap = {{}, {}, Names{"b"}, {}, false, false};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), swap);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), swap);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), swap);
+}
+
+TEST(Diff, TellsSettingsThatChangeInPlace) {
     const Changes settings = {{}, {}, {}, {}, false, true};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), settings);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), settings);
     Plan next = two_workers();
     next.stop_grace = std::chrono::seconds(1);

@@ -158,7 +158,7 @@ TEST(ShareCore, WhenTakenAwayChangesTheWorkers) {
     const std::string plain = "[[route]]\nfrom = \"a\"\nto = \"b\"\nwhen_full = \"drop_newest\"\n";
     const Plan apart = planned(workers + plain).plan;
     const Plan together = planned(workers + shared_route("a", "b")).plan;
-    EXPECT_EQ(diff(apart, together), (Changes{{}, {}, {}, {"a", "b"}, false, false}));
+    EXPECT_EQ(diff(apart, together), (Changes{{}, {}, {"a", "b"}, {}, false, false}));
 }
 
 }  // namespace
