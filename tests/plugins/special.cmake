@@ -30,6 +30,14 @@ foreach(version 1 2)
                                         SKEP_TEST_VERSION_TEXT="${version}.0.0")
 endforeach()
 
+foreach(version 1 2)
+    skep_special_plugin(remembering_greeter_${version} greeter.cpp)
+    target_compile_definitions(
+        test_remembering_greeter_${version}
+        PRIVATE SKEP_TEST_VERSION=${version} SKEP_TEST_VERSION_TEXT="${version}.0.0"
+                SKEP_TEST_REMEMBERS)
+endforeach()
+
 skep_special_plugin(inline_static inline_static.cpp)
 skep_special_plugin(make_shared make_shared.cpp)
 skep_naive_plugin(inline_static_naive inline_static.cpp)

@@ -1,5 +1,6 @@
 // Two versions of one plugin, as an author builds them: the second greets better and takes over
-// how many the first has greeted. It has a mistake that the first has not.
+// how many the first has greeted. It has a mistake that the first has not. Both can be built to
+// remember whom they greeted last, in a thread_local.
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -23,11 +24,17 @@ struct Greeter {
             throw std::runtime_error("there is nobody to greet");
         }
         ++greeted;
+#ifdef SKEP_TEST_REMEMBERS
+        thread_local std::string last;
+        last = message.text();
+#endif
         context.info("version " + std::to_string(SKEP_TEST_VERSION) + ": " + word + " " +
                      std::string(message.text()) + ", number " + std::to_string(greeted));
     }
 
-    void save_state(skep::state_writer& out) const { out.write(std::to_string(greeted)); }
+    void save_state(skep::state_writer& out) const {
+        out.write(std::to_string(greeted));
+    }
 
     void load_state(std::uint32_t /*version*/, std::string_view state) {
         greeted = std::stoi(std::string(state));
