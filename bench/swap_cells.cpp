@@ -22,8 +22,10 @@ using skep::host::Done;
 using skep::host::Manager;
 
 constexpr std::size_t sources = 3;
-constexpr std::array<const char*, 3> versions = {
-    "bench_keeper_a", "bench_keeper_b", "bench_keeper_c"};
+using Versions = std::array<const char*, 3>;
+constexpr Versions versions = {"bench_keeper_a", "bench_keeper_b", "bench_keeper_c"};
+constexpr Versions local_versions = {
+    "bench_local_keeper_a", "bench_local_keeper_b", "bench_local_keeper_c"};
 constexpr std::size_t small_state = 100;
 constexpr std::uint64_t warm_up = 100;
 
@@ -69,9 +71,9 @@ void must(const std::string& error) {
 // Three sources at full speed, and the worker that is swapped.
 class Load {
 public:
-    Load(Mode mode, std::size_t state, bool keeps_state) {
+    Load(Mode mode, std::size_t state, bool keeps_state, const Versions& keepers = versions) {
         report_.keeps_state = keeps_state;
-        for (std::size_t i = 0; i < versions.size(); ++i) {
+        for (std::size_t i = 0; i < keepers.size(); ++i) {
             TopologyText text(mode, report_);
             for (std::size_t source = 0; source < sources; ++source) {
                 text.worker("source" + std::to_string(source),
@@ -80,7 +82,7 @@ public:
                             source);
             }
             text.set_payload(state);
-            text.worker("keeper", "keeper", 1, 0, 1, versions.at(i));
+            text.worker("keeper", "keeper", 1, 0, 1, keepers.at(i));
             for (std::size_t source = 0; source < sources; ++source) {
                 text.route("source" + std::to_string(source), "\"keeper\"");
             }
@@ -148,28 +150,6 @@ private:
     std::array<skep::host::Plan, versions.size()> plans_;
     std::size_t turn_ = 0;
 };
-
-Sample measure_times(
-    const std::string& label, Mode mode, std::size_t state, std::uint64_t count, bool is_swap) {
-    Load load(mode, state, !is_swap);
-    Times times;
-    for (std::uint64_t i = 0; i < count; ++i) {
-        times.push_back(is_swap ? load.swap() : load.stop_load_start());
-    }
-    const std::string error = load.end(!is_swap);
-    if (!error.empty()) {
-        return failure(error);
-    }
-    // The one before the last may still be on its way out when it is wanted again.
-    if (load.loads() * 10 < count * 9) {
-        return failure(std::to_string(load.loads()) + " plugins were loaded for " +
-                       std::to_string(count) + " successors");
-    }
-    Times& all = all_times()[label];
-    all.insert(all.end(), times.begin(), times.end());
-    std::sort(times.begin(), times.end());
-    return {percentile(times, 0.5), 1, ""};
-}
 
 std::int64_t entries_of(const char* folder) {
     return std::distance(std::filesystem::directory_iterator(folder), {});
@@ -284,33 +264,70 @@ Sample measure_gaps(Mode mode, std::uint64_t length) {
     return {percentile(ratios, 0.5), static_cast<double>(length) * Report::windows / 100, error};
 }
 
-struct Size {
-    const char* cell;
+struct SwapCell {
+    const char* name;
     std::size_t state;
+    const Versions& keepers;
 };
 
-constexpr std::array<Size, 3> sizes = {
-    {{"swap", small_state}, {"swap.64k", 65'536}, {"swap.1m", 1'048'576}}};
+constexpr std::array<SwapCell, 4> swap_cells = {{{"swap", small_state, versions},
+                                                 {"swap.64k", 65'536, versions},
+                                                 {"swap.1m", 1'048'576, versions},
+                                                 {"swap.handoff", small_state, local_versions}}};
+
+Sample measure_times(
+    const std::string& label, Mode mode, const SwapCell& cell, std::uint64_t count, bool is_swap) {
+    Load load(mode, cell.state, !is_swap, cell.keepers);
+    Times times;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        times.push_back(is_swap ? load.swap() : load.stop_load_start());
+    }
+    const std::string error = load.end(!is_swap);
+    if (!error.empty()) {
+        return failure(error);
+    }
+    // The one before the last may still be on its way out when it is wanted again.
+    if (load.loads() * 10 < count * 9) {
+        return failure(std::to_string(load.loads()) + " plugins were loaded for " +
+                       std::to_string(count) + " successors");
+    }
+    Times& all = all_times()[label];
+    all.insert(all.end(), times.begin(), times.end());
+    std::sort(times.begin(), times.end());
+    return {percentile(times, 0.5), 1, ""};
+}
 
 std::string word_of(Mode mode) {
     return mode == Mode::pool ? "pool" : "threads";
 }
 
-Contender contender(const std::string& name, const Size& size, Mode mode) {
-    const std::string label = std::string(size.cell) + ", " + word_of(mode) + ", " + name;
-    return {
-        name, size.cell, "", mode == Mode::threads, mode == Mode::pool, [=](std::uint64_t count) {
-            return measure_times(label, mode, size.state, count, name == "skep");
-        }};
+Contender contender(const std::string& name, const SwapCell& cell, Mode mode) {
+    const std::string label = std::string(cell.name) + ", " + word_of(mode) + ", " + name;
+    return {name,
+            cell.name,
+            "",
+            mode == Mode::threads,
+            mode == Mode::pool,
+            [=, &cell](std::uint64_t count) {
+                return measure_times(label, mode, cell, count, name == "skep");
+            }};
+}
+
+// On a pool there is no thread to be handed off.
+Contenders on_each_cell(const std::string& name, Mode mode) {
+    Contenders all;
+    for (const SwapCell& cell : swap_cells) {
+        if (mode == Mode::threads || &cell.keepers == &versions) {
+            all.push_back(contender(name, cell, mode));
+        }
+    }
+    return all;
 }
 
 }  // namespace
 
 Contenders swap_contenders(Mode mode) {
-    Contenders all;
-    for (const Size& size : sizes) {
-        all.push_back(contender("skep", size, mode));
-    }
+    Contenders all = on_each_cell("skep", mode);
     all.push_back({"skep",
                    "swap.gap",
                    "",
@@ -329,11 +346,7 @@ Contenders swap_contenders(Mode mode) {
 }
 
 Contenders swap_baselines(Mode mode) {
-    Contenders all;
-    for (const Size& size : sizes) {
-        all.push_back(contender("stop-load-start", size, mode));
-    }
-    return all;
+    return on_each_cell("stop-load-start", mode);
 }
 
 std::string swap_percentiles() {

@@ -55,6 +55,10 @@ struct Keeper {
 
     void on_message(skep::context& /*context*/, const skep::message& message) {
         if (!has_had_any) {
+#ifdef SKEP_BENCH_THREAD_LOCAL
+            thread_local std::string touched;
+            touched = message.text();
+#endif
             has_had_any = true;
             cell.report.set(&Report::first_ns);
         }
@@ -67,14 +71,18 @@ struct Keeper {
         ++known.received;
     }
 
-    void on_drain(skep::context& /*context*/) { cell.report.received = known.received; }
+    void on_drain(skep::context& /*context*/) {
+        cell.report.received = known.received;
+    }
 
     void save_state(skep::state_writer& out) const {
         out.write({reinterpret_cast<const char*>(&known), sizeof(known)});
         out.write(std::string_view(state).substr(sizeof(known)));
     }
 
-    void load_state(std::uint32_t /*version*/, std::string_view from) { take(from); }
+    void load_state(std::uint32_t /*version*/, std::string_view from) {
+        take(from);
+    }
 
 private:
     void take(std::string_view from) {
@@ -85,7 +93,9 @@ private:
         std::memcpy(&known, state.data(), sizeof(known));
     }
 
-    void write_known() { std::memcpy(state.data(), &known, sizeof(known)); }
+    void write_known() {
+        std::memcpy(state.data(), &known, sizeof(known));
+    }
 };
 
 }  // namespace
