@@ -76,7 +76,8 @@ void Worker::take_over(std::uint64_t epoch) {
     } else {
         pthread_setname_np(pthread_self(), standing_by_name);
         WorkerContext::leave();
-        thread_->let_serve(handover->thread);
+        const std::shared_ptr<WorkerThread> self = thread_;  // the next one changes it
+        self->let_serve(handover->thread);
     }
 }
 
@@ -124,14 +125,14 @@ bool Worker::can_enter(Handover& handover) {
 // one may be told to end, and is none of the worker's any more.
 void Worker::report_and_go_back(Fact::Kind kind) {
     const std::shared_ptr<WorkerThread> self = handover_->thread;
-    const std::shared_ptr<WorkerThread> before = thread_;
+    std::shared_ptr<WorkerThread> before = thread_;
     if (self != nullptr) {
         pthread_setname_np(pthread_self(), standing_by_name);
     }
     report(kind);
     if (self != nullptr) {
         WorkerContext::leave();
-        self->let_serve(before);
+        self->let_serve(std::move(before));
     }
 }
 

@@ -85,7 +85,8 @@ bool WorkerThread::is_to_serve() {
     }
 }
 
-void WorkerThread::let_serve(const std::shared_ptr<WorkerThread>& next) {
+// It holds `next`: whoever serves may change whatever else does, and have ended before this is over.
+void WorkerThread::let_serve(std::shared_ptr<WorkerThread> next) {
     if (parker_ == nullptr) {
         parker_ = clock_.make_parker();
     }

@@ -56,7 +56,7 @@ public:
 
     // [itself, as it serves] It stands by from now on, and `next` serves. It goes by
     // standing_by_name already.
-    void let_serve(const std::shared_ptr<WorkerThread>& next);
+    void let_serve(std::shared_ptr<WorkerThread> next);
 
     // [itself, as it serves] No plugin will be called on it any more, but by its thread_locals.
     void note_end();
