@@ -181,7 +181,7 @@ bool FactReader::read_note_segment(const Elf64_Phdr& segment) {
     while (segment.p_filesz - position >= sizeof(Elf64_Nhdr)) {
         const auto note = image_.at<Elf64_Nhdr>(segment.p_offset + position);
         const std::uint64_t name = position + sizeof(Elf64_Nhdr);
-        const std::uint64_t desc = name + padded(note.n_namesz);
+        const std::uint64_t desc = padded(name + note.n_namesz);
         // The last note need not be padded.
         if (desc > segment.p_filesz || note.n_descsz > segment.p_filesz - desc) {
             return damaged("a note reaches beyond its segment");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
 
 namespace skep::host {
@@ -86,8 +87,8 @@ Diagnostic damaged_file(const std::string& file, const std::string& what) {
 Result<ElfImage> ElfImage::open(std::span<const std::byte> bytes, const std::string& file) {
     ElfImage image(bytes, file);
     if (image.read_header() && image.read_segments() && image.check_sections() &&
-        image.read_dynamic() && image.check_flags() && image.check_pointed_tables() &&
-        image.read_strings()) {
+        image.check_inner_segments() && image.read_dynamic() && image.check_flags() &&
+        image.check_pointed_tables() && image.read_strings()) {
         return image;
     }
     return failure(std::move(image.refusal_));
@@ -193,6 +194,10 @@ bool ElfImage::add_load(const Elf64_Phdr& load, unsigned index) {
     if (load.p_memsz < load.p_filesz || load.p_vaddr > UINT64_MAX - load.p_memsz) {
         return refuse_damaged(name + " has impossible sizes");
     }
+    if (!std::has_single_bit(std::max<std::uint64_t>(load.p_align, 1)) ||
+        (load.p_vaddr - load.p_offset) % std::max<std::uint64_t>(load.p_align, 1) != 0) {
+        return refuse_damaged(name + " has an impossible alignment");
+    }
     if (!loads_.empty() && load.p_vaddr < loads_.back().p_vaddr + loads_.back().p_memsz) {
         return refuse_damaged(name + " overlaps the one before it");
     }
@@ -215,6 +220,9 @@ bool ElfImage::read_segments() {
         if (segment.p_type == PT_LOAD && !add_load(segment, i)) {
             return false;
         }
+        if (segment.p_type != PT_LOAD) {
+            inner_.emplace_back(i, segment);
+        }
         if (segment.p_type == PT_DYNAMIC) {
             dynamic_segment_ = segment;
         }
@@ -232,8 +240,70 @@ bool ElfImage::read_segments() {
     return true;
 }
 
+// What dlopen and the unwinder look for in memory, where these segments say: elsewhere it may be
+// anything, there in a child process that tries it and not here, or protected against writing.
+bool ElfImage::check_inner_segments() {
+    for (const auto& [index, segment] : inner_) {
+        const std::string name = "segment " + std::to_string(index);
+        const bool is_loaded = segment.p_filesz == 0 ||
+                               offset_of(segment.p_vaddr, segment.p_filesz) == segment.p_offset;
+        bool is_right = true;
+        switch (segment.p_type) {
+            case PT_DYNAMIC:
+            case PT_NOTE:
+            case PT_GNU_EH_FRAME:
+            case PT_GNU_PROPERTY:
+                is_right = is_loaded && segment.p_memsz == segment.p_filesz;
+                break;
+            case PT_PHDR:
+                is_right = is_loaded && segment.p_offset == header_.e_phoff;
+                break;
+            case PT_TLS:
+                is_right = is_loaded && segment.p_memsz >= segment.p_filesz &&
+                           std::has_single_bit(std::max<std::uint64_t>(segment.p_align, 1));
+                break;
+            case PT_GNU_RELRO:
+                is_right = find_load(segment.p_vaddr, segment.p_memsz) != nullptr;
+                break;
+            default:
+                break;
+        }
+        if (!is_right) {
+            return refuse_damaged(name + " is not in a segment that is loaded");
+        }
+    }
+    return true;
+}
+
+// A segment takes whole pages.
+const Elf64_Phdr* ElfImage::find_load(std::uint64_t address, std::uint64_t size) const {
+    const auto found = std::find_if(loads_.begin(), loads_.end(), [&](const Elf64_Phdr& load) {
+        const std::uint64_t last_page = std::max<std::uint64_t>(load.p_align, 1) - 1;
+        const std::uint64_t within = address - load.p_vaddr;
+        const std::uint64_t end = (load.p_vaddr + load.p_memsz + last_page) & ~last_page;
+        return address >= load.p_vaddr && within <= end - load.p_vaddr &&
+               size <= end - load.p_vaddr - within;
+    });
+    return found == loads_.end() ? nullptr : &*found;
+}
+
+// Whether what belongs into memory is loaded to where the linker has put it.
+bool ElfImage::is_loaded_as_linked(const Elf64_Shdr& section) const {
+    if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size == 0) {
+        return true;
+    }
+    if (section.sh_type == SHT_NOBITS) {  // of thread_locals: room in each thread's block
+        return (section.sh_flags & SHF_TLS) != 0 ||
+               find_load(section.sh_addr, section.sh_size) != nullptr;
+    }
+    const Elf64_Phdr* const load = find_load(section.sh_addr, section.sh_size);
+    return offset_of(section.sh_addr, section.sh_size) == section.sh_offset && load != nullptr &&
+           ((section.sh_flags & SHF_WRITE) == 0 || (load->p_flags & PF_W) != 0) &&
+           ((section.sh_flags & SHF_EXECINSTR) == 0 || (load->p_flags & PF_X) != 0);
+}
+
 // dlopen does not look at the sections, but a linker writes their table last: a file whose tail was
-// not written yet shows it here.
+// not written yet shows it here. And what they say must agree with the segments.
 bool ElfImage::check_sections() {
     if (header_.e_shoff == 0) {
         return true;
@@ -253,6 +323,10 @@ bool ElfImage::check_sections() {
         }
         if (section.sh_type != SHT_NOBITS && !covers(section.sh_offset, section.sh_size)) {
             return refuse_cut("section " + std::to_string(i), section.sh_offset, section.sh_size);
+        }
+        if (!is_loaded_as_linked(section)) {
+            return refuse_damaged("section " + std::to_string(i) +
+                                  " is not where its segment would be loaded");
         }
     }
     return true;

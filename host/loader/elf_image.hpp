@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <elf.h>
@@ -79,10 +80,15 @@ private:
     bool read_segments();
     bool add_load(const Elf64_Phdr& load, unsigned index);
     bool check_sections();
+    bool check_inner_segments();
     bool read_dynamic();
     bool check_flags();
     bool check_pointed_tables();
     bool read_strings();
+
+    // The segment in whose memory all of that is; null: none.
+    [[nodiscard]] const Elf64_Phdr* find_load(std::uint64_t address, std::uint64_t size) const;
+    [[nodiscard]] bool is_loaded_as_linked(const Elf64_Shdr& section) const;
 
     bool refuse(std::string message, std::string hint = {});
     bool refuse_cut(const std::string& what, std::uint64_t offset, std::uint64_t size);
@@ -93,6 +99,7 @@ private:
     Diagnostic refusal_;
     Elf64_Ehdr header_{};
     std::vector<Elf64_Phdr> loads_, notes_;
+    std::vector<std::pair<unsigned, Elf64_Phdr>> inner_;  // all others, by their number
     std::optional<Elf64_Phdr> dynamic_segment_;
     std::vector<Elf64_Dyn> dynamic_;
     std::string_view strings_;  // ends with a null

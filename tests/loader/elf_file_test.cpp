@@ -207,9 +207,55 @@ TEST(ElfFile, RefusesASegmentThatEndsBeyondTheFile) {
 }
 
 TEST(ElfFile, RefusesANoteOfTheWrongSize) {
-    EXPECT_THAT(refusal(with_segment(PT_NOTE, [](auto& segment) { segment.p_filesz -= 4; })),
-                HasSubstr("a note reaches beyond its segment"));
+    const Bytes bytes = with_segment(PT_NOTE, [](auto& segment) {
+        segment.p_filesz -= 4;
+        segment.p_memsz -= 4;
+    });
+    EXPECT_THAT(refusal(bytes), HasSubstr("a note reaches beyond its segment"));
 }
+
+constexpr std::uint64_t away = std::uint64_t{1} << 40U;
+
+// dlopen reads and protects these where they say, also where nothing of the file is: a child
+// process that tries it may have something else there than the host.
+TEST(ElfFile, RefusesTablesThatLieOutsideOfWhatIsLoaded) {
+    const auto astray = HasSubstr("is not in a segment that is loaded");
+    for (const std::uint32_t type : {PT_GNU_RELRO, PT_GNU_EH_FRAME, PT_NOTE, PT_DYNAMIC}) {
+        EXPECT_THAT(refusal(with_segment(type, [](auto& it) { it.p_vaddr += away; })), astray);
+        EXPECT_THAT(refusal(with_segment(type, [](auto& it) { it.p_memsz += away; })), astray);
+    }
+    EXPECT_THAT(refusal(with_segment(PT_NOTE, [](auto& it) { it.p_type = PT_PHDR; })), astray);
+    const auto tls = [](auto& it) {
+        it.p_type = PT_TLS;
+        it.p_memsz = it.p_filesz - 1;
+    };
+    EXPECT_THAT(refusal(with_segment(PT_NOTE, tls)), astray);
+}
+
+TEST(ElfFile, RefusesASegmentThatIsLoadedOtherwiseThanItWasLinked) {
+    const auto misplaced = HasSubstr("is not where its segment would be loaded");
+    const auto shorter = [](auto& it) {
+        it.p_filesz = 16;
+        it.p_memsz = 16;
+    };
+    EXPECT_THAT(refusal(with_segment(PT_LOAD, shorter)), misplaced);
+    EXPECT_THAT(refusal(with_segment(PT_LOAD, [](auto& it) { it.p_offset += 0x1000; })), misplaced);
+    EXPECT_THAT(refusal(with_segment(PT_LOAD, [](auto& it) { it.p_align = 0x3000; })),
+                HasSubstr("segment 0 has an impossible alignment"));
+}
+
+#if defined(__x86_64__)
+// As compilers do it that protect the flow of control, which some distributions have for default.
+TEST(ElfFile, ReadsNotesThatAreAlignedToEightBytes) {
+    const Bytes bytes = read_file(test_plugin("protected_flow"));
+    const auto image = ElfImage::open(bytes, "x.so");
+    ASSERT_TRUE(image);
+    EXPECT_THAT(image->notes(), Contains(testing::Field(&Elf64_Phdr::p_align, 8)));
+    const auto facts = read_elf(bytes, "x.so");
+    ASSERT_TRUE(facts) << message_of(facts);
+    EXPECT_TRUE(facts->note);
+}
+#endif
 
 TEST(ElfFile, RefusesEveryCutPlugin) {
     for (const char* name : {"counts", "many_statics"}) {

@@ -51,6 +51,13 @@ skep_special_plugin(nodelete answers.c)
 target_compile_definitions(test_nodelete PRIVATE SKEP_TEST_ANSWER=1)
 target_link_options(test_nodelete PRIVATE "LINKER:-z,nodelete")
 
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+    skep_special_plugin(protected_flow answers.c)
+    target_compile_definitions(test_protected_flow PRIVATE SKEP_TEST_ANSWER=1)
+    target_compile_options(test_protected_flow PRIVATE -fcf-protection=full)
+    target_link_options(test_protected_flow PRIVATE "LINKER:-z,ibt,-z,shstk")
+endif()
+
 skep_special_plugin(static_tls static_tls.c)
 target_compile_options(test_static_tls PRIVATE -ftls-model=initial-exec)
 
