@@ -4,6 +4,7 @@
 //
 // A flipped bit is where the loader looks before it runs anything (headers and notes), and some of
 // those mean nothing: such a plugin may as well be taken.
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -84,7 +85,14 @@ protected:
         "version = 1\nname = \"bees\"\nhost.plugin_path = [\".\"]\n"
         "[[route]]\nfrom = \"source\"\nto = \"sink\"\n"
         "[worker.source]\nplugin = \"generate\"\n[worker.sink]\nplugin = \"plugin\"\n";
-    std::minstd_rand random{17};
+
+    // The same each time, unless SKEP_SEED says otherwise.
+    static unsigned seed() {
+        const char* const wanted = std::getenv("SKEP_SEED");
+        return wanted == nullptr ? 17 : static_cast<unsigned>(std::atoi(wanted));
+    }
+
+    std::minstd_rand random{seed()};
     std::optional<Process> host;
 };
 
