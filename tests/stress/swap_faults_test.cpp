@@ -50,8 +50,10 @@ constexpr Forced faults[] = {
 
 class SwapFaults : public SwapStress {
 protected:
+    // So long a worker that is stuck is waited for: the others need to come to their boundary in
+    // that time, also where a sanitizer slows them down.
     SwapFaults()
-        : SwapStress({std::chrono::seconds(30), std::chrono::milliseconds(100)}) {}
+        : SwapStress({std::chrono::seconds(30), std::chrono::milliseconds(200) * slowness}) {}
 
     // As noting(), with what is forced at the moment.
     Script faulty(Seen& at_the_end) {
