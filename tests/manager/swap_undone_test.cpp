@@ -260,5 +260,32 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     EXPECT_EQ(manager.metrics().law.delivered, 1U);
 }
 
+// Step 15: the host goes on, and keeps what may still be called.
+TEST(SwapThatCannotEnd, AnInstanceThatIsNeverDestroyedKeepsItsLibraryAndIsNamedAtTheEnd) {
+    Gate& never = *new Gate;  // outlives a thread that is given up
+    World<host::SteadyClock> world(Manager::When::asked);
+    world.plan.probation = std::chrono::nanoseconds(1);
+    Script old;
+    old.destroy = [&never] { never.wait_until_open(); };
+    world.add("a", old);
+    world.start();
+    std::atomic<int> handled{0};
+    Script next;
+    next.on_message = [&](skep::context&, const skep::message&) { ++handled; };
+    world.scripts["a"] = next;
+    for (const char* const version : {"second", "third"}) {
+        world.plan.workers[0].config["text"] = host::ParamValue(std::string(version));
+        world.plan.workers[0].plugin_content = version;
+        ASSERT_TRUE(world.manager->apply(world.plan));
+        never.wait_for_visitor();
+    }
+    ASSERT_TRUE(world.manager->send("a", "1"));
+    EXPECT_EQ(world.stop().lost, std::vector<std::string>{"worker 'a' in destroy"});
+    EXPECT_EQ(handled, 1);
+    EXPECT_EQ(world.loader.opened, 3);
+    world.manager.reset();
+    EXPECT_EQ(world.loader.closed, 2) << "all but that of the first";
+}
+
 }  // namespace
 }  // namespace skep::test
