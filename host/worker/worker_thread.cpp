@@ -85,7 +85,7 @@ bool WorkerThread::is_to_serve() {
     }
 }
 
-// It holds `next`: whoever serves may change whatever else does, and have ended before this is over.
+// It holds `next`: whoever serves may change what else does, and have ended before this is over.
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
 void WorkerThread::let_serve(std::shared_ptr<WorkerThread> next) {
     if (parker_ == nullptr) {

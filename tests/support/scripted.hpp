@@ -69,8 +69,8 @@ public:
     int opened = 0;
     int closed = 0;
     bool refuses = false;  // open() fails
-    // What is opened has thread_locals with destructors. So have all, in the tests of swaps that run
-    // once more with every worker handed off.
+    // What is opened has thread_locals with destructors. So have all, in the tests that run once
+    // more with every worker handed off.
     bool hands_off = std::getenv("SKEP_TEST_HANDOFF") != nullptr;
     bool renames_ports = false;  // what is opened cannot succeed what was opened before
 };
