@@ -1,9 +1,13 @@
 #include "host/loader/probe.hpp"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "host/loader/file_loader.hpp"
+#include "tests/support/temp_folder.hpp"
 
 namespace skep::host {
 namespace {
@@ -27,6 +31,19 @@ TEST(Probe, APluginThatCanBeLoadedPasses) {
 TEST(Probe, OneThatEndsTheProcessEndsTheChild) {
     EXPECT_EQ(verdict("crashes_when_loaded"),
               "it crashed while it was loaded in a child process: SIGABRT");
+}
+
+TEST(Probe, OneThatCrashesLeavesNoCoreFile) {
+    const test::TempFolder folder;
+    const auto before = std::filesystem::current_path();
+    rlimit core{};
+    ASSERT_EQ(::getrlimit(RLIMIT_CORE, &core), 0);
+    core.rlim_cur = core.rlim_max;
+    ASSERT_EQ(::setrlimit(RLIMIT_CORE, &core), 0);
+    std::filesystem::current_path(folder.path());
+    EXPECT_THAT(verdict("crashes_when_loaded"), HasSubstr("SIGABRT"));
+    std::filesystem::current_path(before);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Probe, OneThatHangsIsNotWaitedFor) {
