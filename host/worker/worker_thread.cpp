@@ -104,9 +104,12 @@ void WorkerThread::note_end() {
 }
 
 void WorkerThread::end() {
-    if (thread_.joinable()) {
-        part_.store(Part::over, std::memory_order_release);
-        parker_->unpark();
+    if (parker_ == nullptr) {
+        return;  // it was never started
+    }
+    part_.store(Part::over, std::memory_order_release);
+    parker_->unpark();
+    if (thread_.joinable()) {  // and was not given up
         thread_.join();
     }
 }
