@@ -22,6 +22,20 @@ Nanos read_clock(clockid_t clock) {
 
 }  // namespace
 
+template <typename Main>
+Result<Done, std::string> WorkerThread::start_as(Part part, Main main) {
+    part_.store(part, std::memory_order_relaxed);
+    try {
+        thread_ = std::thread([self = shared_from_this(), main = std::move(main)] {
+            self->id_.store(gettid(), std::memory_order_relaxed);
+            main();
+        });
+    } catch (const std::system_error& error) {
+        return Unexpected<std::string>(std::string("no thread: ") + error.what());
+    }
+    return Done{};
+}
+
 Result<Done, std::string> WorkerThread::start(const Placement& placement, Serve serve) {
     const auto is_placed = std::make_shared<std::promise<void>>();
     parker_ = clock_.make_parker();
@@ -46,19 +60,6 @@ Result<Done, std::string> WorkerThread::start_serving(const Placement& placement
         placed_ = apply_placement(placement);
         main(serve);
     });
-}
-
-Result<Done, std::string> WorkerThread::start_as(Part part, std::function<void()> main) {
-    part_.store(part, std::memory_order_relaxed);
-    try {
-        thread_ = std::thread([self = shared_from_this(), main = std::move(main)] {
-            self->id_.store(gettid(), std::memory_order_relaxed);
-            main();
-        });
-    } catch (const std::system_error& error) {
-        return Unexpected<std::string>(std::string("no thread: ") + error.what());
-    }
-    return Done{};
 }
 
 void WorkerThread::main(const Serve& serve) {

@@ -77,7 +77,8 @@ public:
 private:
     enum class Part { stands_by, serves, over };
 
-    [[nodiscard]] Result<Done, std::string> start_as(Part part, std::function<void()> main);
+    template <typename Main>
+    [[nodiscard]] Result<Done, std::string> start_as(Part part, Main main);
     void main(const Serve& serve);
     [[nodiscard]] bool is_to_serve();
 
