@@ -32,7 +32,8 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     if (!changes.to_move.empty()) {
         return bad_plan("worker '" + changes.to_move.front() +
                         "' would go to a pool, leave one, or have another pool, and is running; "
-                        "remove it in one reload and add it in the next, or restart the host");
+                        "remove it in one reload and add it in the next, which loses its state, or "
+                        "restart the host");
     }
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
