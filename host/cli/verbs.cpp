@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include "host/cli/inspect.hpp"
 #include "host/cli/prepare.hpp"
@@ -60,7 +61,18 @@ int check(const Options& options) {
                   exit_code);
 }
 
+// Also what a host does to try a plugin: that it crashes is the answer, and no reason for a core
+// file where the host runs.
+void leave_no_core_file() {
+    rlimit core{};
+    if (::getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = 0;
+        (void)::setrlimit(RLIMIT_CORE, &core);
+    }
+}
+
 int inspect(const Options& options) {
+    leave_no_core_file();
     const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
     if (!loader) {
         return refuse(loader.error(), exit_failed);

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,12 +83,6 @@ Result<Done, std::string> probe(const std::string& executable,
                                         environ);
         error != 0) {
         return Failure("the probe cannot be started: " + error_text(error));
-    }
-    // Its crash is a verdict, and no reason for a core file where the host runs.
-    rlimit core{};
-    if (::prlimit(child, RLIMIT_CORE, nullptr, &core) == 0) {
-        core.rlim_cur = 0;
-        (void)::prlimit(child, RLIMIT_CORE, &core, nullptr);
     }
     const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     pollfd ended = {handle.get(), POLLIN, 0};
