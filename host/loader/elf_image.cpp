@@ -69,6 +69,11 @@ constexpr std::array pointed_tables = {
     Pointed{DT_VERDEF, 0, "the table of versions defined"},
 };
 
+// 0 says the same as 1: none.
+std::uint64_t alignment_of(const Elf64_Phdr& segment) {
+    return std::max<std::uint64_t>(segment.p_align, 1);
+}
+
 std::string printable_start(std::span<const std::byte> bytes) {
     std::string text;
     for (const std::byte byte : bytes.first(std::min<std::size_t>(bytes.size(), 8))) {
@@ -194,8 +199,8 @@ bool ElfImage::add_load(const Elf64_Phdr& load, unsigned index) {
     if (load.p_memsz < load.p_filesz || load.p_vaddr > UINT64_MAX - load.p_memsz) {
         return refuse_damaged(name + " has impossible sizes");
     }
-    if (!std::has_single_bit(std::max<std::uint64_t>(load.p_align, 1)) ||
-        (load.p_vaddr - load.p_offset) % std::max<std::uint64_t>(load.p_align, 1) != 0) {
+    if (!std::has_single_bit(alignment_of(load)) ||
+        (load.p_vaddr - load.p_offset) % alignment_of(load) != 0) {
         return refuse_damaged(name + " has an impossible alignment");
     }
     if (!loads_.empty() && load.p_vaddr < loads_.back().p_vaddr + loads_.back().p_memsz) {
@@ -244,7 +249,6 @@ bool ElfImage::read_segments() {
 // anything, there in a child process that tries it and not here, or protected against writing.
 bool ElfImage::check_inner_segments() {
     for (const auto& [index, segment] : inner_) {
-        const std::string name = "segment " + std::to_string(index);
         const bool is_loaded = segment.p_filesz == 0 ||
                                offset_of(segment.p_vaddr, segment.p_filesz) == segment.p_offset;
         bool is_right = true;
@@ -260,7 +264,7 @@ bool ElfImage::check_inner_segments() {
                 break;
             case PT_TLS:
                 is_right = is_loaded && segment.p_memsz >= segment.p_filesz &&
-                           std::has_single_bit(std::max<std::uint64_t>(segment.p_align, 1));
+                           std::has_single_bit(alignment_of(segment));
                 break;
             case PT_GNU_RELRO:
                 is_right = find_load(segment.p_vaddr, segment.p_memsz) != nullptr;
@@ -269,7 +273,8 @@ bool ElfImage::check_inner_segments() {
                 break;
         }
         if (!is_right) {
-            return refuse_damaged(name + " is not in a segment that is loaded");
+            return refuse_damaged("segment " + std::to_string(index) +
+                                  " is not in a segment that is loaded");
         }
     }
     return true;
@@ -278,7 +283,7 @@ bool ElfImage::check_inner_segments() {
 // A segment takes whole pages.
 const Elf64_Phdr* ElfImage::find_load(std::uint64_t address, std::uint64_t size) const {
     const auto found = std::find_if(loads_.begin(), loads_.end(), [&](const Elf64_Phdr& load) {
-        const std::uint64_t last_page = std::max<std::uint64_t>(load.p_align, 1) - 1;
+        const std::uint64_t last_page = alignment_of(load) - 1;
         const std::uint64_t within = address - load.p_vaddr;
         const std::uint64_t end = (load.p_vaddr + load.p_memsz + last_page) & ~last_page;
         return address >= load.p_vaddr && within <= end - load.p_vaddr &&

@@ -105,8 +105,7 @@ private:
         std::unique_ptr<Instance> instance;
         std::shared_ptr<WorkerThread> thread;
         Placement placement;  // of that thread
-        bool is_made = true;
-        std::string error;  // if it is not
+        std::string error;    // why it cannot be created
     };
 
     // A thread of its own that calls plugins.

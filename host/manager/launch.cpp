@@ -152,8 +152,10 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
     }
     for (const WorkerPlan& worker : plan_->workers) {
         Slot& slot = *find(worker.name);
-        slot.plan = {plan_, &worker};  // what it had before is equal, or can be changed in place
-        slot.home->mailbox->set_direct_bound(worker.mailbox);
+        if (slot.plan->mailbox != worker.mailbox) {
+            slot.home->mailbox->set_direct_bound(worker.mailbox);
+        }
+        slot.plan = {plan_, &worker};  // all else that differs has been seen to, or is read here
     }
     flow_.clear();
     for (FlowGroup& group : flow_groups(*plan_)) {

@@ -83,7 +83,10 @@ struct Slot : Version {
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
 
     // What it runs is `other` from now on, which becomes what it ran.
-    void exchange_with(Version& other) { std::swap(static_cast<Version&>(*this), other); }
+    void exchange_with(Version& other) {
+        std::swap(static_cast<Version&>(*this), other);
+        home->mailbox->set_direct_bound(plan->mailbox);
+    }
 };
 
 // The counts of a name, as they are now: its mailbox's books and what it offered in vain.

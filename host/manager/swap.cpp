@@ -132,12 +132,12 @@ void Core::create_successors() {
         [spares] {
             for (Spare& it : *spares) {
                 name_this_thread(it.worker, it.instance->generation());
-                it.is_made = it.instance->create();
-                it.error = it.instance->error();
-                if (it.is_made && it.thread != nullptr) {
+                if (!it.instance->create()) {
+                    it.error = it.instance->error();
+                } else if (it.thread != nullptr) {
                     start_thread_of(it);
                 }
-                if (!it.is_made) {
+                if (!it.error.empty()) {
                     return;
                 }
             }
@@ -150,7 +150,6 @@ void Core::start_thread_of(Spare& spare) {
     pthread_setname_np(pthread_self(), ended_thread_name);  // it begins with the same name
     const auto started = spare.owner->start_standby(*spare.thread, spare.placement);
     if (!started) {
-        spare.is_made = false;
         spare.error = started.error();
     }
 }
@@ -160,7 +159,7 @@ void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
     std::optional<Refusal> failed;
     for (Spare& it : spares) {
         Slot* const slot = find(it.worker);
-        if (!it.is_made) {
+        if (!it.error.empty()) {
             failed = bad_plan("worker '" + it.worker + "' failed: " + it.error);
         }
         if (!is_wanted || failed) {

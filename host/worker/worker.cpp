@@ -227,7 +227,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
         context_.outbox().reject_waiting();
         return end_turns(Wanted::stop);
     }
-    const Wanted wanted = context_.is_entered() ? obey(now) : Wanted::hold;
+    const Wanted wanted = obey(now);
     if (wanted == Wanted::hold) {
         return {Turn::Kind::wait};
     }

@@ -6,6 +6,8 @@
 
 namespace skep::host {
 
+using Stage = Handover::Stage;
+
 // [manager-thread]
 void Worker::offer(std::shared_ptr<Handover> handover) {
     if (handover->thread != nullptr) {
@@ -23,25 +25,19 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
 // pool it says `hold` instead, as it does when another thread serves the worker now.
 Wanted Worker::obey(std::optional<Nanos> now) {
     Parker& parker = *home_.mailbox->parker();
-    for (;;) {
+    while (context_.is_entered()) {
         const std::uint32_t ticket = parker.prepare();
         const Control::Command command = context_.look(now ? *now : context_.clock().now());
         if (command.wanted == Wanted::swap && !context_.is_done(command)) {
             take_over(command.epoch);
-            if (!context_.is_entered()) {
-                return Wanted::hold;
-            }
             continue;
         }
         if (command.wanted == Wanted::swap) {
             if (!is_to_hold_) {
                 return Wanted::run;
             }
-        } else if (handover_ != nullptr && handover_->stage() == Handover::Stage::tentative) {
+        } else if (handover_ != nullptr && handover_->stage() == Stage::tentative) {
             undo_tentative();
-            if (!context_.is_entered()) {
-                return Wanted::hold;
-            }
             continue;
         } else if (command.wanted != Wanted::hold) {
             return command.wanted;
@@ -51,10 +47,10 @@ Wanted Worker::obey(std::optional<Nanos> now) {
         }
         parker.park(ticket, forever);
     }
+    return Wanted::hold;
 }
 
 void Worker::take_over(std::uint64_t epoch) {
-    using Stage = Handover::Stage;
     std::shared_ptr<Handover> handover;
     {
         const MutexLock lock(offer_mutex_);
@@ -69,7 +65,7 @@ void Worker::take_over(std::uint64_t epoch) {
     handover->delivered = home_.mailbox->counts().delivered;
     handover->begin = context_.clock().now();
     if (!can_leave(*handover)) {
-        (void)handover->move(Handover::Stage::taking, Handover::Stage::refused);
+        (void)handover->move(Stage::taking, Stage::refused);
         report(Fact::Kind::swapped);
     } else if (handover->thread == nullptr) {
         end_take_over();
@@ -83,7 +79,6 @@ void Worker::take_over(std::uint64_t epoch) {
 
 // On the thread that is to serve the successor.
 void Worker::end_take_over() {
-    using Stage = Handover::Stage;
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
         (void)handover.move(Stage::taking, Stage::refused);
@@ -149,7 +144,7 @@ void Worker::exchange(Handover& handover) {
 
 // The manager has decided against it, or something else has come between.
 void Worker::undo_tentative() {
-    if (handover_->move(Handover::Stage::tentative, Handover::Stage::reverted)) {
+    if (handover_->move(Stage::tentative, Stage::reverted)) {
         if (handover_->is_reconfiguration()) {
             is_well_ = instance_->reconfigure(handover_->live_before);
         }
@@ -161,7 +156,7 @@ void Worker::undo_tentative() {
 // The instance has failed. On probation its predecessor takes over again, as it was.
 bool Worker::roll_back() {
     if (handover_ == nullptr || handover_->is_reconfiguration() ||
-        !handover_->move(Handover::Stage::committed, Handover::Stage::reverted)) {
+        !handover_->move(Stage::committed, Stage::reverted)) {
         return false;
     }
     context_.settle_all(true);

@@ -44,6 +44,17 @@ protected:
         return script;
     }
 
+    void swap_between_two_messages() {
+        world.add("a", noting_thread("old"));
+        world.start();
+        send("a", "1");
+        EXPECT_EQ(noted(), (Lines{"old 1"}));
+        change("a", noting_thread("new"));
+        ASSERT_TRUE(apply());
+        send("a", "2");
+        EXPECT_EQ(noted(), (Lines{"old 1", "new 2"}));
+    }
+
     // On a pool there is nothing to be handed off.
     void SetUp() override {
         if (world.is_pooled) {
@@ -55,14 +66,7 @@ protected:
 };
 
 TEST_F(Handoff, TheThreadOfAPredecessorEndsAfterTheProbationAndBeforeItIsDestroyed) {
-    world.add("a", noting_thread("old"));
-    world.start();
-    send("a", "1");
-    EXPECT_EQ(noted(), (Lines{"old 1"}));
-    change("a", noting_thread("new"));
-    ASSERT_TRUE(apply());
-    send("a", "2");
-    EXPECT_EQ(noted(), (Lines{"old 1", "new 2"}));
+    swap_between_two_messages();
     EXPECT_NE(threads["old"], threads["new"]);
     world.clock.run_for(world.plan.probation);
     EXPECT_EQ(noted(), (Lines{"old 1", "new 2", "the thread of old ends", "old destroyed"}));
@@ -73,14 +77,7 @@ TEST_F(Handoff, TheThreadOfAPredecessorEndsAfterTheProbationAndBeforeItIsDestroy
 
 TEST_F(Handoff, WithoutThreadLocalsTheThreadStays) {
     world.loader.hands_off = false;
-    world.add("a", noting_thread("old"));
-    world.start();
-    send("a", "1");
-    EXPECT_EQ(noted(), (Lines{"old 1"}));
-    change("a", noting_thread("new"));
-    ASSERT_TRUE(apply());
-    send("a", "2");
-    EXPECT_EQ(noted(), (Lines{"old 1", "new 2"}));
+    swap_between_two_messages();
     EXPECT_EQ(threads["old"], threads["new"]);
     world.stop();
 }
@@ -227,23 +224,35 @@ TEST_F(Handoff, AnotherBoundOfAMailboxIsSetInPlace) {
     world.stop();
 }
 
+TEST_F(Handoff, WithTheInstanceBeforeTheBoundOfItsMailboxComesBack) {
+    world.add("a", noting("old")).mailbox = 1;
+    world.start();
+    Script failing;
+    failing.on_message = [](skep::context&, const skep::message&) {
+        throw std::runtime_error("cannot");
+    };
+    change("a", failing);
+    world.plan.workers.front().mailbox = 2;
+    ASSERT_TRUE(apply());
+    send("a", "1");
+    world.clock.settle();
+    ASSERT_TRUE(manager.pause("a", true));
+    send("a", "2");
+    EXPECT_FALSE(manager.send("a", "3"));
+    EXPECT_EQ(manager.plan().value()->workers.front().mailbox, 1U);
+    world.stop();
+}
+
 // -- A real plugin, whose thread_local would keep it mapped. --
 
-struct FirstClosed final : host::Witness {
-    void swapped(const std::string&, std::uint64_t) override {}
-
-    void settled(const std::string&, std::uint64_t) override {}
-
-    void reverted(const Reverted&) override {}
-
+struct FirstClosed final : Notes {
     void closed(const host::LibraryFacts& facts) override {
-        if (!is_told) {
-            is_told = true;
+        if (all_closed.empty()) {
             cause.set_value(facts.version + ": " + facts.cause);
         }
+        Notes::closed(facts);
     }
 
-    bool is_told = false;
     std::promise<std::string> cause;
 };
 

@@ -24,18 +24,13 @@ foreach(answer 1 2)
 endforeach()
 
 foreach(version 1 2)
-    skep_special_plugin(greeter_${version} greeter.cpp)
-    target_compile_definitions(
-        test_greeter_${version} PRIVATE SKEP_TEST_VERSION=${version}
-                                        SKEP_TEST_VERSION_TEXT="${version}.0.0")
-endforeach()
-
-foreach(version 1 2)
-    skep_special_plugin(remembering_greeter_${version} greeter.cpp)
-    target_compile_definitions(
-        test_remembering_greeter_${version}
-        PRIVATE SKEP_TEST_VERSION=${version} SKEP_TEST_VERSION_TEXT="${version}.0.0"
-                SKEP_TEST_REMEMBERS)
+    foreach(greeter greeter_${version} remembering_greeter_${version})
+        skep_special_plugin(${greeter} greeter.cpp)
+        target_compile_definitions(
+            test_${greeter} PRIVATE SKEP_TEST_VERSION=${version}
+                                    SKEP_TEST_VERSION_TEXT="${version}.0.0")
+    endforeach()
+    target_compile_definitions(test_remembering_greeter_${version} PRIVATE SKEP_TEST_REMEMBERS)
 endforeach()
 
 skep_special_plugin(inline_static inline_static.cpp)

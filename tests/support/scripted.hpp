@@ -76,7 +76,7 @@ public:
 };
 
 // Read what it has noted after the manager has answered something.
-struct Notes final : host::Witness {
+struct Notes : host::Witness {
     void swapped(const std::string& worker, std::uint64_t generation) override {
         probations.push_back(worker + "@" + std::to_string(generation) + " begins");
     }
