@@ -45,7 +45,6 @@ Json changes_object(const Changes& changes, std::size_t stay) {
             {"reconfigure", changes.to_reconfigure},
             {"start", changes.to_add},
             {"stop", changes.to_remove},
-            {"move", changes.to_move},
             {"rewire", changes.routes_changed},
             {"settings", changes.settings_changed},
             {"stay", stay}};
@@ -76,7 +75,7 @@ std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
 // How many workers of `next` are as they were.
 std::size_t staying(const Plan& next, const Changes& changes) {
     return next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
-           changes.to_reconfigure.size() - changes.to_move.size();
+           changes.to_reconfigure.size();
 }
 
 }  // namespace
@@ -87,7 +86,6 @@ std::string changes_text(const Changes& changes, std::size_t stay) {
                                     listed("reconfigure", changes.to_reconfigure),
                                     listed("start", changes.to_add),
                                     listed("stop", changes.to_remove),
-                                    listed("cannot move", changes.to_move),
                                     std::string(changes.routes_changed ? "rewire" : ""),
                                     std::string(changes.settings_changed ? "settings" : "")}) {
         text += (text.empty() || part.empty() ? "" : "; ") + part;

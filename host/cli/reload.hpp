@@ -17,7 +17,7 @@ namespace skep::host {
 
 // "swap count, start log, stop old, rewire; 3 stay"
 [[nodiscard]] std::string changes_text(const Changes& changes, std::size_t stay);
-// {"swap":["count"],"reconfigure":[],"start":["log"],"stop":[],"move":[],"rewire":true,"stay":3}
+// {"swap":["count"],"reconfigure":[],"start":["log"],"stop":[],"rewire":true,"stay":3}
 [[nodiscard]] std::string changes_json(const Changes& changes, std::size_t stay);
 
 // Reads the file and the plugins, new ones in a child process first, and touches nothing that runs

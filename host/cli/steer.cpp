@@ -202,7 +202,7 @@ std::string plan_text(const std::string& body) {
         return "";
     }
     std::vector<std::vector<std::string>> rows = {{"CHANGE", "WORKER"}};
-    for (const char* const change : {"swap", "reconfigure", "start", "stop", "move"}) {
+    for (const char* const change : {"swap", "reconfigure", "start", "stop"}) {
         for (const Json& worker : json.value(change, Json::array())) {
             rows.push_back({change, worker.is_string() ? escaped(worker.get<std::string>()) : ""});
         }

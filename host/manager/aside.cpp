@@ -53,8 +53,8 @@ void Core::discard(Spare spare) {
         "worker '" + shared->worker + "' in destroy",
         [shared] {
             name_this_thread(shared->worker, shared->instance->generation());
-            if (shared->thread != nullptr) {
-                shared->thread->end();
+            if (shared->place.thread != nullptr) {
+                shared->place.thread->end();
             }
             shared->instance->destroy();
         },

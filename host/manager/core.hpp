@@ -97,15 +97,21 @@ private:
         Reply reply;
     };
 
-    // A successor that is to be created, or an instance that is to be destroyed, with its thread if
+    // A successor that is to be created, or an instance that is to be destroyed, with its place if
     // it has one to itself. Its worker outlives it.
     struct Spare {
         std::string worker;
         std::shared_ptr<Worker> owner;
         std::unique_ptr<Instance> instance;
-        std::shared_ptr<WorkerThread> thread;
-        Placement placement;  // of that thread
+        WorkerPlace place;
+        Placement placement;  // of its thread
         std::string error;    // why it cannot be created
+    };
+
+    // There may be another of the same name: one with other settings is another pool.
+    struct StartedPool {
+        PoolPlan plan;
+        std::shared_ptr<Pool> pool;
     };
 
     // A thread of its own that calls plugins.
@@ -165,7 +171,7 @@ private:
     // swap.cpp
     [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
                                                     std::shared_ptr<const WorkerPlan> plan,
-                                                    StateLoss loss);
+                                                    const Launch& launch);
     [[nodiscard]] std::optional<Refusal> begin_reconfiguration(
         Slot& slot, std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] std::optional<Refusal> swap_refusal(const Slot& slot) const;
@@ -199,9 +205,11 @@ private:
     void set_state(Slot& slot, WorkerEvent event);
     [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
     Answer<Done> start_pools(const Plan& plan);
+    [[nodiscard]] Answer<std::shared_ptr<Pool>> pool_of(const WorkerPlan& worker,
+                                                        const Plan& plan) const;
     void drop_pools();
     void look_at_pools();
-    Slot& add_slot(std::shared_ptr<const WorkerPlan> shared);
+    Slot& add_slot(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<Pool> pool);
     [[nodiscard]] Placement placement_of(const RunPlan& run) const;
     void rewire();
     void launch(Slot& slot);
@@ -239,9 +247,9 @@ private:
     std::deque<std::shared_ptr<const Plan>> plans_before_;  // the last that was in force is last
     std::vector<SlotGroup> flow_;                           // as flow_groups()
     Rings rings_;
-    std::map<std::string, std::shared_ptr<Pool>> pools_;  // those that the plan has
-    std::optional<Nanos> next_pool_look_;                 // for workers that block a thread
-    std::vector<int> own_cpus_;                           // those that the process may use
+    std::vector<StartedPool> pools_;       // those that the plan has, or a worker is in
+    std::optional<Nanos> next_pool_look_;  // for workers that block a thread
+    std::vector<int> own_cpus_;            // those that the process may use
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
         libraries_;  // by path and content

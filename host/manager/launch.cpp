@@ -29,22 +29,12 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
         return Refusal{Refusal::Code::illegal_state,
                        is_ending() ? "the host is ending" : "a plan is being applied"};
     }
-    if (!changes.to_move.empty()) {
-        return bad_plan("worker '" + changes.to_move.front() +
-                        "' would go to a pool, leave one, or have another pool, and is running; "
-                        "remove it in one reload and add it in the next, which loses its state, or "
-                        "restart the host");
-    }
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
         if (const Slot* const slot = find(worker->name)) {  // of the plan before, and not gone yet
             return cannot("add", *slot);
-        }
-        const std::string& pool = worker->run.pool;
-        if (!pool.empty() && next.find_pool(pool) == nullptr) {
-            return bad_plan("no pool '" + pool + "'");
         }
     }
     return std::nullopt;
@@ -109,7 +99,11 @@ void Core::apply(std::shared_ptr<const Plan> next,
 // Everything that can fail without a thread, on slots that nobody else has seen yet.
 std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, bool opens) {
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_add)) {
-        launch.starts.push_back(&add_slot({launch.next, worker}));
+        Answer<std::shared_ptr<Pool>> pool = pool_of(*worker, *launch.next);
+        if (!pool) {
+            return pool.error();
+        }
+        launch.starts.push_back(&add_slot({launch.next, worker}, std::move(*pool)));
         if (opens) {
             if (const Answer<Done> opened = open_library(*launch.starts.back()); !opened) {
                 return opened.error();
@@ -118,7 +112,7 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
     }
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
         Slot& slot = *find(worker->name);
-        if (auto refused = begin_swap(slot, {launch.next, worker}, launch.loss)) {
+        if (auto refused = begin_swap(slot, {launch.next, worker}, launch)) {
             return refused;
         }
         launch.swaps.push_back(&slot);

@@ -37,29 +37,25 @@ void Core::set_state(Slot& slot, WorkerEvent event) {
     slot.state = *next;
 }
 
-Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared) {
+Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<Pool> pool) {
     const WorkerPlan& plan = *shared;
     auto slot = std::make_unique<Slot>();
     slot->plan = std::move(shared);
+    slot->pool = std::move(pool);
     slot->order = slots_made_++;
-    std::shared_ptr<PoolSeat> seat;
-    if (!plan.run.pool.empty()) {
-        slot->pool = pools_.at(plan.run.pool);
-        seat = std::make_shared<PoolSeat>(*slot->pool);
-    }
-    slot->home = std::make_shared<const WorkerHome>(WorkerHome{
-        plan.name,
-        std::make_shared<Mailbox>(
-            seat != nullptr ? std::shared_ptr<Parker>(seat) : clock_.make_parker(), plan.mailbox),
-        std::make_shared<WorkerCounters>(),
-        seat});
+    const auto parker = std::make_shared<ForwardingParker>(clock_.make_parker());
+    slot->home = std::make_shared<const WorkerHome>(
+        WorkerHome{plan.name,
+                   std::make_shared<Mailbox>(parker, plan.mailbox),
+                   std::make_shared<WorkerCounters>(),
+                   parker});
     return *slots_.emplace(plan.name, std::move(slot)).first->second;
 }
 
 void Core::rewire() {
     world_.router->publish(wire(*plan_, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
-        return WiredWorker{slot.home->mailbox, slot.order, slot.home->seat != nullptr, slot.info()};
+        return WiredWorker{slot.home->mailbox, slot.order, slot.pool != nullptr, slot.info()};
     }));
 }
 
@@ -79,6 +75,7 @@ void Core::launch(Slot& slot) {
         slot.home,
         Worker::Spec{
             slot.order,
+            slot.pool != nullptr ? slot.home->parker->seat_in(*slot.pool) : nullptr,
             placement_of(slot.plan->run),
             {slot.generation, slot.library, slot.type, slot.plan->config, slot.plan->live}},
         report_);

@@ -1,4 +1,5 @@
-// The pools of a host: made before the first worker that needs them, dropped after the last.
+// The pools of a host: made before the first worker that needs them, dropped after the last. A pool
+// never changes: one with other settings is another pool, to which its workers move.
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
@@ -22,7 +23,9 @@ Answer<Done> Core::start_pools(const Plan& plan) {
         own_cpus_ = allowed_cpus();  // the manager's thread is never placed itself
     }
     for (const PoolPlan& it : plan.pools) {
-        if (pools_.contains(it.name)) {
+        if (std::any_of(pools_.begin(), pools_.end(), [&](const auto& started) {
+                return started.plan == it;
+            })) {
             continue;
         }
         const std::size_t threads =
@@ -32,7 +35,7 @@ Answer<Done> Core::start_pools(const Plan& plan) {
             drop_pools();
             return Unexpected<Refusal>(bad_plan(started.error()));
         }
-        pools_.emplace(it.name, std::move(pool));
+        pools_.push_back({it, std::move(pool)});
     }
     if (!pools_.empty() && !next_pool_look_) {
         next_pool_look_ = clock_.now() + pool_look;
@@ -40,10 +43,25 @@ Answer<Done> Core::start_pools(const Plan& plan) {
     return Done{};
 }
 
+// Where the plan has that worker; null: on a thread of its own.
+Answer<std::shared_ptr<Pool>> Core::pool_of(const WorkerPlan& worker, const Plan& plan) const {
+    if (worker.run.pool.empty()) {
+        return std::shared_ptr<Pool>();
+    }
+    const PoolPlan* const wanted = plan.find_pool(worker.run.pool);
+    if (wanted == nullptr) {
+        return Unexpected<Refusal>(bad_plan("no pool '" + worker.run.pool + "'"));
+    }
+    return std::find_if(
+               pools_.begin(), pools_.end(), [&](const auto& it) { return it.plan == *wanted; })
+        ->pool;
+}
+
 // Those that no worker runs on and the plan does not have.
 void Core::drop_pools() {
-    std::erase_if(pools_, [this](const auto& it) {
-        return it.second.use_count() == 1 && plan_->find_pool(it.first) == nullptr;
+    std::erase_if(pools_, [this](const StartedPool& it) {
+        const PoolPlan* const planned = plan_->find_pool(it.plan.name);
+        return it.pool.use_count() == 1 && (planned == nullptr || *planned != it.plan);
     });
     if (pools_.empty()) {
         next_pool_look_.reset();
@@ -52,14 +70,14 @@ void Core::drop_pools() {
 
 void Core::look_at_pools() {
     next_pool_look_ = clock_.now() + pool_look;
-    for (const auto& [name, pool] : pools_) {
-        for (const Pool::Blocker& it : pool->look_for_blockers()) {
+    for (const StartedPool& started : pools_) {
+        for (const Pool::Blocker& it : started.pool->look_for_blockers()) {
             if (it.looks == looks_to_tell) {
                 spdlog::warn(
                     "worker '{}' has kept a thread of pool '{}' to itself for {} ms: give it "
                     "a thread of its own, or the pool another one",
                     it.worker,
-                    name,
+                    started.plan.name,
                     (pool_look * looks_to_tell).count() / 1'000'000);
             }
         }

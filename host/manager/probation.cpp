@@ -73,10 +73,8 @@ void Core::end_swap(Slot& slot) {
         spare.worker = slot.home->name;
         spare.owner = slot.worker;
         spare.instance = std::move(ended.handover->other);
-        spare.thread = std::move(ended.handover->thread);
-        if (spare.thread != nullptr) {
-            spare.owner->dismiss(spare.thread);
-        }
+        spare.place = std::move(ended.handover->place);
+        spare.owner->dismiss(spare.place);
         discard(std::move(spare));
     }
     ended = {};

@@ -28,12 +28,13 @@ enum class LaunchPart {
     swap,    // it gets a successor
 };
 
-// What a worker runs: the code, and the part of the plan that says so.
+// What a worker runs, and where: the code, and the part of the plan that says so.
 struct Version {
     std::shared_ptr<const WorkerPlan> plan;
     std::shared_ptr<Library> library;
     const skep_worker_type* type = nullptr;  // of the library
     std::uint64_t generation = 0;
+    std::shared_ptr<Pool> pool;  // null: a thread of its own
 
     [[nodiscard]] const WorkerTypeInfo* info() const;  // null: not opened yet
 };
@@ -55,7 +56,6 @@ struct Slot : Version {
     std::size_t place = 0;             // in that group
     LaunchPart launch_part = LaunchPart::none;
 
-    std::shared_ptr<Pool> pool;      // null: a thread of its own
     std::shared_ptr<Worker> worker;  // while there is a thread
     std::optional<Swap> swap;
     std::uint64_t swaps = 0, rollbacks = 0;  // over all generations

@@ -30,14 +30,19 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 // operator has stopped it, or it never ran.
 std::optional<Refusal> Core::begin_swap(Slot& slot,
                                         std::shared_ptr<const WorkerPlan> plan,
-                                        StateLoss loss) {
+                                        const Launch& launch) {
     if (std::optional<Refusal> refused = swap_refusal(slot)) {
         return refused;
+    }
+    Answer<std::shared_ptr<Pool>> pool = pool_of(*plan, *launch.next);
+    if (!pool) {
+        return pool.error();
     }
     Answer<Version> opened = open_version(std::move(plan));
     if (!opened) {
         return opened.error();
     }
+    opened->pool = std::move(*pool);
     std::optional<std::string> state_is_lost;
     if (slot.worker != nullptr) {
         const WorkerTypeInfo& before = *slot.info();
@@ -49,7 +54,7 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
                 "alone; compile it without -ftls-model=initial-exec, or restart the host";
         }
         state_is_lost = state_problem(before, next);
-        if (!problem && loss == StateLoss::refused) {
+        if (!problem && launch.loss == StateLoss::refused) {
             problem = state_is_lost;
         }
         if (problem) {
@@ -98,8 +103,8 @@ std::optional<Refusal> Core::set_swap(Slot& slot, Swap swap) {
     return std::nullopt;
 }
 
-// It gets a thread of its own where the one there is would keep a plugin mapped, or stands at
-// another place than the plan says.
+// It gets a place of its own where the plan says another one than there is, or where the thread
+// there is would keep a plugin mapped.
 Core::Spare Core::spare_for(const Slot& slot) const {
     const Version& next = slot.swap->other;
     Spare made;
@@ -108,8 +113,11 @@ Core::Spare Core::spare_for(const Slot& slot) const {
     made.instance = slot.worker->make_successor(
         {next.generation, next.library, next.type, next.plan->config, next.plan->live});
     const bool pins = slot.library->info().thread_exits || next.library->info().thread_exits;
-    if (slot.pool == nullptr && (pins || slot.plan->run != next.plan->run)) {
-        made.thread = slot.worker->make_thread();
+    if (next.pool != nullptr && next.pool != slot.pool) {
+        made.place.seat = slot.home->parker->seat_in(*next.pool);
+    } else if (next.pool == nullptr && (pins || slot.plan->run != next.plan->run ||
+                                        slot.info()->is_loop != next.info()->is_loop)) {
+        made.place.thread = slot.worker->make_thread();
         made.placement = placement_of(next.plan->run);
     }
     return made;
@@ -134,7 +142,7 @@ void Core::create_successors() {
                 name_this_thread(it.worker, it.instance->generation());
                 if (!it.instance->create()) {
                     it.error = it.instance->error();
-                } else if (it.thread != nullptr) {
+                } else if (it.place.thread != nullptr) {
                     start_thread_of(it);
                 }
                 if (!it.error.empty()) {
@@ -148,7 +156,7 @@ void Core::create_successors() {
 // [aside]
 void Core::start_thread_of(Spare& spare) {
     pthread_setname_np(pthread_self(), ended_thread_name);  // it begins with the same name
-    const auto started = spare.owner->start_standby(*spare.thread, spare.placement);
+    const auto started = spare.owner->start_standby(*spare.place.thread, spare.placement);
     if (!started) {
         spare.error = started.error();
     }
@@ -166,7 +174,7 @@ void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
             discard(std::move(it));
         } else {
             slot->swap->handover = std::make_shared<Handover>(std::move(it.instance));
-            slot->swap->handover->thread = std::move(it.thread);
+            slot->swap->handover->place = std::move(it.place);
             if (slot->swap->drops_state) {
                 slot->swap->handover->drop_state();
             }

@@ -90,7 +90,7 @@ public:
                                    : nullptr;
             }
         }
-        std::erase_if(rings_, [](const auto& it) { return it.second.expired(); });
+        rings_ = std::move(next_rings_);
         return table_;
     }
 
@@ -142,10 +142,12 @@ private:
             is_pooled = is_pooled || reader.is_pooled;
             readers.push_back({reader.mailbox.get(), route->input});
         }
-        std::weak_ptr<Ring>& known = rings_[key];
-        path.ring = known.lock();
+        key += is_pooled ? "s" : "a";  // a ring keeps its fence
+        if (const auto known = rings_.find(key); known != rings_.end()) {
+            path.ring = known->second.lock();
+        }
         if (path.ring == nullptr || path.ring->is_sealed()) {
-            path.ring = std::make_shared<Ring>(
+            const auto ring = std::make_shared<Ring>(
                 Ring::Spec{names_.intern(first.from),
                            output.name,
                            names_.intern(declared == "*" ? "application/octet-stream" : declared),
@@ -154,17 +156,21 @@ private:
                            Fence(is_pooled ? Fence::Cost::symmetric : Fence::Cost::asymmetric),
                            sender.mailbox->parker()},
                 readers);
-            known = path.ring;
+            // When the last table that has it goes, there is no sender any more, and maybe never
+            // was one: it may have gone on from the table before to the one after.
+            path.ring = {ring.get(), [ring](Ring* it) { it->seal(); }};
             for (std::uint32_t i = 0; i < path.readers.size(); ++i) {
-                path.readers[i]->add_ring(path.ring, i);
+                path.readers[i]->add_ring(ring, i);
             }
         }
+        next_rings_.emplace(std::move(key), path.ring);
         return path;
     }
 
     const Plan& plan_;
     NamePool& names_;
-    Rings& rings_;
+    Rings& rings_;  // of the table before
+    Rings next_rings_;
     std::shared_ptr<RouteTable> table_ = std::make_shared<RouteTable>();
     std::map<std::string, WiredWorker, std::less<>> workers_;  // that routes join
     std::map<std::pair<std::string_view, std::string_view>, std::size_t> between_;  // routes

@@ -12,8 +12,10 @@
 
 namespace skep::host {
 
-// The rings that there are, by what they join. One whose ends and settings are the same in the next
-// plan goes on; it is held by the route table alone, and goes with it.
+// The rings of the table in force, by what they join. One whose ends and settings are the same in
+// the next plan goes on; it is held by the route table alone, and goes with it. One that a table
+// has not is never used again, even if its sender has not seen that table yet: having left it, the
+// sender would come back to it with messages that are younger than those in another.
 using Rings = std::map<std::string, std::weak_ptr<Ring>>;
 
 struct WiredWorker {

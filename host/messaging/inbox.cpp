@@ -62,7 +62,9 @@ RingCursor* Inbox::next_with_something() {
         turn_ = turn_ + 1 < active_.size() ? turn_ + 1 : 0;
         RingCursor* const cursor = active_[turn_];
         if (cursor->front() != nullptr) {
-            RingCursor* const elder = has_elders_ ? elder_of(*cursor) : nullptr;
+            // Asked after cursor.front(): the sender was done with elders before that message.
+            RingCursor* const elder =
+                has_elders_ ? eldest_of(cursor->sender(), cursor->front()->sequence) : nullptr;
             return elder != nullptr ? elder : cursor;
         }
     }
@@ -86,17 +88,9 @@ bool Inbox::take_queued(Views& views, std::uint32_t max) {
     RingCursor* first = nullptr;
     std::uint64_t below = 0;
     const auto may_go = [&](const std::string* sender, std::uint64_t sequence) {
-        for (RingCursor* const cursor : active_) {
-            if (cursor->sender() == sender) {
-                const RingSlot* const slot = cursor->front();
-                if (slot != nullptr && slot->sequence < sequence) {
-                    first = cursor;
-                    below = sequence;
-                    return false;
-                }
-            }
-        }
-        return true;
+        first = eldest_of(sender, sequence);
+        below = sequence;
+        return first == nullptr;
     };
     // A ring that has been announced before the queue's next message was sent may be its sender's.
     do {
@@ -236,6 +230,9 @@ bool Inbox::adopt_announced() {
             continue;  // of a generation before: its sender has not seen yet that it is gone
         }
         RingCursor*& cursor = it.ring->cursor(it.reader);
+        if (cursor == nullptr && it.ring->is_over(it.reader)) {
+            continue;  // all was read before its sender came to announce it, and then it was swept
+        }
         if (cursor == nullptr) {
             if (cursors_.size() >= sweep_at_) {
                 std::erase_if(cursors_, [this](const auto& old) {
@@ -254,25 +251,26 @@ bool Inbox::adopt_announced() {
     return !announced.empty();
 }
 
-RingCursor* Inbox::elder_of(RingCursor& cursor) {
-    const std::uint64_t sequence = cursor.front()->sequence;
-    for (RingCursor* const other : active_) {
-        // Asked after cursor.front(): the sender was done with the elder before that message.
-        const RingSlot* const slot =
-            other->sender() == cursor.sender() && other != &cursor ? other->front() : nullptr;
-        if (slot != nullptr && slot->sequence < sequence) {
-            return other;
+RingCursor* Inbox::eldest_of(const std::string* sender, std::uint64_t below_sequence) {
+    RingCursor* eldest = nullptr;
+    for (RingCursor* const it : active_) {
+        const RingSlot* const slot = it->sender() == sender ? it->front() : nullptr;
+        if (slot != nullptr && slot->sequence < below_sequence) {
+            eldest = it;
+            below_sequence = slot->sequence;
         }
     }
-    return nullptr;
+    return eldest;
 }
 
 bool Inbox::has_news() {
-    if (grant_.cursor != nullptr || mailbox_->has_news()) {
-        return true;
-    }
-    return std::any_of(
-        active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
+    return mailbox_->has_news() || has_at_hand();
+}
+
+bool Inbox::has_at_hand() {
+    return grant_.cursor != nullptr ||
+           std::any_of(
+               active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
 }
 
 void Inbox::begin_sleep() {

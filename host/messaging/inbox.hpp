@@ -54,11 +54,12 @@ private:
 
 class Inbox {
 public:
-    // A worker of a pool `is_in_turns`: it fences once a turn, at its end. Senders that wait for
-    // room are told then, see wake_senders(), and it falls asleep in two steps.
-    explicit Inbox(std::shared_ptr<Mailbox> mailbox, bool is_in_turns = false)
-        : mailbox_(std::move(mailbox)),
-          is_in_turns_(is_in_turns) {}
+    explicit Inbox(std::shared_ptr<Mailbox> mailbox)
+        : mailbox_(std::move(mailbox)) {}
+
+    // A worker of a pool is in turns: it fences once a turn, at its end. Senders that wait for room
+    // are told then, see wake_senders(), and it falls asleep in two steps. Between two turns.
+    void set_in_turns(bool is_in_turns) { is_in_turns_ = is_in_turns; }
 
     // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
     // in flight until settle(), which comes before the next take(). False when there is none.
@@ -99,8 +100,9 @@ public:
     // Whether take() would find something. Cheap: for those who wait by asking.
     [[nodiscard]] bool has_news();
 
-    // The mailbox is closed: whether there is nothing, and never will be.
-    [[nodiscard]] bool finish() { return !has_news() && mailbox_->finish(); }
+    // The mailbox is closed: whether there is nothing, and never will be. (A ring that has been
+    // announced may have nothing any more: that is no message which would wake the owner again.)
+    [[nodiscard]] bool finish() { return !has_at_hand() && mailbox_->finish(); }
 
     // The owner is about to sleep, to be unparked for the next message. False when there is one.
     [[nodiscard]] bool fall_asleep() {
@@ -112,9 +114,10 @@ public:
         return may_sleep();
     }
 
-    // The two halves of fall_asleep(), with a full fence in between if both sides of all rings are
-    // symmetric. The second has to follow, and is false when there is a message.
+    // The three parts of fall_asleep(). The last has to follow, and is false when there is a
+    // message.
     void begin_sleep();
+    void fence_heavily() const;  // it is a full fence, too
     [[nodiscard]] bool may_sleep();
 
     // After may_sleep() was true.
@@ -138,7 +141,8 @@ private:
     // settle(), so that a read beyond the message, or after the call, is found. Views of slots.
     void lend_copies(Views& views);
 
-    void fence_heavily() const;
+    // In the rings that it looks at.
+    [[nodiscard]] bool has_at_hand();
     bool adopt_announced();
     [[nodiscard]] RingCursor* next_with_something();
     bool take_granted(Views& views, std::uint32_t max);
@@ -151,12 +155,13 @@ private:
     // Views of the next messages of a ring, which are not taken yet.
     void show(RingCursor& cursor, Views& views, std::uint32_t max, std::uint64_t below_sequence);
     bool take_shown(RingCursor& cursor, Views& views);
-    // Another ring of the same sender that holds something older. (The topology has changed: the
-    // sender has left that ring for this one.)
-    [[nodiscard]] RingCursor* elder_of(RingCursor& cursor);
+    // Of all rings of this sender the one whose next message is the oldest, if that is older than
+    // `below_sequence`. (It has several when the topology has changed: it has left the others for
+    // the newest, each for good.)
+    [[nodiscard]] RingCursor* eldest_of(const std::string* sender, std::uint64_t below_sequence);
 
     const std::shared_ptr<Mailbox> mailbox_;
-    const bool is_in_turns_;
+    bool is_in_turns_ = false;
     std::vector<std::unique_ptr<RingCursor>> cursors_;
     std::size_t sweep_at_ = 16;  // this many cursors_: look for some that are over
     std::vector<RingCursor*> active_;

@@ -87,6 +87,9 @@ bool Mailbox::finish() {
     std::vector<Announced> rings;
     {
         MutexLock lock(mutex_);
+        if (!queue_.empty()) {
+            return false;
+        }
         rings = rings_;
     }
     std::erase_if(rings, [](const Announced& it) { return it.ring->is_finished(it.reader); });

@@ -104,8 +104,8 @@ public:
         std::uint32_t reader = 0;
     };
 
-    // Closed, and nothing in the queue: whether nothing will come from a ring either. From then on
-    // all that is offered is refused.
+    // Closed: whether nothing is in the queue, and nothing will come from a ring either. From then
+    // on all that is offered is refused.
     [[nodiscard]] bool finish();
 
     // The rings that have been announced since.
@@ -160,7 +160,8 @@ public:
 
     // The owner is about to sleep and shall be unparked for the next message of the queue. A full
     // fence and another look at has_news() have to follow: senders do the same the other way round.
-    void fall_asleep() { is_owner_asleep_.store(true, std::memory_order_relaxed); }
+    // Release pairs with the acquire of the sender: it wakes the owner where that is now.
+    void fall_asleep() { is_owner_asleep_.store(true, std::memory_order_release); }
 
     void wake_up() { is_owner_asleep_.store(false, std::memory_order_relaxed); }
 
@@ -191,7 +192,7 @@ private:
     // After note_news(), without the lock.
     void wake_owner_if_asleep() {
         full_fence();
-        if (is_owner_asleep_.load(std::memory_order_relaxed)) {
+        if (is_owner_asleep_.load(std::memory_order_acquire)) {
             is_owner_asleep_.store(false, std::memory_order_relaxed);
             parker_->unpark();
         }

@@ -17,6 +17,11 @@ public:
           sender_(ring_->sender()),
           reader_(reader) {}
 
+    ~RingCursor() { ring_->cursor(reader_) = nullptr; }
+
+    RingCursor(const RingCursor&) = delete;
+    RingCursor& operator=(const RingCursor&) = delete;
+
     [[nodiscard]] Ring& ring() const { return *ring_; }
 
     [[nodiscard]] std::uint32_t reader() const { return reader_; }

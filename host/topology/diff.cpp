@@ -16,14 +16,11 @@ Workers workers_of(const Plan& plan) {
     return workers;
 }
 
-// From its own thread to a pool, back, or to another pool; also when that pool becomes another.
-bool moves(const WorkerPlan& before,
-           const Plan& current,
-           const WorkerPlan& after,
-           const Plan& next) {
-    if (before.run.pool != after.run.pool) {
-        return true;
-    }
+// The pool that it is in has the same name, and becomes another.
+bool pool_differs(const WorkerPlan& before,
+                  const Plan& current,
+                  const WorkerPlan& after,
+                  const Plan& next) {
     const PoolPlan* const old_pool = current.find_pool(before.run.pool);
     const PoolPlan* const new_pool = next.find_pool(after.run.pool);
     return old_pool != nullptr && new_pool != nullptr && *old_pool != *new_pool;
@@ -53,9 +50,7 @@ Changes diff(const Plan& current, const Plan& next) {
             continue;
         }
         const WorkerPlan& old = *found->second;
-        if (moves(old, current, worker, next)) {
-            changes.to_move.push_back(worker.name);
-        } else if (swaps(old, worker)) {
+        if (swaps(old, worker) || pool_differs(old, current, worker, next)) {
             changes.to_swap.push_back(worker.name);
         } else if (old.live != worker.live) {
             changes.to_reconfigure.push_back(worker.name);

@@ -12,9 +12,8 @@ namespace skep::host {
 struct Changes {
     std::vector<std::string> to_add;     // in the order of `next`
     std::vector<std::string> to_remove;  // in the order of `current`
-    std::vector<std::string> to_swap;  // other code, parameters, or place of its thread: it gets a
-                                       // successor
-    std::vector<std::string> to_move;  // it would go to a pool, leave one, or the pool differs
+    std::vector<std::string> to_swap;    // other code, parameters, or place to run at: it gets a
+                                         // successor
     bool routes_changed = false;
     bool settings_changed = false;  // what is changed in place: grace, on_failure, mailbox
     bool schedule_changed = false;

@@ -30,10 +30,6 @@ std::optional<std::string> port_problem(const std::vector<PortInfo>& before,
 
 std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
                                               const WorkerTypeInfo& next) {
-    if (before.is_loop != next.is_loop) {
-        return std::string("it was a ") + (before.is_loop ? "loop" : "handler") +
-               " worker and is a " + (next.is_loop ? "loop" : "handler") + " worker";
-    }
     if (auto problem = port_problem(before.inputs, next.inputs, "input")) {
         return problem;
     }

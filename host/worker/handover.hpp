@@ -14,13 +14,14 @@
 //   closed     nothing more will change: withdrawn before it began, or the probation is over
 //
 // Each arrow is one compare-and-swap, so that the manager and the worker never both own an
-// instance: in refused, reverted and closed `other` and `thread` are the manager's, in all else the
+// instance: in refused, reverted and closed `other` and `place` are the manager's, in all else the
 // worker's.
 // (Suspend, load, code_change, resume is Erlang/OTP's; the parked predecessor is nginx's old
 // cycle.)
 //
-// In a hand-off the successor is served by another thread, which ends with the instance that it
-// stands by for: see worker_thread.hpp. The state is saved on one and loaded on the other.
+// In a hand-off the successor is served at another place: a thread, which ends with the instance
+// that it stands by for (see worker_thread.hpp), or in turns of a pool. The state is saved at one
+// and loaded at the other.
 //
 // A reconfiguration takes the same way: the instance stays, and takes other parameters in `taking`.
 // There is no predecessor, and so no probation: `committed` is followed by `closed` at once.
@@ -37,9 +38,18 @@
 
 #include "host/base/clock.hpp"
 #include "host/worker/instance.hpp"
+#include "host/worker/pool.hpp"
 #include "host/worker/worker_thread.hpp"
 
 namespace skep::host {
+
+// Where a worker is served: by a thread of its own, or at its seat in a pool.
+struct WorkerPlace {
+    std::shared_ptr<WorkerThread> thread;
+    std::shared_ptr<PoolSeat> seat;
+
+    [[nodiscard]] bool is_set() const { return thread != nullptr || seat != nullptr; }
+};
 
 class Handover {
 public:
@@ -94,9 +104,9 @@ public:
 
     // The successor until it is in place, and then the predecessor; null in a reconfiguration.
     std::unique_ptr<Instance> other;
-    // The one that is to serve the successor, and then the one that served the predecessor; null:
-    // the same does. Set before it is offered.
-    std::shared_ptr<WorkerThread> thread;
+    // Where the successor is to be served, and then where the predecessor was; nowhere: both at the
+    // same. Set before it is offered.
+    WorkerPlace place;
     const WorkerConfig live_before;
     const std::optional<WorkerConfig> live;
 

@@ -1,5 +1,6 @@
 #include "host/worker/outbox.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -49,6 +50,13 @@ Outbox::Outbox(Clock& clock,
       plain_content_(names_->intern("application/octet-stream")),
       sequence_(sender_.counters->sequence.load(std::memory_order_relaxed)) {}
 
+void Outbox::set_in_turns(bool is_in_turns) {
+    is_in_turns_ = is_in_turns;
+    std::size_t rings = 0;
+    for_each_ring(outputs_, [&](const std::shared_ptr<Ring>&) { ++rings; });
+    published_.reserve(is_in_turns ? rings : 0);
+}
+
 void Outbox::end() {
     full_fence();
     attend_published();
@@ -66,9 +74,12 @@ void Outbox::take_new_table() {
         outputs_, outputs == nullptr ? std::span<const Output>() : std::span(*outputs));
     std::set<const Ring*> kept;
     for_each_ring(outputs_, [&](const std::shared_ptr<Ring>& ring) { kept.insert(ring.get()); });
-    published_.reserve(is_pooled() ? kept.size() : 0);
+    published_.reserve(is_in_turns_ ? kept.size() : 0);
     for_each_ring(old_outputs, [&](const std::shared_ptr<Ring>& ring) {
-        if (!kept.contains(ring.get())) {
+        // What waits for room in it is still to come; it is sealed when the last of that has gone.
+        const bool is_needed = std::any_of(
+            waiting_.begin(), waiting_.end(), [&](const auto& it) { return it.path.ring == ring; });
+        if (!kept.contains(ring.get()) && !is_needed) {
             ring->seal();
         }
     });
@@ -113,10 +124,10 @@ void Outbox::begin(Draft& draft, const skep_payload& payload, const std::string*
 
 std::int32_t Outbox::end_publish(Ring& ring) noexcept {
     ring.end_publish();
-    if (!is_pooled()) {
+    if (!is_in_turns_) {
         ring.attend();
     } else if (ring.attend_later()) {
-        published_.push_back(&ring);  // take_new_table() has made room
+        published_.push_back(&ring);  // there is room
     }
     const std::uint32_t readers = ring.open_readers();
     count(sender_.counters->out, readers);
@@ -207,7 +218,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
     }
     for (;;) {
         if (RingSlot* const slot = ring.claim(cache_)) {
-            if (ring.has_sleepers() && !is_pooled()) {
+            if (ring.has_sleepers() && !is_in_turns_) {
                 time_ = clock_.now();  // this is about to cost more than a look at the clock
             }
             fill(*slot, draft, ring);
@@ -223,7 +234,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
             count(sender_.counters->out, 1);
             return SKEP_OK;
         }
-        if (is_pooled()) {
+        if (is_in_turns_) {
             keep_waiting(path, draft, false);
             return SKEP_OK;
         }
@@ -236,7 +247,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
 
 // False: the sender has to stop. True: look again.
 bool Outbox::wait_for_room(Ring& ring) {
-    Parker& parker = *sender_.mailbox->parker();
+    Parker& parker = *sender_.parker;
     const bool is_real = clock_.is_real();
     Ring::Wake wanted = is_real ? Ring::Wake::at_half : Ring::Wake::at_once;
     for (;;) {
@@ -264,10 +275,9 @@ bool Outbox::wait_for_room(Ring& ring) {
 std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
     time_ = clock_.now();
     Envelope envelope = envelope_of(draft, path.port);
-    const std::shared_ptr<Parker>& parker = sender_.mailbox->parker();
     for (;;) {
-        const std::uint32_t ticket = parker->prepare();
-        switch (path.mailbox->push(envelope, path.lane, parker)) {
+        const std::uint32_t ticket = sender_.parker->prepare();
+        switch (path.mailbox->push(envelope, path.lane, sender_.mailbox->parker())) {
             case PushResult::accepted:
                 count(sender_.counters->out, 1);
                 return SKEP_OK;
@@ -276,7 +286,7 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
             case PushResult::full:
                 break;
         }
-        if (is_pooled()) {
+        if (is_in_turns_) {
             keep_waiting(path, draft, false);
             return SKEP_OK;
         }
@@ -284,7 +294,7 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
             path.mailbox->reject_stopping();
             return SKEP_E_STOPPING;
         }
-        parker->park(ticket, forever);
+        sender_.parker->park(ticket, forever);
     }
 }
 

@@ -30,15 +30,14 @@ public:
         const std::string* name;  // of the NamePool
         std::shared_ptr<Mailbox> mailbox;
         std::shared_ptr<WorkerCounters> counters;
+        Parker* parker = nullptr;  // where its thread waits for room
     };
 
     // What a sender that waits for room does each time it is woken: a checkpoint. True: it has to
     // stop.
     using Checkpoint = std::function<bool()>;
 
-    // `inbox`: of the same worker; payloads to share may come from it. `checkpoint`: none for a
-    // worker of a pool, which never waits inside a call. There, what finds its route full stays
-    // here until there is room, in order, and the worker gets no turn until then: see flush().
+    // `inbox`: of the same worker; payloads to share may come from it.
     Outbox(Clock& clock,
            std::shared_ptr<Router> router,
            std::shared_ptr<NamePool> names,
@@ -59,7 +58,7 @@ public:
             return Bytes::refused;
         }
         Ring* const ring = outputs_[port].only_ring;
-        if (ring == nullptr || !ring->is_straight() || (ring->has_sleepers() && !is_pooled())) {
+        if (ring == nullptr || !ring->is_straight() || (ring->has_sleepers() && !is_in_turns_)) {
             return Bytes::refused;
         }
         RingSlot& slot = ring->claim_straight();
@@ -67,7 +66,7 @@ public:
         slot.time_ns = time_.count();
         slot.set_inline(data, size);
         if (!ring->publish_straight(slot) ||
-            !(is_pooled() ? ring->is_unattended() : ring->fence().is_asymmetric())) {
+            !(is_in_turns_ ? ring->is_unattended() : ring->fence().is_asymmetric())) {
             return Bytes::published;
         }
         count(sender_.counters->out, ring->open_readers());
@@ -88,6 +87,11 @@ public:
     void set_time(Nanos now) { time_ = now; }
 
     // -- On a pool. --
+
+    // A worker of a pool is in turns, and never waits inside a call: what finds its route full
+    // stays here until there is room, in order, and the plugin is not called until then: see
+    // flush(). It may still wait here when the worker goes to a thread. Between two turns.
+    void set_in_turns(bool is_in_turns);
 
     // At the end of a turn, after a full fence: wakes whoever sleeps on what was sent in it.
     void attend_published() {
@@ -157,8 +161,6 @@ private:
         return ++sequence_;
     }
 
-    [[nodiscard]] bool is_pooled() const { return checkpoint_ == nullptr; }
-
     // What follows a slot that is filled and stamped: whoever sleeps is woken, now or at the end of
     // the turn.
     std::int32_t end_publish(Ring& ring) noexcept;
@@ -185,6 +187,7 @@ private:
     const Sender sender_;
     const Inbox& inbox_;
     const Checkpoint checkpoint_;
+    bool is_in_turns_ = false;
     LazyDeque<Waiting> waiting_;
     std::vector<Ring*> published_;            // on a pool: in this turn, of the table
     const std::string* const any_content_;    // "*"

@@ -12,9 +12,17 @@ namespace skep::host {
 
 // -- A seat. --
 
+PoolSeat::PoolSeat(Pool& pool)
+    : pool_(pool),
+      shared_(pool.shared_) {}
+
+bool PoolSeat::is_in(const Pool& pool) const {
+    return shared_ == pool.shared_;
+}
+
 void PoolSeat::seat(std::shared_ptr<PoolTask> task) {
     {
-        MutexLock lock(pool_.shared_->mutex);
+        MutexLock lock(shared_->mutex);
         if (state_.load() != State::vacant) {
             successor_ = std::move(task);  // the last turn of the one before is not quite over
             return;
@@ -22,7 +30,7 @@ void PoolSeat::seat(std::shared_ptr<PoolTask> task) {
         task_ = std::move(task);
         state_.store(State::queued, std::memory_order_release);
     }
-    pool_.make_ready(*this);
+    Pool::make_ready(*shared_, *this);
 }
 
 void PoolSeat::give_up() {
@@ -41,7 +49,7 @@ void PoolSeat::unpark() {
         switch (seen) {
             case State::idle:
                 if (state_.compare_exchange_weak(seen, State::queued)) {
-                    pool_.make_ready(*this);
+                    Pool::make_ready(*shared_, *this);
                     return;
                 }
                 break;

@@ -67,37 +67,7 @@ public:
     virtual void add_cpu(Nanos used) = 0;
 };
 
-class Pool;
-
-class PoolSeat final : public Parker {
-public:
-    explicit PoolSeat(Pool& pool)
-        : pool_(pool) {}
-
-    // [manager-thread] Puts a task on the seat and queues it, when the one before has said that it
-    // has ended. The seat keeps it until its last turn is over.
-    void seat(std::shared_ptr<PoolTask> task);
-    // [manager-thread] The task is given up: if a thread is in its turn, the pool gets another one
-    // for it.
-    void give_up();
-
-    // Never: a task of a pool returns instead.
-    void park(std::uint32_t ticket, Nanos deadline) override;
-    void unpark() override;
-
-private:
-    friend class Pool;
-
-    enum class State : std::uint8_t { vacant, idle, queued, running, notified };
-
-    Pool& pool_;
-    std::atomic<State> state_{State::vacant};
-    Nanos deadline_ = forever;  // among the pool's timers; guarded by its mutex
-    bool is_timed_ = false;     // it may be among the timers; of the thread in whose turn it is
-    // Written under the pool's mutex, while no thread is in a turn of the task.
-    std::shared_ptr<PoolTask> task_;
-    std::shared_ptr<PoolTask> successor_;  // guarded by the pool's mutex
-};
+class PoolSeat;
 
 class Pool {
 public:
@@ -200,13 +170,46 @@ private:
     static void set_timer(Shared& shared, PoolSeat& seat, Nanos deadline);
     static void note_timers(Shared& shared) REQUIRES(shared.mutex);
     static void push(Shared& shared, PoolSeat& seat);
-    void make_ready(PoolSeat& seat);
+    static void make_ready(Shared& shared, PoolSeat& seat);
     void give_up(PoolSeat& seat);
 
     const std::shared_ptr<Shared> shared_;
     const std::size_t wanted_threads_;
     const Placement placement_;
     std::vector<std::shared_ptr<Thread>> threads_;  // the manager's
+};
+
+class PoolSeat final : public Parker {
+public:
+    explicit PoolSeat(Pool& pool);
+
+    // [manager-thread] Not of another one that came to lie where its own had been.
+    [[nodiscard]] bool is_in(const Pool& pool) const;
+
+    // [manager-thread, or whoever has served the task] Puts a task on the seat and queues it, when
+    // the one before has said that it has ended. The seat keeps it until its last turn is over.
+    void seat(std::shared_ptr<PoolTask> task);
+    // [manager-thread] The task is given up: if a thread is in its turn, the pool gets another one
+    // for it.
+    void give_up();
+
+    // Never: a task of a pool returns instead.
+    void park(std::uint32_t ticket, Nanos deadline) override;
+    void unpark() override;
+
+private:
+    friend class Pool;
+
+    enum class State : std::uint8_t { vacant, idle, queued, running, notified };
+
+    Pool& pool_;
+    const std::shared_ptr<Pool::Shared> shared_;  // of it; a late unpark() may outlive the pool
+    std::atomic<State> state_{State::vacant};
+    Nanos deadline_ = forever;  // among the pool's timers; guarded by its mutex
+    bool is_timed_ = false;     // it may be among the timers; of the thread in whose turn it is
+    // Written under the pool's mutex, while no thread is in a turn of the task.
+    std::shared_ptr<PoolTask> task_;
+    std::shared_ptr<PoolTask> successor_;  // guarded by the pool's mutex
 };
 
 }  // namespace skep::host

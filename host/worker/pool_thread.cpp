@@ -29,21 +29,21 @@ void unpark_all(const std::vector<PoolSeat*>& seats) {
 
 // -- Making a seat ready. [any-thread] --
 
-void Pool::make_ready(PoolSeat& seat) {
-    if (current_pool != shared_.get()) {
-        push(*shared_, seat);
+void Pool::make_ready(Shared& shared, PoolSeat& seat) {
+    if (current_pool != &shared) {
+        push(shared, seat);
         return;
     }
     PoolSeat* const before =
         static_cast<Thread*>(current_thread)->next.exchange(&seat, std::memory_order_acq_rel);
     if (before != nullptr) {
-        push(*shared_, *before);
+        push(shared, *before);
     }
-    if (shared_->wants_watcher.load(std::memory_order_relaxed)) {
+    if (shared.wants_watcher.load(std::memory_order_relaxed)) {
         std::shared_ptr<Parker> woken;
         {
-            MutexLock lock(shared_->mutex);
-            woken = call_watcher(*shared_);
+            MutexLock lock(shared.mutex);
+            woken = call_watcher(shared);
         }
         wake(woken);
     }

@@ -33,20 +33,24 @@ Worker::Worker(const WorkerWorld& world,
                    held.epoch = epoch;
                    (*report_)(std::move(held));
                }),
-      instance_(std::make_unique<Instance>(context_, std::move(spec.instance))) {}
+      instance_(std::make_unique<Instance>(context_, std::move(spec.instance))),
+      place_{nullptr, std::move(spec.seat)} {}
 
 Result<Done, std::string> Worker::start() {
-    if (home_.seat != nullptr) {
-        home_.seat->seat(shared_from_this());
+    home_.parker->point_at(place_.seat.get());
+    context_.set_pooled(place_.seat != nullptr);
+    if (place_.seat != nullptr) {
+        seats_.push_back(place_.seat);
+        place_.seat->seat(shared_from_this());
         return Done{};
     }
-    thread_ = make_thread();
-    home_.mailbox->parker()->attach();
-    Result<Done, std::string> started = thread_->start_serving(placement_, server());
+    place_.thread = make_thread();
+    context_.parker().attach();
+    Result<Done, std::string> started = place_.thread->start_serving(placement_, server());
     if (started) {
-        threads_.push_back(thread_);
+        threads_.push_back(place_.thread);
     } else {
-        home_.mailbox->parker()->detach();
+        context_.parker().detach();
     }
     return started;
 }
@@ -61,13 +65,15 @@ Result<Done, std::string> Worker::start_standby(WorkerThread& thread, const Plac
 
 std::uint64_t Worker::request(Wanted wanted) {
     const std::uint64_t epoch = context_.control().request(wanted);
-    home_.mailbox->parker()->unpark();
+    full_fence();  // W2 in forwarding_parker.hpp
+    home_.parker->unpark();
     return epoch;
 }
 
-void Worker::dismiss(const std::shared_ptr<WorkerThread>& thread) {
-    if (std::erase(threads_, thread) > 0) {
-        cpu_before_ += thread->cpu();
+void Worker::dismiss(const WorkerPlace& place) {
+    std::erase(seats_, place.seat);
+    if (std::erase(threads_, place.thread) > 0) {
+        cpu_before_ += place.thread->cpu();
     }
 }
 
@@ -79,8 +85,8 @@ void Worker::join() {
 
 void Worker::give_up() {
     context_.revoke();
-    if (home_.seat != nullptr) {
-        home_.seat->give_up();
+    for (const auto& it : seats_) {
+        it->give_up();
     }
     for (const auto& it : threads_) {
         it->give_up();
@@ -103,9 +109,7 @@ bool Worker::serve(WorkerThread& self) {
         is_well_ = false;
         error_ = self.placed().error();
     } else {
-        if (handover_ != nullptr && handover_->stage() == Handover::Stage::taking) {
-            end_take_over();
-        }
+        arrive(false);
         if (context_.is_entered()) {
             instance_->type().run != nullptr ? run_loop() : run_turns();
         }
@@ -115,19 +119,31 @@ bool Worker::serve(WorkerThread& self) {
     }
     self.note_end();
     report_end();
-    home_.mailbox->parker()->detach();
+    context_.parker().detach();
     return true;
 }
 
+// It may have come from another place, in the midst of a hand-over.
+void Worker::arrive(bool is_pooled) {
+    if (std::exchange(is_arriving_, false)) {
+        context_.set_pooled(is_pooled);
+        if (handover_->stage() == Handover::Stage::taking) {
+            end_take_over();
+        }
+    }
+}
+
 void Worker::run_turns() {
-    Parker& parker = *home_.mailbox->parker();
+    Parker& parker = context_.parker();
     for (;;) {
         const std::uint32_t ticket = parker.prepare();
         const Turn done = turn();
         if (done.kind == Turn::Kind::ended || !context_.is_entered()) {
             return;
         }
-        if (done.kind != Turn::Kind::again) {
+        if (done.kind == Turn::Kind::wait) {
+            parker.park(ticket, done.deadline);
+        } else if (done.kind == Turn::Kind::wait_for_message) {
             context_.wait_for_message(ticket, done.deadline);
         }
     }
@@ -135,7 +151,11 @@ void Worker::run_turns() {
 
 Turn Worker::run_turn(Nanos now) {
     context_.enter();
-    Turn done = turn(now);
+    if (is_arriving_) {
+        thread_id_.store(0, std::memory_order_relaxed);
+        arrive(true);
+    }
+    Turn done = context_.is_entered() ? turn(now) : Turn{Turn::Kind::ended};
     const auto has_more = [&] {
         return done.kind == Turn::Kind::wait_for_message && context_.has_more();
     };
@@ -147,6 +167,9 @@ Turn Worker::run_turn(Nanos now) {
             done = turn(now);
             goes_on = has_more();
         } while (goes_on && ++batches < most_batches && context_.clock().now() < end);
+    }
+    if (!context_.is_entered()) {  // it is served at another place
+        return {Turn::Kind::ended};
     }
     const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
     if (!context_.end_turn(wants_to_wait && !goes_on) && wants_to_wait) {
@@ -192,6 +215,7 @@ bool Worker::make() {
 void Worker::unmake() {
     context_.settle_all(!is_well_);
     instance_->destroy();
+    context_.outbox().reject_waiting();
     is_well_ = is_well_ && instance_->error().empty();
 }
 
@@ -199,12 +223,18 @@ void Worker::run_loop() {
     if (!instance_->is_made() && !make()) {
         return;
     }
-    while (obey() != Wanted::stop) {
+    for (;;) {
+        const std::uint32_t ticket = context_.parker().prepare();
+        const Wanted wanted = obey();
         if (!context_.is_entered()) {
             return;
         }
-        if (!is_well_) {
+        if (wanted == Wanted::stop || !is_well_) {
             break;
+        }
+        if (!sends_what_waits()) {  // it has come from a pool
+            context_.parker().park(ticket, forever);
+            continue;
         }
         context_.begin_run();
         is_well_ = instance_->run();
@@ -219,12 +249,22 @@ void Worker::run_loop() {
     unmake();
 }
 
+// On a pool, and after that. False: it is unparked when there is room for more.
+bool Worker::sends_what_waits() {
+    if (context_.outbox().is_waiting()) {
+        if (!context_.outbox().flush()) {
+            return false;
+        }
+        context_.control().ask_to_return(false);
+    }
+    return true;
+}
+
 Turn Worker::turn(std::optional<Nanos> now) {
     if (!instance_->is_made() && !make()) {
         return {Turn::Kind::ended};
     }
     if (!is_well_ && !roll_back()) {
-        context_.outbox().reject_waiting();
         return end_turns(Wanted::stop);
     }
     const Wanted wanted = obey(now);
@@ -234,13 +274,8 @@ Turn Worker::turn(std::optional<Nanos> now) {
     if (!is_well_) {
         return {Turn::Kind::again};
     }
-    if (context_.outbox().is_waiting()) {
-        if (wanted == Wanted::stop) {
-            context_.outbox().reject_waiting();
-        } else if (!context_.outbox().flush()) {
-            return {Turn::Kind::wait};
-        }
-        context_.control().ask_to_return(false);
+    if (wanted != Wanted::stop && !sends_what_waits()) {
+        return {Turn::Kind::wait};
     }
     if (has_drained_ || context_.is_to_end(wanted)) {
         return end_turns(wanted);

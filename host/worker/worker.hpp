@@ -2,8 +2,8 @@
 //
 //   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
 //
-// Its instance may be exchanged on the way (handover.hpp), and with it its thread
-// (worker_thread.hpp).
+// Its instance may be exchanged on the way (handover.hpp), and with it the place where it is served
+// (worker_thread.hpp, pool.hpp).
 //
 // A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
 // turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
@@ -55,8 +55,9 @@ struct Fact {
 class Worker : public PoolTask, public std::enable_shared_from_this<Worker> {
 public:
     struct Spec {
-        std::size_t order = 0;  // for its facts
-        Placement placement;    // of its own thread
+        std::size_t order = 0;           // for its facts
+        std::shared_ptr<PoolSeat> seat;  // null: it gets a thread of its own
+        Placement placement;             // of that
         Instance::Spec instance;
     };
 
@@ -92,9 +93,9 @@ public:
 
     [[nodiscard]] Result<Done, std::string> start_standby(WorkerThread& thread,
                                                           const Placement& placement);
-    // [manager-thread] The thread of a hand-over that has come to its end is the caller's, to be
-    // ended.
-    void dismiss(const std::shared_ptr<WorkerThread>& thread);
+    // [manager-thread] The place of a hand-over that has come to its end is the caller's: its
+    // thread, if it has one, is to be ended.
+    void dismiss(const WorkerPlace& place);
 
     // [manager-thread] After Fact::ended.
     void join();
@@ -134,6 +135,7 @@ private:
     [[nodiscard]] WorkerThread::Serve server();
     [[nodiscard]] bool serve(WorkerThread& self);
     void run_turns();
+    void arrive(bool is_pooled);
     bool make();
     Wanted obey(std::optional<Nanos> now = std::nullopt);
     void take_over(std::uint64_t epoch);
@@ -142,8 +144,11 @@ private:
     [[nodiscard]] bool can_enter(Handover& handover);
     void exchange(Handover& handover);
     void report_and_go_back(Fact::Kind kind);
+    void leave(const WorkerPlace& self);
+    void let_serve(WorkerPlace next);
     void undo_tentative();
     [[nodiscard]] bool roll_back();
+    [[nodiscard]] bool sends_what_waits();
     // `now`: on a pool, from its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Wanted wanted);
@@ -160,7 +165,7 @@ private:
     const std::shared_ptr<const WorkerHome> shared_home_;
     const WorkerHome& home_;
     const std::size_t order_;
-    const Placement placement_;
+    const Placement placement_;  // of its first thread
     const std::uint64_t start_generation_;
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
@@ -176,11 +181,13 @@ private:
     bool has_drained_ = false;
     std::string error_;  // of the machine; an instance has its own
 
-    std::shared_ptr<WorkerThread> thread_;  // that serves it; null on a pool
+    WorkerPlace place_;         // where it is served
+    bool is_arriving_ = false;  // it has just been told to serve
 
-    // The manager's alone.
-    std::vector<std::shared_ptr<WorkerThread>> threads_;  // that serve it, or stand by
-    Nanos cpu_before_{0};                                 // of those that were dismissed
+    // The manager's alone. Where it is served, and what stands by.
+    std::vector<std::shared_ptr<WorkerThread>> threads_;
+    std::vector<std::shared_ptr<PoolSeat>> seats_;
+    Nanos cpu_before_{0};  // of threads that were dismissed
 
     std::atomic<pid_t> thread_id_{0};
     std::atomic<std::int64_t> cpu_ns_{0};  // on a pool

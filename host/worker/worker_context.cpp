@@ -13,18 +13,23 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
       home_(home),
       report_held_(std::move(report_held)),
       last_checkpoint_ns_(world.clock->now().count()),
-      inbox_(home.mailbox, home.seat != nullptr),
-      outbox_(
-          *world.clock,
-          world.router,
-          world.names,
-          {world.names->intern(home.name), home.mailbox, home.counters},
-          inbox_,
-          home.seat != nullptr ? Outbox::Checkpoint() : [this] { return must_stop_now(); }),
+      inbox_(home.mailbox),
+      outbox_(*world.clock,
+              world.router,
+              world.names,
+              {world.names->intern(home.name), home.mailbox, home.counters, &home.parker->own()},
+              inbox_,
+              [this] { return must_stop_now(); }),
       // The first hold is the manager's own and is not reported: it has no pause to acknowledge.
       reported_epoch_(control_.command().epoch) {}
 
 WorkerContext::~WorkerContext() = default;
+
+void WorkerContext::set_pooled(bool is_pooled) {
+    is_pooled_ = is_pooled;
+    inbox_.set_in_turns(is_pooled);
+    outbox_.set_in_turns(is_pooled);
+}
 
 void WorkerContext::enter() {
     entered = this;
@@ -50,12 +55,12 @@ Control::Command WorkerContext::look(Nanos now) {
 
 Wanted WorkerContext::stand_still_if_wanted() {
     for (;;) {
-        const std::uint32_t ticket = home_.mailbox->parker()->prepare();
+        const std::uint32_t ticket = parker().prepare();
         const Control::Command command = look(clock().now());
         if (command.wanted != Wanted::hold || is_pooled()) {
             return is_done(command) ? Wanted::run : command.wanted;
         }
-        home_.mailbox->parker()->park(ticket, forever);
+        parker().park(ticket, forever);
     }
 }
 
@@ -63,8 +68,10 @@ Wanted WorkerContext::stand_still_if_wanted() {
 bool WorkerContext::end_turn(bool wants_to_wait) {
     if (wants_to_wait) {
         inbox_.begin_sleep();
+        inbox_.fence_heavily();
+    } else {
+        full_fence();
     }
-    full_fence();
     outbox_.attend_published();
     inbox_.wake_senders();
     is_asleep_ = wants_to_wait && inbox_.may_sleep();
@@ -92,7 +99,7 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
     settle_all(false);
     const Nanos deadline = deadline_after(clock().now(), timeout);
     for (;;) {
-        const std::uint32_t ticket = home_.mailbox->parker()->prepare();
+        const std::uint32_t ticket = parker().prepare();
         const Wanted wanted = stand_still_if_wanted();
         if (wanted == Wanted::stop || wanted == Wanted::swap) {
             is_told_to_return_ = wanted == Wanted::swap;
@@ -117,14 +124,14 @@ std::int32_t WorkerContext::sleep(Nanos duration) {
     }
     const Nanos deadline = deadline_after(clock().now(), std::max(duration, Nanos(0)));
     for (;;) {
-        const std::uint32_t ticket = home_.mailbox->parker()->prepare();
+        const std::uint32_t ticket = parker().prepare();
         if (must_end()) {
             return SKEP_E_STOPPING;
         }
         if (clock().now() >= deadline) {
             return SKEP_OK;
         }
-        home_.mailbox->parker()->park(ticket, deadline);
+        parker().park(ticket, deadline);
     }
 }
 
@@ -150,14 +157,13 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
 }
 
 void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
-    Parker& parker = *home_.mailbox->parker();
     if (clock().is_real() &&
-        spin_.wait([&] { return inbox_.has_news() || parker.prepare() != ticket; })) {
+        spin_.wait([&] { return inbox_.has_news() || parker().prepare() != ticket; })) {
         return;
     }
     if (inbox_.fall_asleep()) {
         spin_.begin_sleep();
-        parker.park(ticket, deadline);
+        parker().park(ticket, deadline);
         spin_.end_sleep();
         inbox_.wake_up();
     }

@@ -20,6 +20,7 @@
 #include "host/messaging/tap.hpp"
 #include "host/topology/plan.hpp"
 #include "host/worker/control.hpp"
+#include "host/worker/forwarding_parker.hpp"
 #include "host/worker/outbox.hpp"
 #include "host/worker/pool.hpp"
 
@@ -38,7 +39,7 @@ struct WorkerHome {
     std::string name;
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<WorkerCounters> counters;
-    std::shared_ptr<PoolSeat> seat;  // the mailbox's parker, for a worker of a pool; else null
+    std::shared_ptr<ForwardingParker> parker;  // the mailbox's
 };
 
 class WorkerContext {
@@ -73,7 +74,11 @@ public:
         return Nanos(last_checkpoint_ns_.load(std::memory_order_relaxed));
     }
 
-    [[nodiscard]] bool is_pooled() const { return home_.seat != nullptr; }
+    [[nodiscard]] bool is_pooled() const { return is_pooled_; }
+
+    // [whoever serves it, or starts it] From now on it takes turns of a pool, or has its own
+    // thread.
+    void set_pooled(bool is_pooled);
 
     // Makes this thread the worker's, until leave() or its end.
     void enter();
@@ -111,6 +116,9 @@ public:
     // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when
     // its mailbox is empty.
     bool must_end() { return is_to_end(stand_still_if_wanted()); }
+
+    // Where a thread of its own sleeps.
+    [[nodiscard]] Parker& parker() { return home_.parker->own(); }
 
     // The end of a turn on a pool: whether the worker, if it wants to, may wait for a message.
     // False when there is one.
@@ -157,6 +165,7 @@ private:
     std::atomic<std::int64_t> last_checkpoint_ns_;
 
     // The worker's thread alone.
+    bool is_pooled_ = false;
     bool has_inputs_ = false;
     bool is_loop_ = false;
     bool is_asleep_ = false;

@@ -10,8 +10,10 @@ using Stage = Handover::Stage;
 
 // [manager-thread]
 void Worker::offer(std::shared_ptr<Handover> handover) {
-    if (handover->thread != nullptr) {
-        threads_.push_back(handover->thread);
+    if (handover->place.thread != nullptr) {
+        threads_.push_back(handover->place.thread);
+    } else if (handover->place.seat != nullptr) {
+        seats_.push_back(handover->place.seat);
     }
     {
         const MutexLock lock(offer_mutex_);
@@ -22,9 +24,9 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
 
 // What is wanted, at a boundary between two calls of the plugin; whatever is to be done for it with
 // the instance has been done. Stands still while that is wanted, or a hand-over is undecided; on a
-// pool it says `hold` instead, as it does when another thread serves the worker now.
+// pool it says `hold` instead, as it does when another place serves the worker now.
 Wanted Worker::obey(std::optional<Nanos> now) {
-    Parker& parker = *home_.mailbox->parker();
+    Parker& parker = context_.parker();
     while (context_.is_entered()) {
         const std::uint32_t ticket = parker.prepare();
         const Control::Command command = context_.look(now ? *now : context_.clock().now());
@@ -67,17 +69,15 @@ void Worker::take_over(std::uint64_t epoch) {
     if (!can_leave(*handover)) {
         (void)handover->move(Stage::taking, Stage::refused);
         report(Fact::Kind::swapped);
-    } else if (handover->thread == nullptr) {
+    } else if (!handover->place.is_set()) {
         end_take_over();
     } else {
-        pthread_setname_np(pthread_self(), standing_by_name);
-        WorkerContext::leave();
-        const std::shared_ptr<WorkerThread> self = thread_;  // the next one changes it
-        self->let_serve(handover->thread);
+        leave(place_);
+        let_serve(handover->place);
     }
 }
 
-// On the thread that is to serve the successor.
+// Where the successor is to be served.
 void Worker::end_take_over() {
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
@@ -116,26 +116,50 @@ bool Worker::can_enter(Handover& handover) {
     return true;
 }
 
-// The thread of the instance before serves again, if this is another one. Once it is reported this
-// one may be told to end, and is none of the worker's any more.
+// The place of the instance before serves again, if this is another one. Once it is reported the
+// thread may be told to end, and is none of the worker's any more.
 void Worker::report_and_go_back(Fact::Kind kind) {
-    const std::shared_ptr<WorkerThread> self = handover_->thread;
-    std::shared_ptr<WorkerThread> before = thread_;
-    if (self != nullptr) {
-        pthread_setname_np(pthread_self(), standing_by_name);
+    const WorkerPlace self = handover_->place;
+    if (!self.is_set()) {
+        report(kind);
+        return;
     }
+    const WorkerPlace before = place_;
+    leave(self);
     report(kind);
-    if (self != nullptr) {
-        WorkerContext::leave();
-        self->let_serve(std::move(before));
+    let_serve(before);
+}
+
+// Nothing of the worker is touched at this place any more, once the next is told to serve it.
+void Worker::leave(const WorkerPlace& self) {
+    WorkerContext::leave();
+    is_arriving_ = true;
+    if (self.thread != nullptr) {
+        pthread_setname_np(pthread_self(), standing_by_name);
+        self.thread->stand_by();
+        context_.parker().detach();
+    } else {
+        (void)context_.end_turn(false);
+    }
+}
+
+// It holds `next`: whoever serves may change where that is, and have ended before this is over.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
+void Worker::let_serve(WorkerPlace next) {
+    home_.parker->point_at(next.seat.get());
+    if (next.thread != nullptr) {
+        context_.parker().attach();
+        next.thread->go_on();
+    } else {
+        next.seat->seat(shared_from_this());
     }
 }
 
 void Worker::exchange(Handover& handover) {
     if (!handover.is_reconfiguration()) {
         instance_.swap(handover.other);
-        if (handover.thread != nullptr) {
-            thread_.swap(handover.thread);
+        if (handover.place.is_set()) {
+            std::swap(place_, handover.place);
         }
         context_.serve(instance_->type());
     }

@@ -70,7 +70,7 @@ void WorkerThread::main(const Serve& serve) {
 bool WorkerThread::is_to_serve() {
     for (;;) {
         const std::uint32_t ticket = parker_ != nullptr ? parker_->prepare() : 0;
-        // Acquire pairs with let_serve(): what the thread before has done for the worker is seen.
+        // Acquire pairs with go_on(): what the thread before has done for the worker is seen.
         const Part part = part_.load(std::memory_order_acquire);
         if (part == Part::stands_by) {
             parker_->park(ticket, forever);
@@ -86,17 +86,18 @@ bool WorkerThread::is_to_serve() {
     }
 }
 
-// It holds `next`: whoever serves may change what else does, and have ended before this is over.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
-void WorkerThread::let_serve(std::shared_ptr<WorkerThread> next) {
+void WorkerThread::stand_by() {
     if (parker_ == nullptr) {
         parker_ = clock_.make_parker();
     }
     parker_->attach();
     Part part = Part::serves;  // or it is over already: whoever ends it does not wait for this
     (void)part_.compare_exchange_strong(part, Part::stands_by, std::memory_order_relaxed);
-    next->part_.store(Part::serves, std::memory_order_release);
-    next->parker_->unpark();
+}
+
+void WorkerThread::go_on() {
+    part_.store(Part::serves, std::memory_order_release);
+    parker_->unpark();
 }
 
 void WorkerThread::note_end() {

@@ -8,11 +8,11 @@
 //
 //   start() ---> stands by ---> serves ---> the worker has ended
 //                 |      ^        |
-//               end()    +--------+  let_serve(another)
+//               end()    +--------+  stand_by()
 //                 v
 //               over
 //
-// Whoever serves owns all that is the worker's thread's alone; let_serve() hands that on.
+// Whoever serves owns all that is the worker's thread's alone; go_on() of the next hands that on.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,7 @@ namespace skep::host {
 
 class WorkerThread : public std::enable_shared_from_this<WorkerThread> {
 public:
-    // Serves the worker on this thread. False: another thread does, and it stands by; true: the
+    // Serves the worker on this thread. False: another place does, and it stands by; true: the
     // worker has ended.
     using Serve = std::function<bool(WorkerThread& self)>;
 
@@ -54,9 +54,12 @@ public:
     // 0 until it runs. [any-thread]
     [[nodiscard]] pid_t id() const { return id_.load(std::memory_order_relaxed); }
 
-    // [itself, as it serves] It stands by from now on, and `next` serves. It goes by
+    // [itself, as it serves] It stands by from now on; whoever is to serve is told next. It goes by
     // standing_by_name already.
-    void let_serve(std::shared_ptr<WorkerThread> next);
+    void stand_by();
+
+    // [whoever has served until now] It stands by, or is about to, and serves from now on.
+    void go_on();
 
     // [itself, as it serves] No plugin will be called on it any more, but by its thread_locals.
     void note_end();

@@ -40,5 +40,38 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
     EXPECT_EQ(lanes.size(), 5U);
 }
 
+// Its sender may not have seen the table between, and it may: then it has left the ring for good.
+TEST(Wiring, UsesARingAgainOnlyWhenTheTableBeforeHasIt) {
+    SteadyClock clock;
+    NamePool names;
+    WorkerTypeInfo type;
+    type.outputs.resize(1);
+    const auto mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1);
+    mailbox->open();
+    Plan plan;
+    plan.workers.resize(2);
+    plan.workers[0].name = "a";
+    plan.workers[1].name = "b";
+    plan.routes.resize(1);
+    plan.routes[0].from = "a";
+    plan.routes[0].to = "b";
+    Rings rings;
+    std::set<std::shared_ptr<const RouteTable>> tables;  // with the rings of each
+    const auto ring_with = [&](std::size_t queue, bool is_pooled) {
+        plan.routes[0].queue = queue;
+        const auto table = wire(plan, names, rings, [&](const std::string&) {
+            return WiredWorker{mailbox, 0, is_pooled, &type};
+        });
+        tables.insert(table);
+        return table->outputs.at("a")[0].paths[0].ring;
+    };
+    const auto first = ring_with(10, false);
+    EXPECT_EQ(ring_with(10, false), first);
+    EXPECT_NE(ring_with(20, false), first);
+    const auto third = ring_with(10, false);
+    EXPECT_NE(third, first);
+    EXPECT_NE(ring_with(10, true), third) << "it keeps its kind of fence";
+}
+
 }  // namespace
 }  // namespace skep::host

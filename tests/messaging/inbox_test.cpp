@@ -2,129 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <numeric>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "tests/support/ring_parts.hpp"
+#include "tests/messaging/inbox_fixture.hpp"
 
 namespace skep::host {
 namespace {
-
-class InboxTest : public testing::Test {
-protected:
-    InboxTest() { mailbox->open(); }
-
-    std::shared_ptr<Ring> ring_of(const std::string& sender, std::size_t bound = 1000) {
-        Ring::Spec spec;
-        spec.sender = &sender;
-        spec.content_type = &text;
-        spec.bound = bound;
-        spec.sender_parker = clock.make_parker();
-        auto ring = std::make_shared<Ring>(std::move(spec),
-                                           std::vector{Ring::ReaderSpec{mailbox.get(), 7}});
-        mailbox->add_ring(ring, 0);
-        return ring;
-    }
-
-    void offer(Ring& ring, std::uint64_t first, std::uint64_t last) {
-        for (std::uint64_t number = first; number <= last; ++number) {
-            ASSERT_TRUE(test::offer(ring, cache, number));
-        }
-    }
-
-    // Makes the ring as large as it will be: a batch ends where a piece of memory does.
-    void warm_up(Ring& ring) {
-        offer(ring, 1, 200);
-        EXPECT_EQ(read_all().size(), 200U);
-        offer(ring, 201, 240);
-        EXPECT_EQ(read_all().size(), 40U);
-    }
-
-    void push(const std::string& sender, std::uint64_t number) {
-        Envelope message = test::envelope(&sender, number);
-        ASSERT_EQ(mailbox->push(message, direct_lane, nullptr), PushResult::accepted);
-    }
-
-    using Numbers = std::vector<std::uint64_t>;
-
-    static Numbers range(std::uint64_t first, std::uint64_t last) {
-        Numbers numbers(last - first + 1);
-        std::iota(numbers.begin(), numbers.end(), first);
-        return numbers;
-    }
-
-    // The next batch; it stays in flight.
-    Numbers take(std::uint32_t max = batch_max) {
-        Numbers numbers;
-        if (inbox.take(views, max)) {
-            EXPECT_EQ(views.size(), inbox.in_flight());
-            for (const skep_message& view : views) {
-                numbers.push_back(inbox.facts_of(view).sequence);
-                EXPECT_TRUE(test::holds_number(view.data, view.size, numbers.back()));
-            }
-        }
-        return numbers;
-    }
-
-    Numbers read(std::uint32_t max = batch_max) {
-        Numbers numbers = take(max);
-        inbox.settle(inbox.in_flight(), 0);
-        return numbers;
-    }
-
-    Numbers read_all(std::uint32_t max = batch_max) {
-        Numbers all;
-        for (Numbers some = read(max); !some.empty(); some = read(max)) {
-            all.insert(all.end(), some.begin(), some.end());
-        }
-        return all;
-    }
-
-    // "a" sends by a ring and by the queue, on a thread of its own.
-    void read_what_is_sent_meanwhile() {
-        constexpr std::uint64_t count = 100'000;
-        const auto ring = ring_of(a);
-        std::thread sender([&] {
-            for (std::uint64_t number = 1; number <= count; ++number) {
-                Envelope message = test::envelope(&a, number);
-                while (number % 17 == 0
-                           ? mailbox->push(message, direct_lane, nullptr) != PushResult::accepted
-                           : !test::offer(*ring, cache, number)) {
-                    std::this_thread::yield();
-                }
-            }
-        });
-        std::uint64_t next = 1, out_of_order = 0;
-        while (next <= count) {
-            const Numbers some = read();
-            for (const std::uint64_t number : some) {
-                out_of_order += number == next || number == of_others ? 0 : 1;
-                next = number == of_others ? next : number + 1;
-            }
-            if (some.empty() && inbox.fall_asleep()) {
-                inbox.wake_up();
-                std::this_thread::yield();
-            }
-        }
-        sender.join();
-        EXPECT_EQ(out_of_order, 0U);
-        (void)read_all();
-    }
-
-    void TearDown() override { EXPECT_TRUE(mailbox->counts().holds()); }
-
-    static constexpr std::uint64_t of_others = 1'000'000'000;
-    const std::string text = "text/plain";
-    const std::string a = "a";
-    const std::string b = "b";
-    SteadyClock clock;
-    PayloadCache cache;
-    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1000);
-    Inbox inbox{mailbox};
-    Views views;
-};
 
 // -- The order of what one sender sends. --
 
@@ -174,14 +59,33 @@ TEST_F(InboxTest, TheQueueOfOneSenderDoesNotWaitForTheRingOfAnother) {
     EXPECT_EQ(all, (Numbers{1, 2, 3, 100}));
 }
 
-TEST_F(InboxTest, OfTwoRingsOfOneSenderTheElderComesFirst) {
+TEST_F(InboxTest, OfSeveralRingsOfOneSenderTheEldestComesFirst) {
+    const auto eldest = ring_of(a);
     const auto elder = ring_of(a);
     const auto younger = ring_of(a);
-    offer(*elder, 1, 100);
+    offer(*eldest, 1, 100);
+    eldest->seal();
+    offer(*elder, 101, 200);
     elder->seal();
-    offer(*younger, 101, 200);
-    push(a, 201);
-    EXPECT_EQ(read_all(), range(1, 201));
+    offer(*younger, 201, 300);
+    push(a, 301);
+    EXPECT_EQ(read_all(), range(1, 301));
+}
+
+// Its sender had seen that the reader slept, and only then came to say so.
+TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
+    const auto over = ring_of(a);
+    offer(*over, 1, 1);
+    EXPECT_EQ(read_all(), range(1, 1));
+    over->seal();
+    EXPECT_TRUE(inbox.fall_asleep());
+    std::vector<std::shared_ptr<Ring>> others;  // so many that those that are over are forgotten
+    for (std::uint64_t number = 1; number <= 20; ++number) {
+        others.push_back(ring_of(b));
+        offer(*others.back(), number, number);
+    }
+    mailbox->announce(*over, 0);
+    EXPECT_EQ(read_all(), range(1, 20));
 }
 
 TEST_F(InboxTest, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {

@@ -103,9 +103,9 @@ public:
                    const host::Manager::Limits& limits = {})
         : loader(scripts),
           manager(std::make_unique<host::Manager>(clock, loader, ends, limits, &witness)) {
-        if (is_pooled) {
+        if (is_pooled || is_moving) {
             // As many threads as the tests ever block at once.
-            plan.pools.push_back({"pool", 8, {}});
+            plan.pools = {{"pool", 8, {}}, {"other", 8, {}}};
             EXPECT_TRUE(manager->apply(plan));
         }
     }
@@ -125,6 +125,15 @@ public:
         }
         scripts[name] = std::move(script);
         return made;
+    }
+
+    // From its own thread to a pool, to another pool, and back: when everything moves that a test
+    // changes.
+    void move(host::WorkerPlan& worker) const {
+        if (is_moving && worker.type == "handler") {
+            std::string& pool = worker.run.pool;
+            pool = pool.empty() ? "pool" : pool == "pool" ? "other" : "";
+        }
     }
 
     host::RoutePlan& route(const std::string& from, const std::string& to) {
@@ -176,6 +185,8 @@ public:
 
     // The same tests once more, with all handlers on a pool.
     const bool is_pooled = std::getenv("SKEP_TEST_POOL") != nullptr;
+    // And those of successors, with each of them at another place than its predecessor.
+    const bool is_moving = std::getenv("SKEP_TEST_MOVE") != nullptr;
 
     std::map<std::string, Script> scripts;
     ClockType clock;

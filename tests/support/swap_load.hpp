@@ -167,6 +167,7 @@ protected:
                                         [&](const auto& it) { return it.name == worker; });
         found->config["text"] = host::ParamValue(std::to_string(version));
         found->plugin_content = "content " + std::to_string(version);
+        world.move(*found);
     }
 
     host::Answer<host::Done> swap(const std::string& worker, int version) {

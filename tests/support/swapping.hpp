@@ -58,6 +58,7 @@ protected:
         for (host::WorkerPlan& it : world.plan.workers) {
             if (it.name == worker) {
                 it.config["text"] = host::ParamValue("version " + std::to_string(++versions));
+                world.move(it);
             }
         }
     }

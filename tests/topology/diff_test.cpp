@@ -40,18 +40,18 @@ TEST(Diff, IsEmptyBetweenEqualPlans) {
 
 TEST(Diff, FromTheEmptyPlanAddsAllInTheirOrder) {
     const Changes changes = diff(Plan{}, two_workers());
-    EXPECT_EQ(changes, (Changes{Names{"b", "a"}, {}, {}, {}, true, false}));
+    EXPECT_EQ(changes, (Changes{Names{"b", "a"}, {}, {}, true, false}));
     EXPECT_FALSE(changes.empty());
 }
 
 TEST(Diff, ToTheEmptyPlanRemovesAllInTheirOrder) {
-    EXPECT_EQ(diff(two_workers(), Plan{}), (Changes{{}, Names{"b", "a"}, {}, {}, true, false}));
+    EXPECT_EQ(diff(two_workers(), Plan{}), (Changes{{}, Names{"b", "a"}, {}, true, false}));
 }
 
 TEST(Diff, SwapsAWorkerWhoseConfigDiffers) {
     Plan next = two_workers();
     next.workers[1].config["limit"] = ParamValue(std::int64_t{6});
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, {}, false, false}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, Names{"a"}, false, false}));
 }
 
 TEST(Diff, ReconfiguresAWorkerOfWhichOnlyLiveParametersDiffer) {
@@ -74,26 +74,22 @@ Changes changed(const std::function<void(WorkerPlan&)>& change) {
 }
 
 TEST(Diff, SwapsAWorkerWhosePluginOrTypeDiffers) {
-    const Changes swap = {{}, {}, Names{"b"}, {}, false, false};
+    const Changes swap = {{}, {}, Names{"b"}, false, false};
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_path = "/other.so"; }), swap);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.plugin_content = "6f"; }), swap);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.type = "other"; }), swap);
 }
 
-TEST(Diff, MovesAWorkerThatGoesToAPool) {
-    const Changes move = {{}, {}, {}, Names{"b"}, false, false};
-    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), move);
-}
-
-TEST(Diff, SwapsAWorkerWhoseThreadStandsElsewhere) {
-    const Changes swap = {{}, {}, Names{"b"}, {}, false, false};
+TEST(Diff, SwapsAWorkerThatIsPlacedElsewhere) {
+    const Changes swap = {{}, {}, Names{"b"}, false, false};
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.pool = "light"; }), swap);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.core_group = 1; }), swap);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.cpus = {1}; }), swap);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.run.placement.nice = 1; }), swap);
 }
 
 TEST(Diff, TellsSettingsThatChangeInPlace) {
-    const Changes settings = {{}, {}, {}, {}, false, true};
+    const Changes settings = {{}, {}, {}, false, true};
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), settings);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), settings);
     Plan next = two_workers();
@@ -107,10 +103,10 @@ TEST(Diff, TellsSettingsThatChangeInPlace) {
 TEST(Diff, TellsThatTheScheduleDiffers) {
     Plan next = two_workers();
     next.schedule.emplace_back();
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, false, false, true}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, false, false, true}));
 }
 
-TEST(Diff, MovesTheWorkersOfAPoolThatDiffers) {
+TEST(Diff, SwapsTheWorkersOfAPoolThatDiffers) {
     Plan plan = two_workers();
     plan.pools = {{"light", 1, {}}, {"heavy", 2, {}}};
     plan.workers[0].run.pool = "light";
@@ -118,9 +114,9 @@ TEST(Diff, MovesTheWorkersOfAPoolThatDiffers) {
     Plan next = plan;
     EXPECT_TRUE(diff(plan, next).empty());
     next.pools[0].threads = 3;
-    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, {}, Names{"b"}, false, false}));
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b"}, false, false}));
     next.pools[1].placement.nice = 1;
-    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, {}, Names{"b", "a"}, false, false}));
+    EXPECT_EQ(diff(plan, next), (Changes{{}, {}, Names{"b", "a"}, false, false}));
 }
 
 TEST(Diff, IgnoresTheOrderOfPools) {
@@ -135,16 +131,16 @@ TEST(Diff, IgnoresTheOrderOfPools) {
 TEST(Diff, RewiringTouchesNoWorker) {
     Plan next = two_workers();
     next.routes[0].when_full = WhenFull::drop_oldest;
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, true, false}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true, false}));
     next.routes.clear();
-    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, {}, true, false}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{{}, {}, {}, true, false}));
 }
 
 TEST(Diff, AddsAndRemovesAroundAWorkerThatStays) {
     Plan next = two_workers();
     next.workers = {worker("c"), worker("a")};
     next.routes = {};
-    EXPECT_EQ(diff(two_workers(), next), (Changes{Names{"c"}, Names{"b"}, {}, {}, true, false}));
+    EXPECT_EQ(diff(two_workers(), next), (Changes{Names{"c"}, Names{"b"}, {}, true, false}));
 }
 
 TEST(Diff, IgnoresTheOrderOfWorkers) {

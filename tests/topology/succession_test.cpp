@@ -51,11 +51,6 @@ TEST_F(Succession, PortsMayNeitherGoNorChange) {
               "end alone");
 }
 
-TEST_F(Succession, ALoopDoesNotSucceedAHandler) {
-    next.is_loop = true;
-    EXPECT_EQ(problem(), "it was a handler worker and is a loop worker");
-}
-
 TEST_F(Succession, AStateIsTakenWithinTheVersionsThatTheNewOneReads) {
     next.state_version = 5;
     next.state_oldest = 3;
