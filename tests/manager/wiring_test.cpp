@@ -40,37 +40,55 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
     EXPECT_EQ(lanes.size(), 5U);
 }
 
-// Its sender may not have seen the table between, and it may: then it has left the ring for good.
-TEST(Wiring, UsesARingAgainOnlyWhenTheTableBeforeHasIt) {
+// One route, from "a" to "b".
+class WiringOfARoute : public testing::Test {
+protected:
+    WiringOfARoute() {
+        type.outputs.resize(1);
+        mailbox->open();
+        plan.workers.resize(2);
+        plan.workers[0].name = "a";
+        plan.workers[1].name = "b";
+        plan.routes.resize(1);
+        plan.routes[0].from = "a";
+        plan.routes[0].to = "b";
+    }
+
+    std::shared_ptr<const RouteTable> table_with(std::size_t queue, bool is_pooled = false) {
+        plan.routes[0].queue = queue;
+        return wire(plan, names, rings, [&](const std::string&) {
+            return WiredWorker{mailbox, 0, is_pooled, &type};
+        });
+    }
+
+    static std::shared_ptr<Ring> ring_of(const std::shared_ptr<const RouteTable>& table) {
+        return table->outputs.at("a")[0].paths[0].ring;
+    }
+
     SteadyClock clock;
     NamePool names;
     WorkerTypeInfo type;
-    type.outputs.resize(1);
-    const auto mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1);
-    mailbox->open();
+    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1);
     Plan plan;
-    plan.workers.resize(2);
-    plan.workers[0].name = "a";
-    plan.workers[1].name = "b";
-    plan.routes.resize(1);
-    plan.routes[0].from = "a";
-    plan.routes[0].to = "b";
     Rings rings;
-    std::set<std::shared_ptr<const RouteTable>> tables;  // with the rings of each
-    const auto ring_with = [&](std::size_t queue, bool is_pooled) {
-        plan.routes[0].queue = queue;
-        const auto table = wire(plan, names, rings, [&](const std::string&) {
-            return WiredWorker{mailbox, 0, is_pooled, &type};
-        });
-        tables.insert(table);
-        return table->outputs.at("a")[0].paths[0].ring;
-    };
-    const auto first = ring_with(10, false);
-    EXPECT_EQ(ring_with(10, false), first);
-    EXPECT_NE(ring_with(20, false), first);
-    const auto third = ring_with(10, false);
+};
+
+// Its sender may not have seen the table between, and it may: then it has left the ring for good.
+TEST_F(WiringOfARoute, UsesARingAgainOnlyWhenTheTableBeforeHasIt) {
+    const auto first = ring_of(table_with(10));
+    EXPECT_EQ(ring_of(table_with(10)), first);
+    EXPECT_NE(ring_of(table_with(20)), first);
+    const auto third = ring_of(table_with(10));
     EXPECT_NE(third, first);
-    EXPECT_NE(ring_with(10, true), third) << "it keeps its kind of fence";
+    EXPECT_NE(ring_of(table_with(10, true)), third) << "it keeps its kind of fence";
+}
+
+TEST_F(WiringOfARoute, ARingThatNoTableHasIsSealedThoughItsSenderNeverSawIt) {
+    auto table = table_with(10);
+    const std::shared_ptr<Ring> ring = ring_of(table)->shared_from_this();
+    EXPECT_FALSE(ring->is_sealed());
+    table = table_with(20);
+    EXPECT_TRUE(ring->is_sealed());
 }
 
 }  // namespace

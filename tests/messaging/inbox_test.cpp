@@ -88,6 +88,26 @@ TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
     EXPECT_EQ(read_all(), range(1, 20));
 }
 
+// Nothing would wake its owner to ask again.
+TEST_F(InboxTest, ARingThatIsAnnouncedWithNothingInItDoesNotKeepItFromItsEnd) {
+    const auto ring = ring_of(a);
+    offer(*ring, 1, 1);
+    EXPECT_EQ(read_all(), range(1, 1));
+    EXPECT_TRUE(inbox.fall_asleep());
+    inbox.wake_up();
+    mailbox->close();
+    mailbox->announce(*ring, 0);
+    EXPECT_TRUE(inbox.finish());
+}
+
+TEST_F(InboxTest, AMessageInTheQueueKeepsItFromItsEnd) {
+    push(a, 1);
+    mailbox->close();
+    EXPECT_FALSE(inbox.finish());
+    EXPECT_EQ(read_all(), range(1, 1));
+    EXPECT_TRUE(inbox.finish());
+}
+
 TEST_F(InboxTest, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {
     const auto elder = ring_of(a);
     const auto younger = ring_of(a);
