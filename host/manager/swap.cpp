@@ -331,6 +331,7 @@ void Core::adopt_version_of(const Slot& slot) {
         return it.name == slot.home->name;
     }) = *slot.plan;
     adopt(std::move(patched));
+    rewire();  // its ports may be others, and its place
 }
 
 // The launch is undone. A worker that has not begun to take over never will; one that has goes back
