@@ -8,6 +8,7 @@
 //   swap.cpp        workers that get a successor
 //   probation.cpp   how that ends
 //   libraries.cpp   the plugins, as long as somebody needs them
+//   pools.cpp       the pools, likewise
 //   aside.cpp       what calls plugins, on threads of its own
 //   lifecycle.cpp   what happens to one worker: start, facts, ends
 //   ending.cpp      the order in which workers drain, and the end of the host

@@ -224,7 +224,7 @@ public:
     // Hands payloads that everyone is done with to `cache`.
     void reclaim(PayloadCache& cache);
 
-    // No message will come any more. Also by the manager, when the sender's thread has ended.
+    // No message will come any more. Also by whoever lets go of the last table that has it.
     void seal() { is_sealed_.store(true, std::memory_order_release); }
 
     // -- Readers, for RingCursor. --

@@ -49,7 +49,7 @@ struct Turn {
         again,             // it has more to do
         wait_for_message,  // until there is one, a command, or the deadline
         wait,              // the same, but messages do not matter to it
-        ended,             // it will never need a turn again
+        ended,             // it needs no turn at this seat any more
     };
     Kind kind = Kind::again;
     Nanos deadline = forever;
