@@ -30,8 +30,10 @@ const std::vector<CellInfo>& cells() {
         {"swap.64k", "us", false, 500, 500, false},
         {"swap.1m", "us", false, 150, 150, false},
         {"swap.handoff", "us", false, 500, 500, false},
+        {"swap.move", "us", false, 500, 500, false},
         {"swap.gap", "ratio", false, 50, 50, false},
         {"swap.soak", "KiB", false, 10'000, 10'000, false},
+        {"swap.move.soak", "KiB", false, 10'000, 10'000, false},
     };
     return all;
 }

@@ -68,10 +68,24 @@ void must(const std::string& error) {
     }
 }
 
+// Where the versions of a worker that moves are served: on a thread, and in two pools.
+void place(skep::host::Plan& plan, std::size_t version) {
+    constexpr std::array<const char*, versions.size()> places = {"", "one", "two"};
+    plan.pools.push_back({"one", 2, {}});
+    plan.pools.push_back({"two", 2, {}});
+    std::find_if(plan.workers.begin(), plan.workers.end(), [](const auto& it) {
+        return it.name == "keeper";
+    })->run.pool = places.at(version);
+}
+
 // Three sources at full speed, and the worker that is swapped.
 class Load {
 public:
-    Load(Mode mode, std::size_t state, bool keeps_state, const Versions& keepers = versions) {
+    Load(Mode mode,
+         std::size_t state,
+         bool keeps_state,
+         const Versions& keepers = versions,
+         bool moves = false) {
         report_.keeps_state = keeps_state;
         for (std::size_t i = 0; i < keepers.size(); ++i) {
             TopologyText text(mode, report_);
@@ -88,6 +102,9 @@ public:
             }
             must(host_.plan(text.text()));
             plans_.at(i) = host_.planned();
+            if (moves) {
+                place(plans_.at(i), i);
+            }
         }
         must(manager().apply(plans_.front()));
         wait_for_first_message();
@@ -171,8 +188,8 @@ struct Holdings {
 };
 
 // In a process of its own. What it holds more at the end than after the first swaps.
-Sample soak(Mode mode, std::uint64_t swaps) {
-    Load load(mode, small_state, false);
+Sample soak(Mode mode, std::uint64_t swaps, bool moves) {
+    Load load(mode, small_state, false, versions, moves);
     for (std::uint64_t i = 0; i < warm_up; ++i) {
         (void)load.swap();
     }
@@ -268,16 +285,18 @@ struct SwapCell {
     const char* name;
     std::size_t state;
     const Versions& keepers;
+    bool moves = false;
 };
 
-constexpr std::array<SwapCell, 4> swap_cells = {{{"swap", small_state, versions},
+constexpr std::array<SwapCell, 5> swap_cells = {{{"swap", small_state, versions},
                                                  {"swap.64k", 65'536, versions},
                                                  {"swap.1m", 1'048'576, versions},
-                                                 {"swap.handoff", small_state, local_versions}}};
+                                                 {"swap.handoff", small_state, local_versions},
+                                                 {"swap.move", small_state, versions, true}}};
 
 Sample measure_times(
     const std::string& label, Mode mode, const SwapCell& cell, std::uint64_t count, bool is_swap) {
-    Load load(mode, cell.state, !is_swap, cell.keepers);
+    Load load(mode, cell.state, !is_swap, cell.keepers, cell.moves);
     Times times;
     for (std::uint64_t i = 0; i < count; ++i) {
         times.push_back(is_swap ? load.swap() : load.stop_load_start());
@@ -313,11 +332,11 @@ Contender contender(const std::string& name, const SwapCell& cell, Mode mode) {
             }};
 }
 
-// On a pool there is no thread to be handed off.
+// On a pool there is no thread to be handed off, and a worker that moves has no home there.
 Contenders on_each_cell(const std::string& name, Mode mode) {
     Contenders all;
     for (const SwapCell& cell : swap_cells) {
-        if (mode == Mode::threads || &cell.keepers == &versions) {
+        if (mode == Mode::threads || (&cell.keepers == &versions && !cell.moves)) {
             all.push_back(contender(name, cell, mode));
         }
     }
@@ -335,13 +354,17 @@ Contenders swap_contenders(Mode mode) {
                    true,
                    in_own_process("swap.gap:skep:" + word_of(mode),
                                   [=](std::uint64_t count) { return measure_gaps(mode, count); })});
-    all.push_back({"skep",
-                   "swap.soak",
-                   "",
-                   true,
-                   true,
-                   in_own_process("swap.soak:skep:" + word_of(mode),
-                                  [=](std::uint64_t count) { return soak(mode, count); })});
+    for (const bool moves : {false, true}) {
+        const std::string cell = moves ? "swap.move.soak" : "swap.soak";
+        all.push_back({"skep",
+                       cell,
+                       "",
+                       true,
+                       !moves,
+                       in_own_process(cell + ":skep:" + word_of(mode), [=](std::uint64_t count) {
+                           return soak(mode, count, moves);
+                       })});
+    }
     return all;
 }
 
