@@ -1,8 +1,10 @@
 // A successor that is served at another place than its predecessor: in a pool, in another pool, or
 // on a thread of its own.
 #include <array>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,24 +36,16 @@ protected:
         return script;
     }
 
-    host::WorkerPlan& plan_of(const std::string& worker) {
-        return *std::find_if(world.plan.workers.begin(),
-                             world.plan.workers.end(),
-                             [&](const auto& it) { return it.name == worker; });
-    }
-
     void place(const std::string& worker, const std::string& pool) {
-        plan_of(worker).run.pool = pool;
+        world.plan_of(worker).run.pool = pool;
     }
 
-    // "a" sends three messages at once to "b", which takes one at a time once the gate is open.
-    void fill_the_outbox_of_a_worker_in_a_pool() {
+    // "a", which does `work` in a pool when it is told to go, sends to "b", which has taken the
+    // first of its messages and waits at the gate. One more finds room.
+    void go_until_the_receiver_waits(std::function<void(skep::context&)> work) {
         Script sender = noting("old");
-        sender.on_message = [this](skep::context& context, const skep::message&) {
-            for (const char* text : {"1", "2", "3"}) {
-                (void)context.emit(text);
-            }
-            has_sent.open();
+        sender.on_message = [work = std::move(work)](skep::context& context, const skep::message&) {
+            work(context);
         };
         Script receiver = noting("b");
         receiver.on_message = [this](skep::context&, const skep::message& message) {
@@ -66,6 +60,15 @@ protected:
         world.start();
         send("a", "go");
         gate.wait_for_visitor();
+    }
+
+    void fill_the_outbox_of_a_worker_in_a_pool() {
+        go_until_the_receiver_waits([this](skep::context& context) {
+            for (const char* text : {"1", "2", "3"}) {
+                (void)context.emit(text);
+            }
+            has_sent.open();
+        });
         has_sent.wait_until_open();
     }
 
@@ -173,7 +176,7 @@ TEST_F(Move, WhatWaitsForRoomGoesWithAWorkerToItsThread) {
 TEST_F(Move, WhatWaitsForRoomGoesWithAWorkerThatBecomesALoop) {
     fill_the_outbox_of_a_worker_in_a_pool();
     change("a", noting_loop("new"));
-    plan_of("a").type = "loop";
+    world.plan_of("a").type = "loop";
     place("a", "");
     ASSERT_TRUE(apply());
     send("a", "4");
@@ -189,13 +192,13 @@ TEST_F(Move, AHandlerSucceedsALoopAndALoopAHandler) {
     send("a", "1");
     (void)noted();
     change("a", noting("new"));
-    plan_of("a").type = "handler";
+    world.plan_of("a").type = "handler";
     place("a", "");
     ASSERT_TRUE(apply());
     send("a", "2");
     (void)noted();
     change("a", noting_loop("third"));
-    plan_of("a").type = "loop";
+    world.plan_of("a").type = "loop";
     place("a", "");
     ASSERT_TRUE(apply());
     send("a", "3");
@@ -206,28 +209,14 @@ TEST_F(Move, AHandlerSucceedsALoopAndALoopAHandler) {
 
 // Its route changes in the midst of a call that has filled it: what waits is for the ring before.
 TEST_F(Move, WhatWaitsForRoomOnARouteThatChangesIsNotLost) {
-    Script sender;
-    sender.on_message = [this](skep::context& context, const skep::message&) {
+    go_until_the_receiver_waits([this](skep::context& context) {
         (void)context.emit("1");
         (void)context.emit("2");
         (void)context.emit("3");
         world.plan.routes[0].queue = 2;
         ASSERT_TRUE(apply_later().get());
         (void)context.emit("4");
-    };
-    Script receiver = noting("b");
-    receiver.on_message = [this](skep::context&, const skep::message& message) {
-        gate.wait_until_open();
-        note("b " + std::string(message.text()));
-    };
-    world.add("a", sender);
-    place("a", "light");
-    world.add("b", receiver);
-    place("b", "");
-    world.route("a", "b").queue = 1;
-    world.start();
-    send("a", "go");
-    gate.wait_for_visitor();
+    });
     gate.open();
     EXPECT_EQ(noted(), (Lines{"b 1", "b 2", "b 3", "b 4"}));
     world.stop();

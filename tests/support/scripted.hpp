@@ -6,11 +6,13 @@
 // thing.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <future>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -134,6 +136,17 @@ public:
             std::string& pool = worker.run.pool;
             pool = pool.empty() ? "pool" : pool == "pool" ? "other" : "";
         }
+    }
+
+    // Of a worker that has been added, to be changed.
+    host::WorkerPlan& plan_of(const std::string& worker) {
+        const auto found = std::find_if(plan.workers.begin(),
+                                        plan.workers.end(),
+                                        [&](const auto& it) { return it.name == worker; });
+        if (found == plan.workers.end()) {
+            throw std::invalid_argument("no worker '" + worker + "'");
+        }
+        return *found;
     }
 
     host::RoutePlan& route(const std::string& from, const std::string& to) {

@@ -162,12 +162,10 @@ protected:
 
     // The next version of a worker is another library with another text in its parameters.
     void change(const std::string& worker, int version) {
-        const auto found = std::find_if(world.plan.workers.begin(),
-                                        world.plan.workers.end(),
-                                        [&](const auto& it) { return it.name == worker; });
-        found->config["text"] = host::ParamValue(std::to_string(version));
-        found->plugin_content = "content " + std::to_string(version);
-        world.move(*found);
+        host::WorkerPlan& plan = world.plan_of(worker);
+        plan.config["text"] = host::ParamValue(std::to_string(version));
+        plan.plugin_content = "content " + std::to_string(version);
+        world.move(plan);
     }
 
     host::Answer<host::Done> swap(const std::string& worker, int version) {

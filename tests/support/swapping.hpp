@@ -55,21 +55,14 @@ protected:
     // The next instance of `worker` shall do what `script` says.
     void change(const std::string& worker, Script script) {
         world.scripts[worker] = std::move(script);
-        for (host::WorkerPlan& it : world.plan.workers) {
-            if (it.name == worker) {
-                it.config["text"] = host::ParamValue("version " + std::to_string(++versions));
-                world.move(it);
-            }
-        }
+        host::WorkerPlan& plan = world.plan_of(worker);
+        plan.config["text"] = host::ParamValue("version " + std::to_string(++versions));
+        world.move(plan);
     }
 
     // The same instance of `worker` shall have another value of "live".
     void reconfigure(const std::string& worker, const std::string& value) {
-        for (host::WorkerPlan& it : world.plan.workers) {
-            if (it.name == worker) {
-                it.live["live"] = host::ParamValue(value);
-            }
-        }
+        world.plan_of(worker).live["live"] = host::ParamValue(value);
     }
 
     host::Answer<host::Done> apply() { return manager.apply(world.plan); }
