@@ -214,7 +214,8 @@ std::vector<std::string> unload_warnings(const ElfFacts& facts) {
 std::string inspect_text(const Inspected& plugin) {
     std::string text = head_of(plugin);
     for (const WorkerTypeInfo& type : plugin.info.types) {
-        text += "\nworker type " + escaped(type.name) + (type.is_loop ? " (loop)" : " (handler)");
+        text += "\nworker type " + escaped(type.name) + (type.is_loop ? " (loop" : " (handler") +
+                (type.is_exclusive ? ", exclusive)" : ")");
         text += (type.doc.empty() ? "" : ": " + escaped(type.doc)) + "\n";
         text += ports_text("inputs", type.inputs) + ports_text("outputs", type.outputs);
         text += params_text(type.params);
@@ -234,6 +235,7 @@ std::string inspect_json(const Inspected& plugin) {
     for (const WorkerTypeInfo& type : info.types) {
         types.push_back({{"name", type.name},
                          {"kind", type.is_loop ? "loop" : "handler"},
+                         {"exclusive", type.is_exclusive},
                          {"doc", type.doc},
                          {"inputs", ports_json(type.inputs)},
                          {"outputs", ports_json(type.outputs)},

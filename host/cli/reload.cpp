@@ -121,6 +121,20 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
     return read;
 }
 
+// What the manager would say to it.
+std::string Reloader::problem_of(const Plan& next, FileLoader& loader) const {
+    PluginInfos plugins;
+    for (const WorkerPlan& worker : next.workers) {
+        if (!plugins.contains(worker.plugin_content)) {
+            if (auto info = loader.inspect(worker.plugin_path)) {  // which it has just done
+                plugins.emplace(info->content, std::move(*info));
+            }
+        }
+    }
+    const Answer<Done> checked = manager_.check(next, std::move(plugins));
+    return checked ? "" : checked.error().message;
+}
+
 ReloadOutcome Reloader::reload(StateLoss loss) {
     const Nanos begin = steady_now();
     if (loader_ == nullptr) {
@@ -207,7 +221,11 @@ Reloader::Preview Reloader::preview() const {
     if (!loader) {
         return {loader.error().front().message, {}, 0};
     }
-    return read(**loader).preview;
+    Read read = this->read(**loader);
+    if (read.preview.problem.empty()) {
+        read.preview.problem = problem_of(read.next, **loader);
+    }
+    return std::move(read.preview);
 }
 
 std::vector<std::string> Reloader::files_to_watch() const {

@@ -64,6 +64,7 @@ private:
     [[nodiscard]] ReloadOutcome reload(StateLoss loss);
     [[nodiscard]] ReloadOutcome rollback(StateLoss loss);
     [[nodiscard]] Read read(FileLoader& loader) const;
+    [[nodiscard]] std::string problem_of(const Plan& next, FileLoader& loader) const;
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
                                         const Changes& changes,
                                         std::size_t stay,

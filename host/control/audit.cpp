@@ -71,13 +71,15 @@ void Audit::command(std::string_view verb,
 }
 
 void Audit::reverted(const Witness::Reverted& it) {
-    write(line_of(host_,
-                  "rolled back",
-                  {{"worker", it.worker},
-                   {"failed", it.failed},
-                   {"back", it.back},
-                   {"consumed", it.consumed},
-                   {"why", it.error}}));
+    Json more = {
+        {"worker", it.worker}, {"failed", it.failed}, {"back", it.back}, {"consumed", it.consumed}};
+    if (!it.with.empty()) {
+        more["with"] = it.with;
+    }
+    if (!it.error.empty()) {
+        more["why"] = it.error;
+    }
+    write(line_of(host_, "rolled back", more));
 }
 
 void Audit::closed(const LibraryFacts& facts) {

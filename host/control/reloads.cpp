@@ -15,6 +15,14 @@ namespace {
 // Of so many runs the outcome can still be asked for. A signal never asks.
 constexpr std::size_t outcomes_kept = 100;
 
+std::string text_of(const Witness::Reverted& it) {
+    const char* const form = it.with.empty()
+                                 ? "; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}"
+                                 : "; {0}@{1} went with {5} after {2} messages, {0}@{3} is back{4}";
+    return fmt::format(
+        fmt::runtime(form), it.worker, it.failed, it.consumed, it.back, it.error, it.with);
+}
+
 }  // namespace
 
 std::string_view name_of(ReloadResult result) {
@@ -183,13 +191,7 @@ void Reloads::serve() {
             announce(next.run, outcome);
             for (const Witness::Reverted& it : probations_->wait(has_next_)) {
                 outcome.result = ReloadResult::rolled_back;
-                outcome.text +=
-                    fmt::format("; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}",
-                                it.worker,
-                                it.failed,
-                                it.consumed,
-                                it.back,
-                                it.error);
+                outcome.text += text_of(it);
             }
         }
         conclude(next.run, std::move(outcome));

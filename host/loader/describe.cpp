@@ -54,6 +54,9 @@ private:
                              const std::string& what,
                              const std::vector<WorkerTypeInfo>& before);
     void read_state(const skep_worker_type& type, const std::string& named, WorkerTypeInfo& info);
+    void read_exclusive(const skep_worker_type& type,
+                        const std::string& named,
+                        WorkerTypeInfo& info);
     std::vector<PortInfo> read_ports(const skep_port* const* ports,
                                      std::uint32_t count,
                                      const std::string& direction,
@@ -139,6 +142,7 @@ WorkerTypeInfo Describer::read_type(const skep_worker_type& type,
                  " run and on_message, expected one of them");
     }
     read_state(type, named, info);
+    read_exclusive(type, named, info);
     info.can_reconfigure = has_reconfigure(type);
     return info;
 }
@@ -159,6 +163,18 @@ void Describer::read_state(const skep_worker_type& type,
     if (type.state_oldest > type.state_version || (has_state && type.state_oldest == 0)) {
         complain(named + " has state_oldest " + std::to_string(type.state_oldest) +
                  ", expected 1 to state_version (" + std::to_string(type.state_version) + ")");
+    }
+}
+
+void Describer::read_exclusive(const skep_worker_type& type,
+                               const std::string& named,
+                               WorkerTypeInfo& info) {
+    if (!has_exclusive_fields(type)) {
+        return;
+    }
+    info.is_exclusive = type.release != nullptr;
+    if ((type.acquire != nullptr) != info.is_exclusive) {
+        complain(named + " has only one of acquire and release, expected both or neither");
     }
 }
 

@@ -67,6 +67,11 @@ private:
            type.reconfigure != nullptr;
 }
 
+// The same for acquire and release, which came with minor 5.
+[[nodiscard]] inline bool has_exclusive_fields(const skep_worker_type& type) {
+    return type.size >= offsetof(skep_worker_type, release) + sizeof(type.release);
+}
+
 // What became of a library that was closed.
 struct UnloadReport {
     bool unloaded = false;  // proven: nothing is mapped where it was

@@ -279,9 +279,7 @@ void Core::stop(const std::string& worker, const Reply& reply) {
     }
     slot->is_stopped_by_operator = true;
     slot->waiting_for_end.push_back(reply);
-    set_deadline(*slot,
-                 std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace));
-    drain(*slot);
+    drain_alone(*slot);
 }
 
 void Core::restart(const std::string& worker, const Reply& reply) {

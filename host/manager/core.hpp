@@ -58,6 +58,7 @@ public:
                const Reply& reply,
                StateLoss loss = StateLoss::refused);
     void rollback(const Reply& reply, StateLoss loss);
+    Answer<Done> check(const Plan& next, const PluginInfos& plugins);
     void create(WorkerPlan worker, const Reply& reply);
     void start(const std::string& worker, const Reply& reply);
     void pause(const std::string& worker, bool waits, const Reply& reply);
@@ -159,6 +160,9 @@ private:
 
     // launch.cpp
     [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
+    [[nodiscard]] std::optional<Refusal> swaps_refusal(const Plan& next,
+                                                       const Changes& changes,
+                                                       const PluginInfos& plugins);
     void adopt(std::shared_ptr<const Plan> plan);
     void remember_plan_before(const std::shared_ptr<const Plan>& next);
     [[nodiscard]] std::optional<Refusal> prepare(Launch& launch,
@@ -170,6 +174,10 @@ private:
     void check_launch(Nanos now);
 
     // swap.cpp
+    [[nodiscard]] std::optional<Refusal> successor_refusal(const Slot& slot,
+                                                           const WorkerPlan& plan,
+                                                           const PluginInfo& plugin,
+                                                           StateLoss loss) const;
     [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
                                                     std::shared_ptr<const WorkerPlan> plan,
                                                     const Launch& launch);
@@ -192,6 +200,7 @@ private:
 
     // probation.cpp
     void on_reverted(Slot& slot);
+    void recall_those_with(const Slot& failed);
     void begin_probation(Slot& slot);
     void end_probations(Nanos now);
     void end_probation(Slot& slot);
@@ -220,6 +229,7 @@ private:
     void obey_wish(Slot& slot);
     void on_ended(Slot& slot, bool has_failed, const std::string& error);
     void drain(Slot& slot);
+    void drain_alone(Slot& slot);
     void stop_now(Slot& slot);
     void lose(Slot& slot);
     void retire(Slot& slot);

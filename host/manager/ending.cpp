@@ -164,10 +164,7 @@ void Core::drain_what_may() {
     // Workers that a plan no longer has: their routes are gone already.
     for (const auto& [name, slot] : slots_) {
         if (slot->is_removed && !is_ending() && can(*slot, WorkerEvent::drain)) {
-            set_deadline(
-                *slot,
-                std::min(slot->deadline.value_or(forever), clock_.now() + plan_->stop_grace));
-            drain(*slot);
+            drain_alone(*slot);
         }
     }
 }

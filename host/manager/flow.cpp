@@ -126,4 +126,27 @@ std::vector<FlowGroup> flow_groups(const Plan& plan) {
     return groups;
 }
 
+std::set<std::string> joined_to(const std::string& worker,
+                                const std::set<std::string>& workers,
+                                const std::vector<RoutePlan>& routes) {
+    std::multimap<std::string_view, std::string_view> neighbours;
+    for (const RoutePlan& route : routes) {
+        neighbours.emplace(route.from, route.to);
+        neighbours.emplace(route.to, route.from);
+    }
+    std::set<std::string> joined;
+    std::vector<std::string_view> to_look_at{worker};
+    while (!to_look_at.empty()) {
+        const auto [first, last] = neighbours.equal_range(to_look_at.back());
+        to_look_at.pop_back();
+        for (auto it = first; it != last; ++it) {
+            const auto found = workers.find(std::string(it->second));
+            if (found != workers.end() && *found != worker && joined.insert(*found).second) {
+                to_look_at.push_back(*found);
+            }
+        }
+    }
+    return joined;
+}
+
 }  // namespace skep::host

@@ -5,6 +5,7 @@
 // (Strongly connected components, Tarjan 1972.) Pure.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,11 @@ struct FlowGroup {
 // Every worker of the plan is in exactly one group. Sinks come first: a group stands before all
 // that feed it, so starting in this order has every receiver ready before its senders.
 [[nodiscard]] std::vector<FlowGroup> flow_groups(const Plan& plan);
+
+// Those of `workers` that routes join to `worker`, whichever way they lead, directly or through
+// others of `workers`. Without itself.
+[[nodiscard]] std::set<std::string> joined_to(const std::string& worker,
+                                              const std::set<std::string>& workers,
+                                              const std::vector<RoutePlan>& routes);
 
 }  // namespace skep::host

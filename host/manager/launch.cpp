@@ -23,14 +23,13 @@ std::vector<const WorkerPlan*> workers_named(const Plan& next,
 
 }  // namespace
 
-// Why a plan cannot be applied as things are; what is told without starting anything.
+// Why a plan cannot be applied as things are; what the plans alone tell.
 std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes) {
-    if (launch_ || is_ending()) {
-        return Refusal{Refusal::Code::illegal_state,
-                       is_ending() ? "the host is ending" : "a plan is being applied"};
-    }
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
+    }
+    if (const std::optional<std::string> vetoed = veto(next, changes)) {
+        return bad_plan(*vetoed);
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
         if (const Slot* const slot = find(worker->name)) {  // of the plan before, and not gone yet
@@ -40,10 +39,46 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     return std::nullopt;
 }
 
+// Whether the workers that are to get successors could, by what the plugins say of themselves.
+std::optional<Refusal> Core::swaps_refusal(const Plan& next,
+                                           const Changes& changes,
+                                           const PluginInfos& plugins) {
+    for (const WorkerPlan* const worker : workers_named(next, changes.to_swap)) {
+        const Slot& slot = *find(worker->name);
+        if (std::optional<Refusal> refused = swap_refusal(slot)) {
+            return refused;
+        }
+        const auto plugin = plugins.find(worker->plugin_content);
+        if (slot.worker == nullptr || plugin == plugins.end() ||
+            plugin->second.find(worker->type) == nullptr) {
+            continue;
+        }
+        if (auto refused = successor_refusal(slot, *worker, plugin->second, StateLoss::refused)) {
+            return refused;
+        }
+    }
+    return std::nullopt;
+}
+
+Answer<Done> Core::check(const Plan& next, const PluginInfos& plugins) {
+    const Changes changes = diff(*plan_, next);
+    std::optional<Refusal> refused = refusal_of(next, changes);
+    if (!refused) {
+        refused = swaps_refusal(next, changes, plugins);
+    }
+    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
+}
+
 void Core::apply(std::shared_ptr<const Plan> next,
                  bool starts,
                  const Reply& reply,
                  StateLoss loss) {
+    if (launch_ || is_ending()) {
+        reply(
+            Unexpected<Refusal>({Refusal::Code::illegal_state,
+                                 is_ending() ? "the host is ending" : "a plan is being applied"}));
+        return;
+    }
     const Changes changes = diff(*plan_, *next);
     if (const std::optional<Refusal> refused = refusal_of(*next, changes)) {
         reply(Unexpected<Refusal>(*refused));
@@ -267,7 +302,8 @@ void Core::check_launch(Nanos now) {
             handover != nullptr && !handover->is_decided()) {
             undo_launch({Refusal::Code::illegal_state,
                          "worker '" + slot->home->name +
-                             "' did not come to a boundary between two messages in time"});
+                             "' did not come to a boundary between two messages in time; its "
+                             "'quiesce' says how long it may take"});
             return;
         }
     }

@@ -124,6 +124,9 @@ void Core::on_fact(const Fact& fact) {
                 undo_launch(ended_meanwhile(*slot, fact));
             }
             if (slot->swap) {
+                const auto& handover = slot->swap->handover;
+                // Recalled too late: it is not coming to a boundary any more.
+                (void)handover->move(Handover::Stage::recalled, Handover::Stage::committed);
                 end_probation(*slot);
             }
             if (slot->state == WorkerState::lost) {
@@ -174,6 +177,8 @@ void Core::obey_wish(Slot& slot) {
     } else if (stands && !slot.wants_pause) {
         set_state(slot, WorkerEvent::resume);
         (void)slot.worker->request(Wanted::run);
+    } else if (slot.state == WorkerState::pausing) {
+        slot.pause_epoch = slot.worker->request(Wanted::hold);
     } else if (slot.state == WorkerState::paused) {
         (void)slot.worker->request(Wanted::hold);
     } else if (slot.state == WorkerState::running) {
@@ -235,6 +240,13 @@ void Core::drain(Slot& slot) {
     if (slot.state == WorkerState::stopping) {
         set_deadline(slot, clock_.now() + Manager::stop_margin);
     }
+}
+
+// While the host goes on.
+void Core::drain_alone(Slot& slot) {
+    const Nanos grace = slot.plan->stop_grace.value_or(plan_->stop_grace);
+    set_deadline(slot, std::min(slot.deadline.value_or(forever), clock_.now() + grace));
+    drain(slot);
 }
 
 void Core::stop_now(Slot& slot) {

@@ -111,6 +111,13 @@ Answer<std::shared_ptr<const Plan>> Manager::plan() {
                                             [this](const auto& reply) { reply(core_->plan()); });
 }
 
+Answer<Done> Manager::check(Plan next, PluginInfos plugins) {
+    return ask<Done>(
+        *core_, [this, next = std::move(next), plugins = std::move(plugins)](const Reply& reply) {
+            reply(core_->check(next, plugins));
+        });
+}
+
 Answer<Done> Manager::rollback(StateLoss loss) {
     return ask<Done>(*core_, [this, loss](const Reply& reply) { core_->rollback(reply, loss); });
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -67,6 +68,9 @@ struct LibraryUse {
     std::vector<std::string> standby;  // that may go back to it, or are about to get it
 };
 
+// What plugins say of themselves, by their content.
+using PluginInfos = std::map<std::string, PluginInfo>;
+
 // What becomes of a plan that has a successor which cannot take the state of its predecessor.
 enum class StateLoss {
     refused,   // the plan is
@@ -82,6 +86,8 @@ public:
         std::uint64_t failed = 0, back = 0;  // generations
         std::uint64_t consumed = 0;          // messages that the failed one had finished
         std::string error;
+        // It has not failed, but was recalled with this worker, which has; "": it has failed.
+        std::string with;
     };
 
     virtual ~Witness() = default;
@@ -90,7 +96,8 @@ public:
     virtual void swapped(const std::string& worker, std::uint64_t generation) = 0;
     // Its probation is over, or cut short by what came next.
     virtual void settled(const std::string& worker, std::uint64_t generation) = 0;
-    // It has failed, and the instance before it is back.
+    // It has failed, or was recalled, and the instance before it is back. Of a reload whoever
+    // failed first is told first.
     virtual void reverted(const Reverted& it) = 0;
     // A library was closed: it is gone for certain, or `cause` says why it is mapped still.
     virtual void closed(const LibraryFacts& facts) = 0;
@@ -104,7 +111,7 @@ public:
 
     struct Limits {
         // So long a plan may take until its instances are made, and then until its successors have
-        // taken over.
+        // taken over; of this, the longest that one of the workers says for itself.
         Nanos make = std::chrono::seconds(30);
         Nanos take = std::chrono::seconds(10);
         // So many closed versions of a plugin may stay mapped; it gets no more then.
@@ -134,8 +141,14 @@ public:
     // next boundary of its worker. A failure up to there undoes what was begun: nothing is lost,
     // and `next` was never in force. Unchanged workers notice nothing.
     //
-    // A successor that fails within Plan::probation is replaced by the instance before it.
+    // A successor that fails within Plan::probation is replaced by the instance before it, and so
+    // are those that came with the same plan and that routes join to it, directly or through each
+    // other.
     Answer<Done> apply(Plan next, StateLoss loss = StateLoss::refused);
+
+    // Whether apply() would refuse `next` now, and why, as far as that can be told without doing
+    // anything. A plugin that `plugins` has not is not asked for.
+    Answer<Done> check(Plan next, PluginInfos plugins);
 
     // Applies the plan that was in force before the one that is now, as apply() does, with the
     // plugins as they were. Again: the one before that. The last `plans_kept` plans are remembered;
@@ -150,8 +163,8 @@ public:
     // Tells a worker to stand still at its next checkpoint. With `wait`, answers when it does.
     Answer<Done> pause(const std::string& worker, bool wait = false);
     Answer<Done> resume(const std::string& worker);
-    // Ends one worker: what is queued is finished first, for as long as the plan's stop_grace
-    // allows. Answers when it has ended. It stays known, and can be started again; that is why
+    // Ends one worker: what is queued is finished first, for as long as its stop_grace allows.
+    // Answers when it has ended. It stays known, and can be started again; that is why
     // workers that it feeds go on waiting for it, where they would drain behind one that ended by
     // itself.
     Answer<Done> stop(const std::string& worker);

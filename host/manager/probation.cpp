@@ -1,4 +1,7 @@
 // How swaps end: the probation is over, or the instance before is back.
+#include <set>
+#include <string>
+
 #include <spdlog/spdlog.h>
 
 #include "host/manager/core.hpp"
@@ -11,31 +14,67 @@ using Stage = Handover::Stage;
 void Core::on_reverted(Slot& slot) {
     Swap& swap = *slot.swap;
     if (swap.is_committed) {
-        const std::uint64_t failed = slot.generation;
+        Witness::Reverted told{slot.home->name,
+                               slot.generation,
+                               swap.other.generation,
+                               swap.handover->consumed,
+                               swap.handover->error,
+                               swap.handover->has_failed ? "" : swap.recalled_with};
         slot.exchange_with(swap.other);
         ++slot.rollbacks;
-        add(slot.home->counters->errors, 1);
         adopt_version_of(slot);
-        spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
-                      slot.home->name,
-                      failed,
-                      swap.handover->consumed,
-                      slot.generation,
-                      swap.handover->error);
+        if (told.with.empty()) {
+            add(slot.home->counters->errors, 1);
+            spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
+                          told.worker,
+                          told.failed,
+                          told.consumed,
+                          told.back,
+                          told.error);
+        } else {
+            spdlog::warn("{}@{}: recalled after {} messages, with '{}'; generation {} is back{}",
+                         told.worker,
+                         told.failed,
+                         told.consumed,
+                         told.with,
+                         told.back,
+                         told.error);
+        }
         if (witness_ != nullptr) {
-            witness_->reverted({slot.home->name,
-                                failed,
-                                slot.generation,
-                                swap.handover->consumed,
-                                swap.handover->error});
+            witness_->reverted(told);
         }
         obey_wish(slot);
+        if (told.with.empty()) {
+            recall_those_with(slot);
+        }
     }
     end_swap(slot);
 }
 
+// What came with the same plan may speak another language now than the worker that went back, if a
+// route joins them.
+void Core::recall_those_with(const Slot& failed) {
+    std::set<std::string> came_with_it;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->swap && slot->swap->is_committed && slot->swap->launch == failed.swap->launch) {
+            came_with_it.insert(name);
+        }
+    }
+    for (const std::string& name : joined_to(failed.home->name, came_with_it, plan_->routes)) {
+        Slot& slot = *find(name);
+        const bool is_at_work = slot.state == WorkerState::running ||
+                                slot.state == WorkerState::pausing ||
+                                slot.state == WorkerState::paused;
+        if (is_at_work && slot.swap->handover->move(Stage::committed, Stage::recalled)) {
+            slot.swap->recalled_with = failed.home->name;
+            slot.worker->recall();
+        }
+    }
+}
+
 void Core::begin_probation(Slot& slot) {
-    slot.swap->probation_end = deadline_after(clock_.now(), plan_->probation);
+    slot.swap->probation_end =
+        deadline_after(clock_.now(), slot.plan->probation.value_or(plan_->probation));
     probations_.emplace(*slot.swap->probation_end, slot.home->name);
     if (witness_ != nullptr) {
         witness_->swapped(slot.home->name, slot.generation);
@@ -53,7 +92,7 @@ void Core::end_probations(Nanos now) {
 }
 
 void Core::end_probation(Slot& slot) {
-    // Otherwise it has just failed, and is about to say so.
+    // Otherwise it has just failed, or is recalled, and is about to say so.
     if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
         if (witness_ != nullptr && !slot.swap->handover->is_reconfiguration()) {
             witness_->settled(slot.home->name, slot.generation);

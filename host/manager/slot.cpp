@@ -1,6 +1,5 @@
 #include "host/manager/slot.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace skep::host {
@@ -29,13 +28,7 @@ WorkerMetrics Slot::metrics(Nanos now) const {
 }
 
 const WorkerTypeInfo* Version::info() const {
-    if (library == nullptr) {
-        return nullptr;
-    }
-    const auto& types = library->info().types;
-    const auto found = std::find_if(
-        types.begin(), types.end(), [&](const auto& it) { return it.name == plan->type; });
-    return found == types.end() ? nullptr : &*found;
+    return library == nullptr ? nullptr : library->info().find(plan->type);
 }
 
 void read_counts(const WorkerHome& home, WorkerMetrics& into) {

@@ -45,6 +45,8 @@ struct Swap {
     std::shared_ptr<Handover> handover;  // null until the instance is made
     bool is_committed = false;
     bool drops_state = false;
+    std::uint64_t launch = 0;            // that it is part of
+    std::string recalled_with;           // the worker that has failed; "": it is not recalled
     std::optional<Nanos> probation_end;  // none: it has not begun
 };
 

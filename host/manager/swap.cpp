@@ -43,26 +43,42 @@ std::optional<Refusal> Core::begin_swap(Slot& slot,
         return opened.error();
     }
     opened->pool = std::move(*pool);
-    std::optional<std::string> state_is_lost;
+    bool state_is_lost = false;
     if (slot.worker != nullptr) {
-        const WorkerTypeInfo& before = *slot.info();
-        const WorkerTypeInfo& next = *opened->info();
-        std::optional<std::string> problem = succession_problem(before, next);
-        if (!problem && opened->library != slot.library && opened->library->info().static_tls) {
-            problem =
-                "its plugin has static TLS, of which a process has room for a few versions "
-                "alone; compile it without -ftls-model=initial-exec, or restart the host";
+        const PluginInfo& plugin = opened->library->info();
+        if (auto refused = successor_refusal(slot, *opened->plan, plugin, launch.loss)) {
+            return refused;
         }
-        state_is_lost = state_problem(before, next);
-        if (!problem && launch.loss == StateLoss::refused) {
-            problem = state_is_lost;
-        }
-        if (problem) {
-            return bad_plan("worker '" + slot.home->name + "' cannot get a successor: " + *problem);
-        }
+        state_is_lost = state_problem(*slot.info(), *opened->info()).has_value();
     }
     opened->generation = slot.generation + 1;
-    return set_swap(slot, {std::move(*opened), nullptr, false, state_is_lost.has_value()});
+    return set_swap(slot, {std::move(*opened), nullptr, false, state_is_lost, launch.number});
+}
+
+// Why what `plan` wants, of `plugin`, cannot take over from what the slot runs.
+std::optional<Refusal> Core::successor_refusal(const Slot& slot,
+                                               const WorkerPlan& plan,
+                                               const PluginInfo& plugin,
+                                               StateLoss loss) const {
+    const WorkerTypeInfo& before = *slot.info();
+    const WorkerTypeInfo& next = *plugin.find(plan.type);
+    const bool is_other_build = plan.plugin_path != slot.plan->plugin_path ||
+                                plan.plugin_content != slot.plan->plugin_content;
+    std::optional<std::string> problem = succession_problem(before, next);
+    if (problem) {
+        *problem += "; to let it begin anew: skep drain " + plan.name +
+                    ", skep reload, skep restart " + plan.name;
+    } else if (is_other_build && plugin.static_tls) {
+        problem =
+            "its plugin has static TLS, of which a process has room for a few versions "
+            "alone; compile it without -ftls-model=initial-exec, or restart the host";
+    } else if (loss == StateLoss::refused) {
+        problem = state_problem(before, next);
+    }
+    if (!problem) {
+        return std::nullopt;
+    }
+    return bad_plan("worker '" + plan.name + "' cannot get a successor: " + *problem);
 }
 
 // The same instance with other parameters.
@@ -207,7 +223,11 @@ void Core::offer_successors() {
     if (stands_alone) {
         first.swap->handover->set_holds(false);
     }
-    launch.deadline = deadline_after(clock_.now(), limits_.take);
+    Nanos longest{0};
+    for (const Slot* const slot : launch.swaps) {
+        longest = std::max(longest, slot->swap->other.plan->quiesce.value_or(limits_.take));
+    }
+    launch.deadline = deadline_after(clock_.now(), longest);
     launch.waves = waves_of(launch.swaps);
     offer_wave();
 }
@@ -320,6 +340,9 @@ void Core::resume_swapped(Slot& slot) {
     if (slot.worker != nullptr) {
         obey_wish(slot);
     } else if (slot.state != WorkerState::created && !slot.is_stopped_by_operator && !is_ending()) {
+        spdlog::info("{}: begins anew: its last instance has {}",
+                     slot.home->name,
+                     slot.state == WorkerState::failed ? "failed" : "ended");
         start(slot.home->name, [](const Answer<Done>&) {});
     }
 }

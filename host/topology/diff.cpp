@@ -2,6 +2,7 @@
 
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace skep::host {
 namespace {
@@ -32,6 +33,12 @@ bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
            before.config != after.config || before.run != after.run;
 }
 
+bool settings_differ(const WorkerPlan& before, const WorkerPlan& after) {
+    return before.on_failure != after.on_failure || before.mailbox != after.mailbox ||
+           before.reload != after.reload || before.quiesce != after.quiesce ||
+           before.probation != after.probation || before.stop_grace != after.stop_grace;
+}
+
 }  // namespace
 
 Changes diff(const Plan& current, const Plan& next) {
@@ -55,15 +62,24 @@ Changes diff(const Plan& current, const Plan& next) {
         } else if (old.live != worker.live) {
             changes.to_reconfigure.push_back(worker.name);
         }
-        changes.settings_changed = changes.settings_changed ||
-                                   old.on_failure != worker.on_failure ||
-                                   old.mailbox != worker.mailbox;
+        changes.settings_changed = changes.settings_changed || settings_differ(old, worker);
     }
     changes.schedule_changed = current.schedule != next.schedule;
     changes.routes_changed = current.routes != next.routes;
     changes.settings_changed = changes.settings_changed || current.stop_grace != next.stop_grace ||
                                current.probation != next.probation || current.watch != next.watch;
     return changes;
+}
+
+std::optional<std::string> veto(const Plan& next, const Changes& changes) {
+    std::unordered_set<std::string_view> differing(changes.to_swap.begin(), changes.to_swap.end());
+    differing.insert(changes.to_reconfigure.begin(), changes.to_reconfigure.end());
+    for (const WorkerPlan& worker : next.workers) {
+        if (worker.reload == OnReload::never && differing.contains(worker.name)) {
+            return "worker '" + worker.name + "' differs, and has reload = \"never\"";
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace skep::host

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct Changes {
     std::vector<std::string> to_swap;    // other code, parameters, or place to run at: it gets a
                                          // successor
     bool routes_changed = false;
-    bool settings_changed = false;  // what is changed in place: grace, on_failure, mailbox
+    bool settings_changed = false;  // what is changed in place: mailbox, on_failure, times
     bool schedule_changed = false;
     std::vector<std::string> to_reconfigure;  // other values of parameters that may change
 
@@ -25,5 +26,8 @@ struct Changes {
 };
 
 [[nodiscard]] Changes diff(const Plan& current, const Plan& next);
+
+// What `next`, which differs so from the plan in force, says itself against that; nothing: go on.
+[[nodiscard]] std::optional<std::string> veto(const Plan& next, const Changes& changes);
 
 }  // namespace skep::host

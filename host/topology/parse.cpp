@@ -27,6 +27,11 @@ bool is_name(std::string_view name) {
            name.find_first_not_of(all) == std::string_view::npos;
 }
 
+std::optional<std::chrono::nanoseconds> any_span_of(TableReader& table, std::string_view key) {
+    const auto found = table.duration(key);
+    return found ? std::optional(found->value) : std::nullopt;
+}
+
 class TopologyParser {
 public:
     TopologyParser(Topology& topology, const Environment& environment, Problems& problems)
@@ -47,6 +52,10 @@ private:
     void parse_config(const TomlTable& table, TopologyWorker& worker);
     void parse_route(const TomlTable& table, const SourceSpan& span);
     void parse_schedule(const TomlTable& table, const SourceSpan& span);
+
+    // Zero is an error.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> span_of(TableReader& table,
+                                                                  std::string_view key);
 
     [[nodiscard]] TableReader reader(const TomlTable& table,
                                      const SourceSpan& span,
@@ -137,19 +146,24 @@ void TopologyParser::parse_host(const TomlTable& table) {
                 "plugin_path", path->node, "an array of strings", "write [\"./plugins\"]");
         }
     }
-    if (const auto grace = host.duration("stop_grace")) {
-        if (grace->value.count() == 0) {
-            problems_.error(grace->span, "'stop_grace' must be longer than zero");
-        }
-        topology_.stop_grace = grace->value;
-    }
-    if (const auto probation = host.duration("probation")) {
-        topology_.probation = probation->value;
-    }
+    topology_.stop_grace = span_of(host, "stop_grace").value_or(topology_.stop_grace);
+    topology_.probation = any_span_of(host, "probation").value_or(topology_.probation);
     if (const auto watch = host.boolean("watch")) {
         topology_.watch = watch->value;
     }
     topology_.unread.merge(host.finish());
+}
+
+std::optional<std::chrono::nanoseconds> TopologyParser::span_of(TableReader& table,
+                                                                std::string_view key) {
+    const auto found = table.duration(key);
+    if (!found) {
+        return std::nullopt;
+    }
+    if (found->value.count() == 0) {
+        problems_.error(found->span, "'" + std::string(key) + "' must be longer than zero");
+    }
+    return found->value;
 }
 
 void TopologyParser::parse_defaults(const TomlTable& table) {
@@ -158,6 +172,8 @@ void TopologyParser::parse_defaults(const TomlTable& table) {
     topology_.default_queue = defaults.integer("queue", 1, most_messages);
     topology_.default_when_full = defaults.word("when_full");
     topology_.default_on_failure = defaults.word("on_failure");
+    topology_.default_reload = defaults.word("reload");
+    topology_.default_quiesce = span_of(defaults, "quiesce");
     defaults.finish();
 }
 
@@ -183,6 +199,10 @@ void TopologyParser::parse_worker(const TomlMember& member) {
     worker.replicas = keys.integer("replicas", 1, most_replicas);
     worker.mailbox = keys.integer("mailbox", 1, most_messages);
     worker.on_failure = keys.word("on_failure");
+    worker.reload = keys.word("reload");
+    worker.quiesce = span_of(keys, "quiesce");
+    worker.probation = any_span_of(keys, "probation");
+    worker.stop_grace = span_of(keys, "stop_grace");
     if (const TomlTable* const run =
             keys.table("run", "write run = { cpus = [0] } or run = { pool = \"NAME\" }")) {
         worker.run = parse_run(*run,

@@ -15,6 +15,11 @@ constexpr Words<OnFailure, 2> on_failure_words = {{
     {"isolate", OnFailure::isolate},
 }};
 
+constexpr Words<OnReload, 2> reload_words = {{
+    {"swap", OnReload::swap},
+    {"never", OnReload::never},
+}};
+
 constexpr Words<ScheduleAction, 5> action_words = {{
     {"pause", ScheduleAction::pause},
     {"resume", ScheduleAction::resume},
@@ -155,6 +160,8 @@ void Planner::plan_workers() {
                                                     on_failure_words,
                                                     OnFailure::stop_host,
                                                     problems_);
+    const OnReload default_reload =
+        parse_word(topology_.default_reload, "reload", reload_words, OnReload::swap, problems_);
     for (const NamedWorker& worker : workers_) {
         const TopologyWorker& written = *worker.written;
         WorkerPlan planned;
@@ -165,6 +172,11 @@ void Planner::plan_workers() {
         }
         planned.on_failure = parse_word(
             written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
+        planned.reload =
+            parse_word(written.reload, "reload", reload_words, default_reload, problems_);
+        planned.quiesce = written.quiesce ? written.quiesce : topology_.default_quiesce;
+        planned.probation = written.probation;
+        planned.stop_grace = written.stop_grace;
         planned.run = plan_run(worker, topology_, problems_);
         if (worker.type == nullptr) {
             continue;

@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,12 @@ enum class WhenFull { block, drop_newest, drop_oldest };
 enum class OnFailure {
     stop_host,  // the others drain, then the host ends with exit code 1
     isolate,    // its mailbox closes, and all else goes on
+};
+
+// What a reload does that changes a running worker.
+enum class OnReload {
+    swap,   // it gets a successor
+    never,  // the reload is refused
 };
 
 // The parameters of a worker. Copies share what they hold until one of them is changed: a plan is
@@ -96,6 +103,11 @@ struct WorkerPlan {
     RunPlan run;
     std::string plugin_content;  // PluginInfo::content of the shared object
     WorkerConfig live;           // the parameters that may change while an instance works
+    OnReload reload = OnReload::swap;
+    // So long a reload waits for it to come to a boundary; none: Manager::Limits::take.
+    std::optional<std::chrono::nanoseconds> quiesce;
+    // Those of the plan, for this worker; none: the plan's.
+    std::optional<std::chrono::nanoseconds> probation, stop_grace;
 
     bool operator==(const WorkerPlan&) const = default;
 };

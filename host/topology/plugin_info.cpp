@@ -1,8 +1,16 @@
 #include "host/topology/plugin_info.hpp"
 
+#include <algorithm>
+
 #include "host/topology/units.hpp"
 
 namespace skep::host {
+
+const WorkerTypeInfo* PluginInfo::find(std::string_view type) const {
+    const auto found =
+        std::find_if(types.begin(), types.end(), [&](const auto& it) { return it.name == type; });
+    return found == types.end() ? nullptr : &*found;
+}
 
 const char* name_of(ParamType type) {
     switch (type) {

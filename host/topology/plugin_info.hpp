@@ -52,6 +52,7 @@ struct WorkerTypeInfo {
     // Of the state that an instance hands over: what it writes (0: none), and the oldest it takes.
     std::uint32_t state_version = 0, state_oldest = 0;
     bool can_reconfigure = false;  // reloadable parameters may change while an instance works
+    bool is_exclusive = false;     // of two instances one at a time has what it needs to work
 };
 
 struct PluginInfo {
@@ -67,6 +68,9 @@ struct PluginInfo {
     bool static_tls = false;
     // Some of its thread_locals have destructors, which keep it mapped while their threads live.
     bool thread_exits = false;
+
+    // Null when there is no such type.
+    [[nodiscard]] const WorkerTypeInfo* find(std::string_view type) const;
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as

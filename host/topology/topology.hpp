@@ -10,9 +10,10 @@
 //   probation   = "5s"                on_failure = "isolate"           share_core = true
 //   watch       = true                run        = { cpus = [2] }
 //   [defaults]                        config     = { pattern = "x" }   [[schedule]]
-//   mailbox = 1024 ...                                                 at = "5s" action = "pause"
-//   [pool.NAME]
-//   threads = 2 ...
+//   mailbox = 1024 ...                reload     = "never"             at = "5s" action = "pause"
+//   [pool.NAME]                       quiesce    = "10s"
+//   threads = 2 ...                   probation  = "5s"
+//                                     stop_grace = "20s"
 #pragma once
 
 #include <chrono>
@@ -67,6 +68,8 @@ struct TopologyWorker {
     std::optional<Located<std::int64_t>> replicas;
     std::optional<Located<std::int64_t>> mailbox;
     std::optional<Located<std::string>> on_failure;
+    std::optional<Located<std::string>> reload;
+    std::optional<std::chrono::nanoseconds> quiesce, probation, stop_grace;
     std::optional<TopologyRun> run;
     std::map<std::string, ConfigEntry> config;
     UnreadKeys unread;
@@ -110,7 +113,8 @@ struct Topology {
     std::chrono::nanoseconds probation = std::chrono::seconds(5);
     bool watch = false;
     std::optional<Located<std::int64_t>> default_mailbox, default_queue;
-    std::optional<Located<std::string>> default_when_full, default_on_failure;
+    std::optional<Located<std::string>> default_when_full, default_on_failure, default_reload;
+    std::optional<std::chrono::nanoseconds> default_quiesce;
     std::vector<TopologyWorker> workers;  // in the order of the file
     std::vector<TopologyPool> pools;
     std::vector<TopologyRoute> routes;

@@ -1,16 +1,19 @@
-// A hand-over: how a running worker gets another instance, in six stages.
+// A hand-over: how a running worker gets another instance, in stages.
 //
 //   offered ---> taking ---> tentative ---> committed ---> closed
-//      |            |            |               |
-//      v            v            v               v
-//    closed      refused     reverted        reverted
+//      |            |            |           |     |
+//      v            v            v           |     v
+//    closed      refused     reverted <------+--- recalled
 //
 //   offered    the manager has made a successor and said Wanted::swap
 //   taking     the worker, at a boundary, moves the state from the old instance to the new one
 //   refused    the state could not be moved; the old instance goes on
 //   tentative  the new instance is in place and holds, until the whole reload is decided
 //   committed  the new instance works; the old one is parked, as it was, for the probation
-//   reverted   the old instance is back: the reload was undone, or the new one failed on probation
+//   recalled   the new instance works until the next boundary, and then the old one again: another
+//              of the same reload has failed on probation
+//   reverted   the old instance is back: the reload was undone, the new one failed on probation, or
+//              it was recalled
 //   closed     nothing more will change: withdrawn before it began, or the probation is over
 //
 // Each arrow is one compare-and-swap, so that the manager and the worker never both own an
@@ -22,6 +25,11 @@
 // In a hand-off the successor is served at another place: a thread, which ends with the instance
 // that it stands by for (see worker_thread.hpp), or in turns of a pool. The state is saved at one
 // and loaded at the other.
+//
+// What only one of the two can have (acquire and release of abi.h) the old one gives up when it has
+// saved its state, and the new one takes when it has loaded it, each at its own place. On each way
+// back the other way round; an instance that cannot take it again fails, as a worker without a
+// predecessor does.
 //
 // A reconfiguration takes the same way: the instance stays, and takes other parameters in `taking`.
 // There is no predecessor, and so no probation: `committed` is followed by `closed` at once.
@@ -59,6 +67,7 @@ public:
         refused,
         tentative,
         committed,
+        recalled,
         reverted,
         closed
     };
@@ -117,8 +126,9 @@ public:
     // From the boundary at which the old instance stops to where the new one can take a message.
     Nanos blackout{0};
     std::string error;            // why it was refused, or how the successor failed
+    bool has_failed = false;      // the successor, by itself
     std::uint64_t delivered = 0;  // what the worker had been delivered until then
-    std::uint64_t consumed = 0;   // messages that the successor had finished when it failed
+    std::uint64_t consumed = 0;   // messages that the successor had finished when it went
 
 private:
     bool holds_ = true;

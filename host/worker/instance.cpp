@@ -66,11 +66,38 @@ bool Instance::call(const char* what, PluginCode&& plugin_code) {
     return false;
 }
 
-bool Instance::create() {
+// The plugin cannot send anything meanwhile: what is undone must not have been heard of.
+template <typename PluginCode>
+bool Instance::call_before_work(const char* what, PluginCode&& plugin_code) {
+    const bool was_entered = worker_.is_entered();
+    WorkerContext::leave();
     is_being_made_.store(true, std::memory_order_relaxed);
-    is_made_ = call("create", [&] { return type().create(this, &object_); });
+    const bool is_well = call(what, plugin_code);
     is_being_made_.store(false, std::memory_order_relaxed);
+    if (was_entered) {
+        worker_.enter();
+    }
+    return is_well;
+}
+
+bool Instance::create() {
+    is_made_ = call_before_work("create", [&] { return type().create(this, &object_); });
     return is_made_;
+}
+
+bool Instance::acquire() {
+    if (!has_exclusive_fields(type()) || type().acquire == nullptr || has_acquired_) {
+        return true;
+    }
+    has_acquired_ = call_before_work("acquire", [&] { return type().acquire(object_); });
+    return has_acquired_;
+}
+
+bool Instance::release() {
+    if (has_acquired_) {
+        has_acquired_ = !call("release", [&] { return type().release(object_); });
+    }
+    return !has_acquired_;
 }
 
 void Instance::destroy() {
@@ -116,8 +143,9 @@ bool Instance::save(std::vector<std::byte>& state) {
 }
 
 bool Instance::load(std::uint32_t version, const std::vector<std::byte>& state) {
-    return call("load_state",
-                [&] { return type().load_state(object_, version, state.data(), state.size()); });
+    return call_before_work("load_state", [&] {
+        return type().load_state(object_, version, state.data(), state.size());
+    });
 }
 
 bool Instance::reconfigure(const WorkerConfig& live) {

@@ -70,6 +70,10 @@ public:
     [[nodiscard]] bool on_message(const skep_batch& batch, std::uint32_t& done);
     [[nodiscard]] bool on_timer(std::uint32_t id);
     [[nodiscard]] bool on_drain();
+    // Take what only one instance can have at a time, and give it up. Nothing where it is taken, or
+    // not, already, and of types that need no such thing. destroy() gives it up as well.
+    [[nodiscard]] bool acquire();
+    [[nodiscard]] bool release();
     // Adds to `state`.
     [[nodiscard]] bool save(std::vector<std::byte>& state);
     [[nodiscard]] bool load(std::uint32_t version, const std::vector<std::byte>& state);
@@ -94,7 +98,7 @@ public:
     // From the return of a create() that went well to destroy().
     [[nodiscard]] bool is_made() const { return is_made_; }
 
-    // Inside of create().
+    // Inside of a call that is to decide whether it works at all: create, load_state, acquire.
     [[nodiscard]] bool is_being_made() const {
         return is_being_made_.load(std::memory_order_relaxed);
     }
@@ -140,12 +144,15 @@ private:
 
     template <typename PluginCode>
     bool call(const char* what, PluginCode&& plugin_code);
+    template <typename PluginCode>
+    bool call_before_work(const char* what, PluginCode&& plugin_code);
 
     WorkerContext& worker_;
     const Spec spec_;
     const std::unique_ptr<Live> live_;  // null: nothing can change
     void* object_ = nullptr;
     bool is_made_ = false;
+    bool has_acquired_ = false;
     std::atomic<bool> is_being_made_{false};
     std::vector<Timer> timers_;
     std::string words_;

@@ -129,6 +129,8 @@ void Worker::arrive(bool is_pooled) {
         context_.set_pooled(is_pooled);
         if (handover_->stage() == Handover::Stage::taking) {
             end_take_over();
+        } else {
+            come_back();
         }
     }
 }
@@ -202,14 +204,14 @@ Fact Worker::fact(Fact::Kind kind) const {
 
 bool Worker::make() {
     context_.serve(instance_->type());
-    WorkerContext::leave();  // it has no place in the topology yet
-    is_well_ = instance_->create();
-    context_.enter();
-    if (is_well_) {
-        publish_timers();
-        report(Fact::Kind::ready);
+    is_well_ = instance_->create() && instance_->acquire();
+    if (!is_well_) {
+        unmake();
+        return false;
     }
-    return is_well_;
+    publish_timers();
+    report(Fact::Kind::ready);
+    return true;
 }
 
 void Worker::unmake() {

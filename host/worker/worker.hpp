@@ -85,6 +85,9 @@ public:
     // the hand-over before is refused, reverted or closed.
     void offer(std::shared_ptr<Handover> handover);
 
+    // [manager-thread] The last that was offered is in stage recalled now.
+    void recall() { (void)request(Wanted::swap); }
+
     // [manager-thread] A thread that can serve it instead of the present one; to be started with
     // start_standby(), on a thread that may wait for it, and then offered with a successor.
     [[nodiscard]] std::shared_ptr<WorkerThread> make_thread() {
@@ -143,10 +146,12 @@ private:
     [[nodiscard]] bool can_leave(Handover& handover);
     [[nodiscard]] bool can_enter(Handover& handover);
     void exchange(Handover& handover);
-    void report_and_go_back(Fact::Kind kind);
+    void go_back();
+    void come_back();
     void leave(const WorkerPlace& self);
     void let_serve(WorkerPlace next);
-    void undo_tentative();
+    bool undo(Handover::Stage from);
+    void bring_back();
     [[nodiscard]] bool roll_back();
     [[nodiscard]] bool sends_what_waits();
     // `now`: on a pool, from its thread.

@@ -39,7 +39,7 @@ Wanted Worker::obey(std::optional<Nanos> now) {
                 return Wanted::run;
             }
         } else if (handover_ != nullptr && handover_->stage() == Stage::tentative) {
-            undo_tentative();
+            (void)undo(Stage::tentative);
             continue;
         } else if (command.wanted != Wanted::hold) {
             return command.wanted;
@@ -58,8 +58,11 @@ void Worker::take_over(std::uint64_t epoch) {
         const MutexLock lock(offer_mutex_);
         handover = offered_;  // the one of `epoch`, or one after it
     }
-    is_to_hold_ = handover->holds();
+    is_to_hold_ = handover->holds() || handover->stage() == Stage::recalled;
     context_.end_swap(epoch);
+    if (handover == handover_ && undo(Stage::recalled)) {
+        return;
+    }
     if (!handover->move(Stage::offered, Stage::taking)) {
         return;  // withdrawn
     }
@@ -68,7 +71,7 @@ void Worker::take_over(std::uint64_t epoch) {
     handover->begin = context_.clock().now();
     if (!can_leave(*handover)) {
         (void)handover->move(Stage::taking, Stage::refused);
-        report(Fact::Kind::swapped);
+        come_back();
     } else if (!handover->place.is_set()) {
         end_take_over();
     } else {
@@ -82,7 +85,7 @@ void Worker::end_take_over() {
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
         (void)handover.move(Stage::taking, Stage::refused);
-        report_and_go_back(Fact::Kind::swapped);
+        go_back();
         return;
     }
     exchange(handover);
@@ -91,7 +94,8 @@ void Worker::end_take_over() {
     report(Fact::Kind::swapped);
 }
 
-// The present instance saves its state, if it has one; or takes its parameters.
+// The present instance saves its state and gives up what its successor needs, if it has such
+// things; or takes its parameters.
 bool Worker::can_leave(Handover& handover) {
     if (handover.is_reconfiguration()) {
         if (!instance_->reconfigure(*handover.live)) {
@@ -100,7 +104,8 @@ bool Worker::can_leave(Handover& handover) {
         }
         return true;
     }
-    if (handover.moves_state(*instance_) && !instance_->save(handover.state)) {
+    if ((handover.moves_state(*instance_) && !instance_->save(handover.state)) ||
+        !instance_->release()) {
         handover.error = instance_->take_error();
         return false;
     }
@@ -108,26 +113,36 @@ bool Worker::can_leave(Handover& handover) {
 }
 
 bool Worker::can_enter(Handover& handover) {
-    if (handover.moves_state(*instance_) &&
-        !handover.other->load(instance_->state_version(), handover.state)) {
-        handover.error = handover.other->error();
+    Instance* const next = handover.other.get();
+    if ((handover.moves_state(*instance_) &&
+         !next->load(instance_->state_version(), handover.state)) ||
+        (next != nullptr && !next->acquire())) {
+        handover.error = next->error();
         return false;
     }
     return true;
 }
 
-// The place of the instance before serves again, if this is another one. Once it is reported the
-// thread may be told to end, and is none of the worker's any more.
-void Worker::report_and_go_back(Fact::Kind kind) {
+// The place of the instance before serves again, if this is another one.
+void Worker::go_back() {
     const WorkerPlace self = handover_->place;
     if (!self.is_set()) {
-        report(kind);
+        come_back();
         return;
     }
     const WorkerPlace before = place_;
     leave(self);
-    report(kind);
     let_serve(before);
+}
+
+// At its place the instance before takes again what it had given up. Once it is reported the thread
+// of the other may be told to end.
+void Worker::come_back() {
+    if (!instance_->acquire()) {
+        is_well_ = false;
+        handover_->error += "; the instance before has failed then: " + instance_->error();
+    }
+    report(handover_->stage() == Stage::refused ? Fact::Kind::swapped : Fact::Kind::reverted);
 }
 
 // Nothing of the worker is touched at this place any more, once the next is told to serve it.
@@ -166,30 +181,42 @@ void Worker::exchange(Handover& handover) {
     publish_timers();
 }
 
-// The manager has decided against it, or something else has come between.
-void Worker::undo_tentative() {
-    if (handover_->move(Stage::tentative, Stage::reverted)) {
-        if (handover_->is_reconfiguration()) {
-            is_well_ = instance_->reconfigure(handover_->live_before);
-        }
-        exchange(*handover_);
-        report_and_go_back(Fact::Kind::reverted);
+// The manager has decided against it, or something else has come between. False: it is in another
+// stage.
+bool Worker::undo(Stage from) {
+    if (!handover_->move(from, Stage::reverted)) {
+        return false;
     }
+    if (handover_->is_reconfiguration()) {
+        is_well_ = instance_->reconfigure(handover_->live_before);
+    }
+    bring_back();
+    return true;
+}
+
+// The instance before the present one.
+void Worker::bring_back() {
+    handover_->consumed = home_.mailbox->counts().delivered - handover_->delivered;
+    if (!handover_->is_reconfiguration()) {
+        (void)instance_->release();  // if it cannot, the one before cannot acquire, and says so
+    }
+    exchange(*handover_);
+    go_back();
 }
 
 // The instance has failed. On probation its predecessor takes over again, as it was.
 bool Worker::roll_back() {
     if (handover_ == nullptr || handover_->is_reconfiguration() ||
-        !handover_->move(Stage::committed, Stage::reverted)) {
+        !(handover_->move(Stage::committed, Stage::reverted) ||
+          handover_->move(Stage::recalled, Stage::reverted))) {
         return false;
     }
     context_.settle_all(true);
     handover_->error = instance_->error();
-    handover_->consumed = home_.mailbox->counts().delivered - handover_->delivered;
-    exchange(*handover_);
+    handover_->has_failed = true;
     is_well_ = true;
     has_drained_ = false;
-    report_and_go_back(Fact::Kind::reverted);
+    bring_back();
     return true;
 }
 

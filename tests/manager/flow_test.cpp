@@ -1,6 +1,7 @@
 #include "host/manager/flow.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +79,17 @@ TEST(FlowGroups, AChainOfAHundredThousandDoesNotOverflowTheStack) {
     const auto groups = flow_groups(plan_of(names, routes));
     ASSERT_EQ(groups.size(), 100'000U);
     EXPECT_EQ(groups.front().workers.front(), "w99999");
+}
+
+TEST(JoinedTo, AreThoseThatRoutesReachThroughEachOtherWhicheverWayTheyLead) {
+    const std::vector<RoutePlan> routes =
+        plan_of({}, {{"a", "b"}, {"c", "b"}, {"c", "d"}, {"d", "e"}, {"f", "g"}}).routes;
+    const std::set<std::string> all = {"a", "b", "c", "d", "e", "f", "g", "alone"};
+    EXPECT_EQ(joined_to("a", all, routes), (std::set<std::string>{"b", "c", "d", "e"}));
+    EXPECT_EQ(joined_to("g", all, routes), std::set<std::string>{"f"});
+    EXPECT_EQ(joined_to("alone", all, routes), std::set<std::string>{});
+    EXPECT_EQ(joined_to("a", {"a", "b", "d"}, routes), std::set<std::string>{"b"})
+        << "not through others";
 }
 
 TEST(FlowGroups, NoWorkersAreNoGroups) {

@@ -57,6 +57,32 @@ TEST_F(SwapUndone, APluginThatCannotSucceedIsClosedAtOnce) {
     EXPECT_EQ(world.loader.opened, 2);
 }
 
+TEST_F(SwapUndone, ThatAPluginCannotSucceedIsKnownBeforehand) {
+    world.add("a", noting("old"));
+    world.start();
+    world.plan.workers.front().plugin_content = "another";
+    host::PluginInfo info;
+    info.types.emplace_back().name = "handler";
+    const Answer<Done> checked = manager.check(world.plan, {{"another", info}});
+    ASSERT_FALSE(checked);
+    EXPECT_THAT(checked.error().message,
+                HasSubstr("worker 'a' cannot get a successor: its input 'in' is gone"));
+    EXPECT_EQ(world.loader.opened, 1) << "nothing was opened for it";
+    EXPECT_TRUE(manager.check(world.plan, {})) << "of what is not known nothing is said";
+    ASSERT_TRUE(manager.stop("a"));
+    EXPECT_TRUE(manager.check(world.plan, {{"another", info}})) << "it would begin anew";
+}
+
+TEST_F(SwapUndone, ACheckEndsNoProbation) {
+    world.add("a", noting("old"));
+    world.start();
+    change("a", noting("new"));
+    ASSERT_TRUE(apply());
+    change("a", noting("third"));
+    EXPECT_TRUE(manager.check(world.plan, {}));
+    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"}));
+}
+
 TEST_F(SwapUndone, AStateThatCannotBeLoadedLeavesTheOldOneAtWork) {
     world.add("a", noting("old"));
     world.start();
@@ -237,7 +263,8 @@ TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
-              "worker 'a' did not come to a boundary between two messages in time");
+              "worker 'a' did not come to a boundary between two messages in time; its 'quiesce' "
+              "says how long it may take");
     gate.open();
     ASSERT_TRUE(manager.send("a", "2"));
     world.stop();

@@ -30,6 +30,8 @@ enum class Step {
     boundary,  // the old instance does not come to one in time
     save,      // the old instance cannot save its state
     load,      // the new one cannot load it
+    release,   // the old one does not give up what only one can have
+    acquire,   // the new one cannot take it
     probation  // the new one fails on its first message
 };
 
@@ -45,6 +47,8 @@ constexpr Forced faults[] = {
     {Step::boundary, "worker 'r' did not come to a boundary"},
     {Step::save, "worker 'r' keeps its instance: save_state: forced"},
     {Step::load, "worker 'r' keeps its instance: load_state: forced"},
+    {Step::release, "worker 'r' keeps its instance: release: forced"},
+    {Step::acquire, "worker 'r' keeps its instance: acquire: forced"},
     {Step::probation, nullptr},
 };
 
@@ -70,6 +74,14 @@ protected:
         script.make = [this, make = script.make](skep::context& context) {
             throw_if(forced == Step::create);
             Script one = make(context);
+            one.acquire = [this, version = newest.load()](skep::context&) {
+                throw_if(forced == Step::acquire && version == newest);
+                ++owners;
+            };
+            one.release = [this] {
+                throw_if(forced == Step::release);
+                --owners;
+            };
             one.save = [this, save = one.save] {
                 throw_if(forced == Step::save);
                 return save();
@@ -122,6 +134,7 @@ protected:
     std::atomic<bool> is_stuck{false};
     std::atomic<int> at_work_in_q{0}, at_work_in_r{0};
     std::atomic<int> newest{0};
+    std::atomic<int> owners{0};  // of what only one can have
     std::uint64_t rollbacks = 0;
 };
 
@@ -153,6 +166,7 @@ TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
         }
         const Answer<Done> answer = swap_both(Step::none);
         ASSERT_TRUE(answer) << "nothing is in the way of the next: " << answer.error().message;
+        EXPECT_EQ(owners, 1);
     }
     end();
     expect_equal(seen_by_q, all_that_was_sent());

@@ -33,6 +33,8 @@ public:
 
     void send(int signal) const;
 
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
     // Reads on until stdout, or stderr, has this text somewhere. False: it ended without.
     bool wait_for_out(const std::string& text) { return read_until(finished_.out, text); }
 

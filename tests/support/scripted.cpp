@@ -58,6 +58,18 @@ struct scripted {
         }
     }
 
+    void acquire(skep::context& context) {
+        if (script.acquire) {
+            script.acquire(context);
+        }
+    }
+
+    void release() {
+        if (script.release) {
+            script.release();
+        }
+    }
+
     scripted(const scripted&) = delete;
     scripted& operator=(const scripted&) = delete;
 

@@ -40,6 +40,8 @@ struct Script {
     std::function<std::string()> save;
     std::function<void(std::string_view)> load;
     std::function<void(skep::context&)> reconfigure;
+    std::function<void(skep::context&)> acquire;
+    std::function<void()> release;
     // Instead of all the others: what one instance does, so that each can have a state of its own.
     std::function<Script(skep::context&)> make;
 };

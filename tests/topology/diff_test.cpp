@@ -92,12 +92,31 @@ TEST(Diff, TellsSettingsThatChangeInPlace) {
     const Changes settings = {{}, {}, {}, false, true};
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), settings);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), settings);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.reload = OnReload::never; }), settings);
+    for (const auto span :
+         {&WorkerPlan::quiesce, &WorkerPlan::probation, &WorkerPlan::stop_grace}) {
+        EXPECT_EQ(changed([&](WorkerPlan& plan) { plan.*span = std::chrono::seconds(1); }),
+                  settings);
+    }
     Plan next = two_workers();
     next.stop_grace = std::chrono::seconds(1);
     EXPECT_EQ(diff(two_workers(), next), settings);
     next = two_workers();
     next.watch = true;
     EXPECT_EQ(diff(two_workers(), next), settings);
+}
+
+TEST(Veto, IsThatOfAWorkerThatDiffersAndShallNot) {
+    Plan next = two_workers();
+    next.workers[1].reload = OnReload::never;
+    const std::string name = next.workers[1].name;
+    const std::string refusal = "worker '" + name + "' differs, and has reload = \"never\"";
+    EXPECT_EQ(veto(next, {{}, {}, {name}}), refusal);
+    Changes reconfigures;
+    reconfigures.to_reconfigure = {name};
+    EXPECT_EQ(veto(next, reconfigures), refusal);
+    EXPECT_EQ(veto(next, {{}, {}, {next.workers[0].name}}), std::nullopt);
+    EXPECT_EQ(veto(next, {{name}, {}, {}}), std::nullopt) << "it is new";
 }
 
 TEST(Diff, TellsThatTheScheduleDiffers) {

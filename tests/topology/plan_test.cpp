@@ -87,12 +87,18 @@ mailbox = 7
 queue = 9
 when_full = "drop_newest"
 on_failure = "isolate"
+reload = "never"
+quiesce = "3s"
 [worker.a]
 plugin = "relay"
 [worker.b]
 plugin = "relay"
 mailbox = 70
 on_failure = "stop_host"
+reload = "swap"
+quiesce = "1m"
+probation = "0s"
+stop_grace = "2s"
 [[route]]
 from = "a"
 to = "b"
@@ -107,6 +113,13 @@ when_full = "block"
     EXPECT_EQ(plan.workers.at(0).on_failure, OnFailure::isolate);
     EXPECT_EQ(plan.workers.at(1).mailbox, 70u);
     EXPECT_EQ(plan.workers.at(1).on_failure, OnFailure::stop_host);
+    EXPECT_EQ(plan.workers.at(0).reload, OnReload::never);
+    EXPECT_EQ(plan.workers.at(1).reload, OnReload::swap);
+    EXPECT_EQ(plan.workers.at(0).quiesce, 3s);
+    EXPECT_EQ(plan.workers.at(1).quiesce, 60s);
+    EXPECT_EQ(plan.workers.at(0).probation, std::nullopt) << "that of the plan";
+    EXPECT_EQ(plan.workers.at(1).probation, 0s);
+    EXPECT_EQ(plan.workers.at(1).stop_grace, 2s);
     EXPECT_EQ(plan.routes.at(0).queue, 9u);
     EXPECT_EQ(plan.routes.at(0).when_full, WhenFull::drop_newest);
     EXPECT_EQ(plan.routes.at(1).queue, 90u);

@@ -20,7 +20,8 @@
  * Threads. Each function carries a tag:
  *   [loader]  a short-lived thread of the host that is joined before the shared object is closed.
  *   [worker]  the one thread that serves this worker at that moment. run, on_*, save_state,
- *             load_state and reconfigure all come from it; so do create and destroy, but where a
+ *             load_state, acquire, release and reconfigure all come from it; so do create and
+ *             destroy, but where a
  *             running worker is given a successor: the new instance is made, and the old one
  *             destroyed, on short-lived threads of the host, so that the worker does not stand
  *             still for it. One instance is never entered twice at once. Two instances of one type
@@ -157,8 +158,9 @@ typedef struct skep_host_api skep_host_api;
 
 /* One per instance, made by the host; valid from the call of create() to the return of destroy().
  *
- * In create() a worker has no place yet in the topology, and may still be refused one: the
- * functions that are marked [worker] return SKEP_E_STATE there, but for timer_set and fail. */
+ * In create(), load_state() and acquire() a worker has no place yet in the topology, and may still
+ * be refused one: the functions that are marked [worker] return SKEP_E_STATE there, but for
+ * timer_set and fail. */
 typedef struct skep_context {
     uint32_t size; /* of this struct */
     uint32_t reserved;
@@ -383,11 +385,14 @@ typedef struct skep_state_sink {
  *
  *   call        after                   a negative status, or an exception in the SDK, means
  *   create      -                       the worker fails; destroy is not called
- *   run         create                  the worker fails; destroy is called
- *   on_message  create                  as run; *done tells which message it was
- *   on_timer    create                  as run
+ *   acquire     create, or load_state   the worker fails; destroy is called. In a hand-over: as
+ *                                       save_state
+ *   run         acquire                 the worker fails; destroy is called
+ *   on_message  acquire                 as run; *done tells which message it was
+ *   on_timer    acquire                 as run
  *   on_drain    the last on_message     as run
  *   save_state  run or on_*             the old instance stays, the new one is destroyed
+ *   release     save_state              as save_state
  *   load_state  create                  as save_state
  *   reconfigure run or on_*             the instance goes on with the parameters of before
  *   destroy     run, or the last on_*   (it cannot fail)
@@ -399,6 +404,7 @@ typedef struct skep_state_sink {
  * is queued in it stay with the worker. The old instance is destroyed some time later; until then
  * the host may put it back to work, when another part of the reload fails or the new instance does
  * soon after. Therefore saving changes nothing, and run() may be called again after it returned.
+ * What the two cannot have at the same time goes from one to the other by release and acquire.
  */
 typedef struct skep_worker_type {
     uint32_t size;
@@ -450,6 +456,19 @@ typedef struct skep_worker_type {
      * another part of the reload fails it is called once more, with the values of before; to fail
      * then fails the worker. Null: the marks say nothing, and other values need a successor. */
     int32_t (*reconfigure)(void* instance);
+
+    /* -- Since minor 5. -- */
+
+    /* For what only one instance can have at a time: a port to listen at, a device, a lock on a
+     * file. Both null, or neither. acquire takes it, before anything but create and load_state is
+     * called; where it fails, nothing is taken. destroy gives up what the instance still has.
+     * release is for a hand-over alone: when the old instance has saved its state it gives up what
+     * it has, and the new one acquires it. If the reload fails, or the new instance does soon
+     * after, that one is told to release (whatever it failed in), and the old one to acquire again;
+     * to fail then fails the worker. Where release fails, nothing is given up, and the old instance
+     * goes on. */
+    int32_t (*acquire)(void* instance);
+    int32_t (*release)(void* instance);
 } skep_worker_type;
 
 /* The plugin. */

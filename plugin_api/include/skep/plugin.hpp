@@ -26,6 +26,8 @@
 //   void on_drain(skep::context&)                             the input has ended: last chance to
 //                                                             emit
 //   state_version, state_oldest, save_state, load_state       hand-over in a reload: skep/state.hpp
+//   void acquire(skep::context&)  and  void release()         take, and give up for a successor,
+//                                                             what only one instance can have
 //   ~T()                                                      destroy; must not throw
 //
 // Only the name, and either on_message or run, are needed.
@@ -46,106 +48,12 @@
 
 #include <skep/abi.h>
 #include <skep/context.hpp>
+#include <skep/declare.hpp>
 #include <skep/message.hpp>
 #include <skep/note.h>
 #include <skep/state.hpp>
 
 namespace skep {
-
-// One parameter. Values are text as a user would write them in TOML, without the quotes:
-//   skep::param::duration("every", "How often to emit").with_default("1s").at_least("1ms")
-class param : public skep_param {
-public:
-    static constexpr param string(const char* name, const char* doc) {
-        return {SKEP_PARAM_STRING, name, doc};
-    }
-
-    static constexpr param integer(const char* name, const char* doc) {
-        return {SKEP_PARAM_INTEGER, name, doc};
-    }
-
-    static constexpr param number(const char* name, const char* doc) {
-        return {SKEP_PARAM_NUMBER, name, doc};
-    }
-
-    static constexpr param boolean(const char* name, const char* doc) {
-        return {SKEP_PARAM_BOOLEAN, name, doc};
-    }
-
-    static constexpr param duration(const char* name, const char* doc) {
-        return {SKEP_PARAM_DURATION, name, doc};
-    }
-
-    static constexpr param bytes(const char* name, const char* doc) {
-        return {SKEP_PARAM_SIZE, name, doc};
-    }
-
-    [[nodiscard]] constexpr param with_default(const char* value) const {
-        param changed = *this;
-        changed.default_value = value;
-        return changed;
-    }
-
-    [[nodiscard]] constexpr param at_least(const char* value) const {
-        param changed = *this;
-        changed.min_value = value;
-        return changed;
-    }
-
-    [[nodiscard]] constexpr param at_most(const char* value) const {
-        param changed = *this;
-        changed.max_value = value;
-        return changed;
-    }
-
-    // `values` has static storage and ends with a null.
-    [[nodiscard]] constexpr param one_of(const char* const* values) const {
-        param changed = *this;
-        changed.choices = values;
-        return changed;
-    }
-
-    [[nodiscard]] constexpr param required() const { return flagged(SKEP_PARAM_REQUIRED); }
-
-    [[nodiscard]] constexpr param secret() const { return flagged(SKEP_PARAM_SECRET); }
-
-    // A type with reconfigure(context) is told of another value, and needs no successor for it.
-    [[nodiscard]] constexpr param reloadable() const { return flagged(SKEP_PARAM_RELOADABLE); }
-
-private:
-    constexpr param(std::uint32_t its_type, const char* its_name, const char* its_doc)
-        : skep_param{} {
-        size = sizeof(skep_param);
-        type = its_type;
-        name = its_name;
-        doc = its_doc;
-    }
-
-    [[nodiscard]] constexpr param flagged(std::uint32_t flag) const {
-        param changed = *this;
-        changed.flags |= flag;
-        return changed;
-    }
-};
-
-// One port: {name, content type, doc}.
-class port : public skep_port {
-public:
-    constexpr port(const char* its_name, const char* its_content_type, const char* its_doc)
-        : skep_port{} {
-        size = sizeof(skep_port);
-        name = its_name;
-        content_type = its_content_type;
-        doc = its_doc;
-    }
-
-    // No warning when no route is joined to it.
-    [[nodiscard]] constexpr port optional() const {
-        port changed = *this;
-        changed.flags |= SKEP_PORT_OPTIONAL;
-        return changed;
-    }
-};
 
 namespace detail {
 
@@ -164,6 +72,8 @@ SKEP_DETECT(on_message);
 SKEP_DETECT(on_timer);
 SKEP_DETECT(on_drain);
 SKEP_DETECT(reconfigure);
+SKEP_DETECT(acquire);
+SKEP_DETECT(release);
 SKEP_DETECT(state_version);
 SKEP_DETECT(state_oldest);
 #undef SKEP_DETECT
@@ -223,6 +133,8 @@ template <typename T>
 class type_of {
     static_assert(has_run<T>::value != has_on_message<T>::value,
                   "a worker type has either run (loop worker) or on_message (handler worker)");
+    static_assert(has_acquire<T>::value == has_release<T>::value,
+                  "what acquire takes, release gives up: a worker type has both or neither");
 
     using self = instance<T>;
 
@@ -288,6 +200,16 @@ class type_of {
         return fenced(it.ctx.raw(), [&] { it.object.reconfigure(it.ctx); });
     }
 
+    static std::int32_t acquire(void* made) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.acquire(it.ctx); });
+    }
+
+    static std::int32_t release(void* made) {
+        auto& it = *static_cast<self*>(made);
+        return fenced(it.ctx.raw(), [&] { it.object.release(); });
+    }
+
     // The pointer arrays of T's tables; a type without the table has none.
     template <typename Type, bool has = has_params<Type>::value>
     struct params_of {
@@ -339,6 +261,10 @@ class type_of {
         }
         if constexpr (has_reconfigure<T>::value) {
             it.reconfigure = &reconfigure;
+        }
+        if constexpr (has_acquire<T>::value) {
+            it.acquire = &acquire;
+            it.release = &release;
         }
         if constexpr (has_state_version<T>::value) {
             static_assert(T::state_version > 0, "0 means: no state");

@@ -11,7 +11,7 @@
 #define SKEP_VERSION_STRING "0.1.0"
 
 #define SKEP_ABI_MAJOR 0
-#define SKEP_ABI_MINOR 4
+#define SKEP_ABI_MINOR 5
 
 /* The oldest host minor that a plugin built with these headers can run on. */
 #define SKEP_ABI_LOWEST_HOST_MINOR 3

@@ -1,0 +1,45 @@
+// What a debugger sees of a plugin that was reloaded.
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/reload_fixture.hpp"
+
+namespace skep::host {
+namespace {
+
+using Debugger = Reload;
+
+TEST_F(Debugger, ResolvesTheSymbolsOfAPluginThatWasReloaded) {
+    if (!fs::exists("/usr/bin/gdb")) {
+        GTEST_SKIP() << "there is no gdb here";
+    }
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("greeter_2");
+    EXPECT_THAT(reload(), HasSubstr("applied: swap w"));
+    while (folder.read("audit.jsonl").find(R"("event":"unloaded")") == std::string::npos) {
+        std::this_thread::yield();  // then only the second version is mapped
+    }
+    const Finished seen = test::run({"/usr/bin/gdb",
+                                     "-nx",
+                                     "-batch",
+                                     "-p",
+                                     std::to_string(host->pid()),
+                                     "-ex",
+                                     "info sharedlibrary libplugin",
+                                     "-ex",
+                                     "info functions -n type_of<Greeter>::on_message"});
+    EXPECT_EQ(seen.exit_code, 0) << seen.err;
+    EXPECT_THAT(seen.out, testing::ContainsRegex("Yes .*/skep-[0-9]+\\.[^/]+/[^/]+"));
+    EXPECT_THAT(seen.out, HasSubstr("skep::detail::type_of<Greeter>::on_message"));
+    greet("Ada", "version 2: hello Ada, number 1");
+    stop();
+}
+
+}  // namespace
+}  // namespace skep::host
