@@ -149,7 +149,7 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     if (!preview.problem.empty()) {
         return {ReloadResult::refused, preview.problem};
     }
-    const Nanos begin_apply = steady_now();
+    const Nanos read_in = steady_now() - begin;
     const auto before = manager_.plan();
     if (!before) {
         return {ReloadResult::refused, before.error().message};
@@ -160,29 +160,34 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
             return {ReloadResult::refused, applied.error().message};
         }
     }
-    return outcome(**before,
-                   preview.changes,
-                   preview.stay,
-                   {{"read", begin_apply - begin}, {"apply", steady_now() - begin_apply}});
+    return outcome(**before, preview.changes, preview.stay, read_in);
 }
 
 // The plan after `before` is in force, or was: the host may have ended with it.
 ReloadOutcome Reloader::outcome(const Plan& before,
                                 const Changes& changes,
                                 std::size_t stay,
-                                const std::vector<Span>& steps) const {
+                                Nanos read_in) const {
     return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
             changes_text(changes, stay),
-            modes_.is_audited ? details(before, changes, stay, steps) : ""};
+            modes_.is_audited ? details(before, changes, stay, read_in) : ""};
 }
 
 std::string Reloader::details(const Plan& before,
                               const Changes& changes,
                               std::size_t stay,
-                              const std::vector<Span>& steps) const {
+                              Nanos read_in) const {
     Json details = {{"changes", changes_object(changes, stay)}};
-    for (const auto& [step, span] : steps) {
-        details["steps_ms"][step] = std::chrono::duration<double, std::milli>(span).count();
+    const auto add_step = [&details](const char* step, Nanos took) {
+        details["steps_ms"][step] = std::chrono::duration<double, std::milli>(took).count();
+    };
+    if (read_in > Nanos(0)) {
+        add_step("read", read_in);
+    }
+    if (const auto steps = manager_.steps(); steps && !changes.empty()) {
+        add_step("open", steps->open);
+        add_step("make", steps->make);
+        add_step("take", steps->take);
     }
     details["swapped"] = Json::array();
     if (const auto now = manager_.plan()) {
@@ -201,10 +206,8 @@ std::string Reloader::details(const Plan& before,
 }
 
 ReloadOutcome Reloader::rollback(StateLoss loss) {
-    const Nanos begin = steady_now();
     const auto before = manager_.plan();
     const Answer<Done> applied = manager_.rollback(loss);
-    const Span step{"apply", steady_now() - begin};
     if (!before || !applied) {
         return {ReloadResult::refused, before ? applied.error().message : before.error().message};
     }
@@ -213,7 +216,7 @@ ReloadOutcome Reloader::rollback(StateLoss loss) {
         return {ReloadResult::applied, "the host has ended with it"};
     }
     const Changes changes = diff(**before, **now);
-    return outcome(**before, changes, staying(**now, changes), {step});
+    return outcome(**before, changes, staying(**now, changes), Nanos(0));
 }
 
 Reloader::Preview Reloader::preview() const {

@@ -54,8 +54,6 @@ public:
     [[nodiscard]] std::vector<std::string> files_to_watch() const;
 
 private:
-    using Span = std::pair<const char*, Nanos>;
-
     struct Read {
         Preview preview;
         Plan next;
@@ -68,12 +66,12 @@ private:
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
                                         const Changes& changes,
                                         std::size_t stay,
-                                        const std::vector<Span>& steps) const;
+                                        Nanos read_in) const;
 
     [[nodiscard]] std::string details(const Plan& before,
                                       const Changes& changes,
                                       std::size_t stay,
-                                      const std::vector<Span>& steps) const;
+                                      Nanos read_in) const;
 
     const std::string file_;
     Manager& manager_;

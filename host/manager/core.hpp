@@ -72,6 +72,8 @@ public:
 
     [[nodiscard]] const std::shared_ptr<const Plan>& plan() const { return plan_; }
 
+    [[nodiscard]] const ApplySteps& steps() const { return steps_; }
+
     [[nodiscard]] std::vector<LibraryUse> libraries();
 
     // [any-thread]
@@ -96,6 +98,8 @@ private:
         std::size_t taking = 0;                // how many of those offered have not taken over yet
         std::deque<std::vector<Slot*>> waves;  // of swaps, that are to be offered yet
         Nanos deadline = forever;
+        ApplySteps steps;  // each is set when it has ended
+        Nanos step_begin{0};
         Reply reply;
     };
 
@@ -172,6 +176,7 @@ private:
     void commit_launch();
     void undo_launch(const Refusal& why);
     void check_launch(Nanos now);
+    [[nodiscard]] Nanos end_step(Launch& launch) const;
 
     // swap.cpp
     [[nodiscard]] std::optional<Refusal> successor_refusal(const Slot& slot,
@@ -255,6 +260,7 @@ private:
 
     // The manager's thread alone.
     std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
+    ApplySteps steps_;                                      // by which it came into force
     std::deque<std::shared_ptr<const Plan>> plans_before_;  // the last that was in force is last
     std::vector<SlotGroup> flow_;                           // as flow_groups()
     Rings rings_;

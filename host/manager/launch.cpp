@@ -89,6 +89,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
         return;
     }
     Launch launch;
+    launch.step_begin = clock_.now();
     launch.number = ++launches_;
     launch.next = std::move(next);
     launch.to_remove = changes.to_remove;
@@ -114,6 +115,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
         return;
     }
     launch.making = launch.starts.size();
+    launch.steps.open = end_step(launch);
     launch.deadline = deadline_after(clock_.now(), limits_.make);
     launch_ = std::move(launch);
     for (Slot* const slot : launch_->starts) {
@@ -162,11 +164,17 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
     return std::nullopt;
 }
 
+Nanos Core::end_step(Launch& launch) const {
+    const Nanos begin = std::exchange(launch.step_begin, clock_.now());
+    return launch.step_begin - begin;
+}
+
 // When all instances are made, and then when all successors have taken over.
 void Core::continue_launch() {
     if (launch_->making > 0) {
         return;
     }
+    launch_->steps.make = end_step(*launch_);
     offer_successors();
     if (launch_->taking == 0) {
         commit_launch();
@@ -233,7 +241,7 @@ void Core::rollback(const Reply& reply, StateLoss loss) {
 
 // The plan is in force from here on.
 void Core::commit_launch() {
-    const Launch launched = *std::exchange(launch_, std::nullopt);
+    Launch launched = *std::exchange(launch_, std::nullopt);
     remember_plan_before(launched.next);
     if (!schedule_start_ && !launched.starts.empty()) {
         schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
@@ -250,6 +258,8 @@ void Core::commit_launch() {
         slot->home->mailbox->open();  // before the routes to it are made
     }
     rewire();
+    launched.steps.take = end_step(launched);
+    steps_ = launched.steps;
     needs_advance_ = true;
     for (Slot* const slot : launched.starts) {
         slot->launch_part = LaunchPart::none;

@@ -28,16 +28,22 @@ std::string first_line(const Diagnostics& diagnostics) {
 // Whether one more version of the plugin may come, should it stay as the others did.
 Answer<Done> Core::check_pinned(const std::string& path) {
     const std::vector<LibraryFacts> left = loader_.left();
-    const auto pinned = std::count_if(left.begin(), left.end(), [&](const LibraryFacts& it) {
-        return it.path == path && it.mapped > 0;
-    });
-    if (static_cast<std::size_t>(pinned) < limits_.pinned) {
+    std::size_t pinned = 0;
+    std::size_t bytes = 0;
+    for (const LibraryFacts& it : left) {
+        if (it.path == path && it.mapped > 0) {
+            ++pinned;
+            bytes += it.mapped;
+        }
+    }
+    if (pinned < limits_.pinned && bytes < limits_.pinned_bytes) {
         return Done{};
     }
     return Unexpected<Refusal>(
-        bad_plan(path + ": " + std::to_string(pinned) +
-                 " versions of it are mapped still ('skep generations' tells why), and there "
-                 "shall be no more; restart the host"));
+        bad_plan(path + ": " + std::to_string(pinned) + " versions of it are mapped still, with " +
+                 std::to_string(bytes >> 10) +
+                 " KiB ('skep generations' tells why), and there shall be no more; restart the "
+                 "host"));
 }
 
 // What the plan of a worker wants to be run.

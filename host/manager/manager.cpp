@@ -106,6 +106,10 @@ HostMetrics Manager::metrics() {
     return core_->last_metrics();
 }
 
+Answer<ApplySteps> Manager::steps() {
+    return ask<ApplySteps>(*core_, [this](const auto& reply) { reply(core_->steps()); });
+}
+
 Answer<std::shared_ptr<const Plan>> Manager::plan() {
     return ask<std::shared_ptr<const Plan>>(*core_,
                                             [this](const auto& reply) { reply(core_->plan()); });

@@ -47,6 +47,15 @@ struct Refusal {
 template <typename T>
 using Answer = Result<T, Refusal>;
 
+// How long the steps took by which a plan came into force.
+struct ApplySteps {
+    Nanos open{0};  // plugins opened, and successors checked
+    Nanos make{0};  // instances made
+    Nanos take{0};  // successors at a boundary, and their states handed over; then the routes
+
+    bool operator==(const ApplySteps&) const = default;
+};
+
 // How a host came to its end.
 struct Ending {
     enum class Cause {
@@ -114,8 +123,10 @@ public:
         // taken over; of this, the longest that one of the workers says for itself.
         Nanos make = std::chrono::seconds(30);
         Nanos take = std::chrono::seconds(10);
-        // So many closed versions of a plugin may stay mapped; it gets no more then.
+        // So many closed versions of a plugin may stay mapped, with so much memory in all; it gets
+        // no more then.
         std::size_t pinned = 64;
+        std::size_t pinned_bytes = std::size_t{256} << 20;
     };
 
     enum class When {
@@ -179,6 +190,8 @@ public:
 
     [[nodiscard]] Answer<WorkerMetrics> metrics(const std::string& worker);
     [[nodiscard]] HostMetrics metrics();
+    // Of the plan in force.
+    [[nodiscard]] Answer<ApplySteps> steps();
     // The plan in force. Never null.
     [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
     // By path, then the newest first.

@@ -246,7 +246,8 @@ TEST_F(Reload, TheAuditLogTellsWhoDidWhatAndWhatCameOfIt) {
         lines[1],
         AllOf(has(R"("event":"reload","number":1,"who":"control socket, uid )"),
               has(R"("verdict":"applied","text":"swap w; 0 stay","changes":{"swap":["w"])"),
-              testing::ContainsRegex(R"("steps_ms":\{"read":[0-9.]+,"apply":[0-9.]+\})"),
+              testing::ContainsRegex(R"("steps_ms":\{"read":[0-9.e-]+,"open":[0-9.e-]+,)"
+                                     R"("make":[0-9.e-]+,"take":[0-9.e-]+\})"),
               has(R"("swapped":[{"worker":"w","generation":2,)"),
               has(R"(greeter 2.0.0")"),
               testing::ContainsRegex(R"("hash_before":"[0-9a-f]{64}","hash":"[0-9a-f]{64}")"),

@@ -141,6 +141,22 @@ TEST_F(Rollback, APluginWithTooManyPinnedVersionsGetsNoMore) {
     world.stop();
 }
 
+TEST_F(Rollback, APluginWithTooMuchPinnedMemoryGetsNoMore) {
+    world.add("a", noting("first")).plugin_content = "first";
+    world.start();
+    host::LibraryFacts pinned;
+    pinned.path = world.plan.workers.front().plugin_path;
+    pinned.mapped = Manager::Limits().pinned_bytes - 1;
+    world.loader.pinned = {pinned};
+    reload("second");
+    world.loader.pinned.front().mapped += 1;
+    change("a", noting("third"));
+    world.plan.workers.front().plugin_content = "third";
+    EXPECT_THAT(refusal(),
+                testing::HasSubstr("1 versions of it are mapped still, with 262144 KiB"));
+    world.stop();
+}
+
 TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
     world.add("a", noting("first")).plugin_content = "first";
     world.start();

@@ -106,7 +106,8 @@ TEST_F(SwapSettings, AWorkerWhoseInputsAreOthersCanBeginAnew) {
 // By the real clock: the worker is stuck.
 TEST(SwapSettingsInRealTime, AWorkerSaysHowLongItMayTakeToComeToABoundary) {
     Gate gate;
-    World<host::SteadyClock> world(host::Manager::When::asked);
+    World<host::SteadyClock> world(host::Manager::When::asked,
+                                   {seconds(30), std::chrono::hours(1)});
     Script stuck;
     stuck.on_message = [&](skep::context&, const skep::message&) { gate.wait_until_open(); };
     world.add("a", stuck).quiesce = milliseconds(5);
