@@ -124,8 +124,9 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
 // What the manager would say to it.
 std::string Reloader::problem_of(const Plan& next, FileLoader& loader) const {
     PluginInfos plugins;
+    std::set<std::string> asked;  // contents
     for (const WorkerPlan& worker : next.workers) {
-        if (!plugins.contains(worker.plugin_content)) {
+        if (asked.insert(worker.plugin_content).second) {
             if (auto info = loader.inspect(worker.plugin_path)) {  // which it has just done
                 plugins.emplace(info->content, std::move(*info));
             }

@@ -28,7 +28,7 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
     }
-    if (const std::optional<std::string> vetoed = veto(next, changes)) {
+    if (const std::optional<std::string> vetoed = veto(*plan_, changes)) {
         return bad_plan(*vetoed);
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {

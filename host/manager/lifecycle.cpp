@@ -165,9 +165,11 @@ void Core::release(Slot& slot) {
 }
 
 // What is wanted of a worker that stands still or runs. Between two generations that waits until it
-// is decided which one it is.
+// is decided which one it is: another command would stand in for Wanted::swap.
 void Core::obey_wish(Slot& slot) {
-    if (slot.launch_part == LaunchPart::swap) {
+    const bool is_recalled = slot.swap && slot.swap->handover != nullptr &&
+                             slot.swap->handover->stage() == Handover::Stage::recalled;
+    if (slot.launch_part == LaunchPart::swap || is_recalled) {
         return;
     }
     const bool stands = slot.state == WorkerState::pausing || slot.state == WorkerState::paused;

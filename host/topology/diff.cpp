@@ -71,12 +71,14 @@ Changes diff(const Plan& current, const Plan& next) {
     return changes;
 }
 
-std::optional<std::string> veto(const Plan& next, const Changes& changes) {
+std::optional<std::string> veto(const Plan& current, const Changes& changes) {
     std::unordered_set<std::string_view> differing(changes.to_swap.begin(), changes.to_swap.end());
     differing.insert(changes.to_reconfigure.begin(), changes.to_reconfigure.end());
-    for (const WorkerPlan& worker : next.workers) {
+    for (const WorkerPlan& worker : current.workers) {
         if (worker.reload == OnReload::never && differing.contains(worker.name)) {
-            return "worker '" + worker.name + "' differs, and has reload = \"never\"";
+            return "worker '" + worker.name +
+                   "' differs, and has reload = \"never\"; to change it, take that back in a "
+                   "reload before";
         }
     }
     return std::nullopt;

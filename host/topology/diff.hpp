@@ -27,7 +27,8 @@ struct Changes {
 
 [[nodiscard]] Changes diff(const Plan& current, const Plan& next);
 
-// What `next`, which differs so from the plan in force, says itself against that; nothing: go on.
-[[nodiscard]] std::optional<std::string> veto(const Plan& next, const Changes& changes);
+// What `current` says against being changed so; nothing: go on. Who wants to change what shall
+// never change says so in a plan of its own first.
+[[nodiscard]] std::optional<std::string> veto(const Plan& current, const Changes& changes);
 
 }  // namespace skep::host

@@ -238,6 +238,16 @@ TEST_F(SwapRecallInRealTime, AWorkerThatIsJustBeingPausedGoesBackAndIsPaused) {
     EXPECT_EQ(manager.metrics().law.delivered, 1U);
 }
 
+TEST_F(SwapRecallInRealTime, AWorkerThatIsPausedMeanwhileGoesBackAndIsPaused) {
+    recall();
+    ASSERT_TRUE(manager.pause("a"));
+    gate.open();
+    ASSERT_TRUE(manager.pause("a", true)) << "it stands still";
+    EXPECT_EQ(world.metrics("a").generation, 1U);
+    ASSERT_TRUE(manager.resume("a"));
+    world.stop();
+}
+
 TEST_F(SwapRecallInRealTime, AWorkerThatEndsBeforeItGoesBackHasEnded) {
     recall();
     auto stopped = std::async(std::launch::async, [this] { return manager.stop("a"); });

@@ -107,16 +107,18 @@ TEST(Diff, TellsSettingsThatChangeInPlace) {
 }
 
 TEST(Veto, IsThatOfAWorkerThatDiffersAndShallNot) {
-    Plan next = two_workers();
-    next.workers[1].reload = OnReload::never;
-    const std::string name = next.workers[1].name;
-    const std::string refusal = "worker '" + name + "' differs, and has reload = \"never\"";
-    EXPECT_EQ(veto(next, {{}, {}, {name}}), refusal);
+    Plan current = two_workers();
+    current.workers[1].reload = OnReload::never;
+    const std::string name = current.workers[1].name;
+    const std::string refusal = "worker '" + name +
+                                "' differs, and has reload = \"never\"; to change it, take that "
+                                "back in a reload before";
+    EXPECT_EQ(veto(current, {{}, {}, {name}}), refusal);
     Changes reconfigures;
     reconfigures.to_reconfigure = {name};
-    EXPECT_EQ(veto(next, reconfigures), refusal);
-    EXPECT_EQ(veto(next, {{}, {}, {next.workers[0].name}}), std::nullopt);
-    EXPECT_EQ(veto(next, {{name}, {}, {}}), std::nullopt) << "it is new";
+    EXPECT_EQ(veto(current, reconfigures), refusal);
+    EXPECT_EQ(veto(current, {{}, {}, {current.workers[0].name}}), std::nullopt);
+    EXPECT_EQ(veto(current, {{}, {name}, {}}), std::nullopt) << "it is removed";
 }
 
 TEST(Diff, TellsThatTheScheduleDiffers) {
