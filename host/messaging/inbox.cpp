@@ -238,7 +238,7 @@ bool Inbox::adopt_announced() {
                 std::erase_if(cursors_, [this](const auto& old) {
                     return old->ring().is_over(old->reader()) && !contains(active_, old.get());
                 });
-                sweep_at_ = 2 * cursors_.size() + 16;
+                sweep_at_ = next_sweep(cursors_.size());
             }
             cursors_.push_back(std::make_unique<RingCursor>(std::move(it.ring), it.reader));
             cursor = cursors_.back().get();

@@ -163,7 +163,7 @@ private:
     const std::shared_ptr<Mailbox> mailbox_;
     bool is_in_turns_ = false;
     std::vector<std::unique_ptr<RingCursor>> cursors_;
-    std::size_t sweep_at_ = 16;  // this many cursors_: look for some that are over
+    std::size_t sweep_at_ = 0;  // this many cursors_: look for some that are over
     std::vector<RingCursor*> active_;
     std::size_t turn_ = 0;     // whose it is, in active_
     bool has_elders_ = false;  // some sender has two rings here

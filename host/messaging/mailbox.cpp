@@ -38,7 +38,7 @@ void Mailbox::add_ring(std::shared_ptr<Ring> ring, std::uint32_t reader) {
     SKEP_ASSERT(is_open_);
     if (rings_.size() >= sweep_at_) {
         forget_rings_that_are_over();
-        sweep_at_ = 2 * rings_.size() + 16;
+        sweep_at_ = next_sweep(rings_.size());
     }
     rings_.push_back({std::move(ring), reader});
 }

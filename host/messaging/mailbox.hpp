@@ -211,7 +211,7 @@ private:
     FlowCounts counts_ GUARDED_BY(mutex_);
     std::size_t queue_high_ GUARDED_BY(mutex_) = 0;
     std::vector<Announced> rings_ GUARDED_BY(mutex_);      // all that are read here
-    std::size_t sweep_at_ GUARDED_BY(mutex_) = 16;         // this many: look for some that are over
+    std::size_t sweep_at_ GUARDED_BY(mutex_) = 0;          // this many: look for some that are over
     std::vector<Announced> announced_ GUARDED_BY(mutex_);  // and those to be looked at again
     std::uint64_t left_ GUARDED_BY(mutex_) = 0;            // the queue: taken or dropped
     std::uint64_t openings_ GUARDED_BY(mutex_) = 0;

@@ -381,4 +381,11 @@ private:
     RingReaders readers_;
 };
 
+// Whoever keeps `left` rings looks for some that are over when it has this many. To look whenever
+// one comes would take a square of time with thousands of them; but each that is over holds all its
+// slots, tens of KiB, until then.
+[[nodiscard]] constexpr std::size_t next_sweep(std::size_t left) {
+    return left + left / 4 + 2;
+}
+
 }  // namespace skep::host

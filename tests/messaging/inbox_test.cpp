@@ -88,6 +88,25 @@ TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
     EXPECT_EQ(read_all(), range(1, 20));
 }
 
+// A sender that leaves each of its rings for another, as when workers move.
+TEST_F(InboxTest, HoldsFewRingsThatAreOver) {
+    std::vector<std::weak_ptr<Ring>> made;
+    std::ptrdiff_t most = 0;
+    for (std::uint64_t number = 1; number <= 100; ++number) {
+        const auto ring = ring_of(a);
+        made.push_back(ring);
+        offer(*ring, number, number);
+        EXPECT_EQ(read_all(), range(number, number));
+        ring->seal();
+        EXPECT_TRUE(inbox.fall_asleep());
+        inbox.wake_up();
+        most = std::max(most, std::count_if(made.begin(), made.end(), [](const auto& it) {
+                            return !it.expired();
+                        }));
+    }
+    EXPECT_LE(most, 4);
+}
+
 // Nothing would wake its owner to ask again.
 TEST_F(InboxTest, ARingThatIsAnnouncedWithNothingInItDoesNotKeepItFromItsEnd) {
     const auto ring = ring_of(a);
