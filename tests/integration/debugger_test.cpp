@@ -34,6 +34,9 @@ TEST_F(Debugger, ResolvesTheSymbolsOfAPluginThatWasReloaded) {
                                      "info sharedlibrary libplugin",
                                      "-ex",
                                      "info functions -n type_of<Greeter>::on_message"});
+    if (seen.err.find("ptrace: Operation not permitted") != std::string::npos) {
+        GTEST_SKIP() << "may not look into other processes here";
+    }
     EXPECT_EQ(seen.exit_code, 0) << seen.err;
     EXPECT_THAT(seen.out, testing::ContainsRegex("Yes .*/skep-[0-9]+\\.[^/]+/[^/]+"));
     EXPECT_THAT(seen.out, HasSubstr("skep::detail::type_of<Greeter>::on_message"));
