@@ -43,9 +43,9 @@ protected:
     // Workers "q" and "w" both get what three sources say. "w" does as `fault` tells it.
     void write_workers(int number, const std::string& fault, const std::string& more = "") const {
         std::string text;
-        for (const std::string source : {"a", "b", "c"}) {
-            text += "[worker." + source + "]\nplugin = \"generate\"\nconfig.payload = \"" + source +
-                    "\"\n[[route]]\nfrom = \"" + source + "\"\nto = [\"q\", \"w\"]\n";
+        for (const std::string sender : {"a", "b", "c"}) {
+            text += "[worker." + sender + "]\nplugin = \"generate\"\nconfig.payload = \"" + sender +
+                    "\"\n[[route]]\nfrom = \"" + sender + "\"\nto = [\"q\", \"w\"]\n";
         }
         for (const std::string worker : {"q", "w"}) {
             text += "[worker." + worker + "]\nplugin = \"plugin\"\nquiesce = \"500ms\"\n" +
