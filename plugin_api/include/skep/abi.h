@@ -21,11 +21,10 @@
  *   [loader]  a short-lived thread of the host that is joined before the shared object is closed.
  *   [worker]  the one thread that serves this worker at that moment. run, on_*, save_state,
  *             load_state, acquire, release and reconfigure all come from it; so do create and
- *             destroy, but where a
- *             running worker is given a successor: the new instance is made, and the old one
- *             destroyed, on short-lived threads of the host, so that the worker does not stand
- *             still for it. One instance is never entered twice at once. Two instances of one type
- *             do run at the same time: statics need care.
+ *             destroy, but where a running worker is given a successor: the new instance is made,
+ *             and the old one destroyed, on short-lived threads of the host, so that the worker
+ *             does not stand still for it. One instance is never entered twice at once. Two
+ *             instances of one type do run at the same time: statics need care.
  *   [any]     any thread between the return of create() and the call of destroy().
  * A [worker] function of the host that is called from elsewhere does nothing and returns
  * SKEP_E_THREAD. (The tags follow CLAP's thread-check; running create on the worker's own thread is
