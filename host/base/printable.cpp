@@ -1,6 +1,25 @@
 #include "host/base/printable.hpp"
 
+#include <algorithm>
+
 namespace skep::host {
+namespace {
+
+// Characters that change the order in which a terminal shows others, or end a line: U+061C, U+200E,
+// U+200F, U+2028 to U+202E, U+2066 to U+2069.
+bool turns_text(std::string_view character) {
+    if (character == "\xd8\x9c") {
+        return true;
+    }
+    if (!character.starts_with("\xe2\x80") && !character.starts_with("\xe2\x81")) {
+        return false;
+    }
+    const auto last = static_cast<unsigned char>(character[2]);
+    return character[1] == '\x80' ? last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae)
+                                  : last >= 0xa6 && last <= 0xa9;
+}
+
+}  // namespace
 
 std::size_t printable_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -21,7 +40,13 @@ std::size_t printable_length(std::string_view text) {
     const bool no_character =
         (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf4 && byte(1) >= 0x90);
     const bool control = lead == 0xc2 && byte(1) < 0xa0;
-    return too_long || no_character || control ? 0 : length;
+    return too_long || no_character || control || turns_text(text.substr(0, length)) ? 0 : length;
+}
+
+std::size_t shown_width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char it) {
+        return (static_cast<unsigned char>(it) & 0xc0U) != 0x80U;
+    }));
 }
 
 std::string escaped(std::string_view text) {

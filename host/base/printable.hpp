@@ -8,12 +8,16 @@
 namespace skep::host {
 
 // The length of the UTF-8 character at the start of `text`, which is not empty; or 0 when it is
-// invalid or would do something to the terminal rather than be shown. A tab is shown.
+// invalid or would do something to the terminal rather than be shown: control characters, and those
+// that reverse the order of text. A tab is shown.
 [[nodiscard]] std::size_t printable_length(std::string_view text);
 
 // The text with every byte that is not to be shown written as "\x1b", and a newline as "\n": one
 // line.
 [[nodiscard]] std::string escaped(std::string_view text);
+
+// How many characters a terminal shows of escaped text, if each has the same width.
+[[nodiscard]] std::size_t shown_width(std::string_view text);
 
 // Two digits a byte.
 [[nodiscard]] std::string hex(std::string_view bytes);

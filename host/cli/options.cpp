@@ -9,6 +9,7 @@
 #include <skep/version.h>
 
 #include "host/base/assert.hpp"
+#include "host/base/printable.hpp"
 #include "host/cli/options_steer.hpp"
 
 namespace skep::host {
@@ -135,9 +136,9 @@ std::string explain(const CLI::App& app, const char* first, const CLI::ParseErro
 
 Unexpected<EarlyExit> usage_error(const CLI::App& app, const std::string& what) {
     const std::string verb = verb_name(app);
-    return Unexpected<EarlyExit>(
-        {exit_usage,
-         "skep: " + what + "\nTry 'skep " + verb + (verb.empty() ? "" : " ") + "--help'.\n"});
+    return Unexpected<EarlyExit>({exit_usage,
+                                  "skep: " + escaped(what) + "\nTry 'skep " + verb +
+                                      (verb.empty() ? "" : " ") + "--help'.\n"});
 }
 
 }  // namespace

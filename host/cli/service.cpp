@@ -5,6 +5,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "host/base/deadline.hpp"
+#include "host/base/printable.hpp"
 
 namespace skep::host {
 namespace {
@@ -17,7 +18,7 @@ void notify(const std::string& state) {
 
 void tell_ready(const std::string& status) {
     // One line: a line feed begins the next variable.
-    notify("READY=1\nSTATUS=" + status.substr(0, status.find('\n')));
+    notify("READY=1\nSTATUS=" + escaped(status.substr(0, status.find('\n'))));
 }
 
 void tell_reloading() {

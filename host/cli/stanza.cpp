@@ -11,9 +11,14 @@ namespace {
 std::string quoted(const std::string& text) {
     constexpr const char* digits = "0123456789ABCDEF";
     std::string result = "\"";
-    for (const char c : text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
+        if (const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+            byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F
+            result += {'\\', 'u', '0', '0', digits[next >> 4U], digits[next & 0xfU]};
+            ++i;
+        } else if (c == '"' || c == '\\') {
             result += {'\\', c};
         } else if (byte < 0x20 || byte == 0x7f) {
             result += {'\\', 'u', '0', '0', digits[byte >> 4U], digits[byte & 0xfU]};

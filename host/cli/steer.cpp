@@ -79,7 +79,7 @@ std::string flow_text(const Json& flow) {
     for (const auto& [name, count] : flow.items()) {
         std::string words = name;
         std::replace(words.begin(), words.end(), '_', ' ');
-        text += (text.empty() ? "" : ", ") + words + " " + count.dump();
+        text += (text.empty() ? "" : ", ") + escaped(words) + " " + count.dump();
     }
     return text;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/base/printable.hpp"
+
 namespace skep::host {
 
 std::string table_text(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
@@ -9,16 +11,17 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
     for (const auto& row : rows) {
         widths.resize(std::max(widths.size(), row.size()));
         for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], row[i].size());
+            widths[i] = std::max(widths[i], shown_width(escaped(row[i])));
         }
     }
     std::string text;
     for (const auto& row : rows) {
         std::string line;
         for (std::size_t i = 0; i < row.size(); ++i) {
-            const std::string padding(widths[i] - row[i].size(), ' ');
+            const std::string cell = escaped(row[i]);
+            const std::string padding(widths[i] - shown_width(cell), ' ');
             line += i == 0 ? "" : "  ";
-            line += i < left ? row[i] + padding : padding + row[i];
+            line += i < left ? cell + padding : padding + cell;
         }
         text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     }

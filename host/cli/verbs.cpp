@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
+#include "host/base/printable.hpp"
 #include "host/cli/inspect.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/loader/trust.hpp"
@@ -56,8 +57,9 @@ int check(const Options& options) {
     if (!ok) {
         return exit_code;
     }
-    return answer(options.target + ": ok (" + counted(prepared.plan->workers.size(), "worker") +
-                      ", " + counted(prepared.plan->routes.size(), "route") + ")\n",
+    return answer(escaped(options.target) + ": ok (" +
+                      counted(prepared.plan->workers.size(), "worker") + ", " +
+                      counted(prepared.plan->routes.size(), "route") + ")\n",
                   exit_code);
 }
 

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "host/base/printable.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -23,20 +25,20 @@ std::string label_of(const RoutePlan& route) {
 
 std::string quoted_for_dot(const std::string& text) {
     std::string quoted = "\"";
-    for (const char c : text) {
+    for (const char c : escaped(text)) {
         if (c == '"' || c == '\\') {
             quoted += '\\';
         }
-        quoted += c == '\n' ? ' ' : c;
+        quoted += c;
     }
     return quoted + "\"";
 }
 
 // Mermaid takes characters by number: #35; is '#', #34; is '"'.
 std::string quoted_for_mermaid(const std::string& text) {
-    constexpr std::string_view special = "\"#<>&;\\`\n";
+    constexpr std::string_view special = "\"#<>&;\\`";
     std::string quoted = "\"";
-    for (const char c : text) {
+    for (const char c : escaped(text)) {
         if (special.find(c) == std::string_view::npos) {
             quoted += c;
         } else {

@@ -16,6 +16,22 @@ TEST(Escaped, ShowsControlsAndInvalidBytes) {
     EXPECT_EQ(escaped("\xc2\x85 \xff \xe2\x82"), "\\xc2\\x85 \\xff \\xe2\\x82");
 }
 
+// Each would show the text after it in another order, or in another line.
+TEST(Escaped, ShowsWhatTurnsText) {
+    for (const char* const it :
+         {"\u061c", "\u200e", "\u200f", "\u2028", "\u202a", "\u202e", "\u2066", "\u2069"}) {
+        EXPECT_EQ(printable_length(it), 0U) << hex(it);
+    }
+    for (const char* const it : {"\u061b", "\u2010", "\u2027", "\u202f", "\u2065", "\u206a"}) {
+        EXPECT_GT(printable_length(it), 0U) << hex(it);
+    }
+}
+
+TEST(ShownWidth, CountsCharacters) {
+    EXPECT_EQ(shown_width(""), 0U);
+    EXPECT_EQ(shown_width("Bienenst\u00f6cke"), 12U);
+}
+
 TEST(Hex, IsTwoDigitsAByte) {
     EXPECT_EQ(hex(""), "");
     EXPECT_EQ(hex(std::string_view("\0\x0f\xff", 3)), "000fff");
