@@ -223,7 +223,12 @@ void TopologyParser::parse_config(const TomlTable& table, TopologyWorker& worker
         entry.key_span = member.key_span;
         entry.value_span = member.node.span;
         if (const auto* string = std::get_if<TomlString>(&member.node.value)) {
-            if (auto read = read_string(*string, member.node.span, environment_, problems_)) {
+            if (auto read = read_string(*string, member.node.span, environment_, problems_);
+                read && !is_cut_by_null(
+                            read->text,
+                            "parameter '" + member.key + "' of worker '" + worker.name.value + "'",
+                            member.node.span,
+                            problems_)) {
                 entry.value = std::move(read->text);
                 entry.interpolated = read->interpolated;
             }

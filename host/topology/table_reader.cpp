@@ -27,6 +27,19 @@ std::optional<ReadString> read_string(const TomlString& string,
     return ReadString{std::move(result.text), result.changed};
 }
 
+bool is_cut_by_null(std::string_view text,
+                    const std::string& subject,
+                    const SourceSpan& span,
+                    Problems& problems) {
+    if (text.find('\0') == std::string_view::npos) {
+        return false;
+    }
+    problems.error(span,
+                   subject + " contains a NUL character, which ends a name or a path",
+                   "remove the \\u0000");
+    return true;
+}
+
 std::string describe(const TomlNode& node) {
     if (const auto* string = std::get_if<TomlString>(&node.value)) {
         return describe(ConfigLeaf(string->text));
@@ -114,6 +127,16 @@ std::optional<ReadString> TableReader::string_of(std::string_view key, const Tom
     return read;
 }
 
+bool TableReader::contains_null(std::string_view key,
+                                std::string_view text,
+                                const SourceSpan& span) {
+    const bool found = is_cut_by_null(text, "'" + std::string(key) + "'", span, problems_);
+    if (found) {
+        unread_.emplace(key, span.line);
+    }
+    return found;
+}
+
 std::optional<Located<std::string>> TableReader::text(std::string_view key) {
     const TomlMember* const member = find(key);
     if (member == nullptr) {
@@ -130,6 +153,9 @@ std::optional<Located<std::string>> TableReader::word(std::string_view key) {
     std::optional<Located<std::string>> string = text(key);
     if (string && string->value.empty()) {
         wrong(key, string->span, "'" + std::string(key) + "' is empty");
+        return {};
+    }
+    if (string && contains_null(key, string->value, string->span)) {
         return {};
     }
     return string;
@@ -160,7 +186,7 @@ std::vector<Located<std::string>> TableReader::words(std::string_view key) {
         }
         if (string->text.empty()) {
             wrong(key, item.span, "'" + std::string(key) + "' contains an empty string");
-        } else {
+        } else if (!contains_null(key, string->text, item.span)) {
             result.push_back({std::move(string->text), item.span});
         }
     }

@@ -30,6 +30,14 @@ struct ReadString {
                                                     const Environment& environment,
                                                     Problems& problems);
 
+// Reports a NUL in a text that a plugin or the system may take for a name: a function that reads it
+// as a C string would see only what stands before it, and open another file. `subject`:
+// "'plugin'".
+[[nodiscard]] bool is_cut_by_null(std::string_view text,
+                                  const std::string& subject,
+                                  const SourceSpan& span,
+                                  Problems& problems);
+
 // "the integer 5", "an array", "a table".
 [[nodiscard]] std::string describe(const TomlNode& node);
 
@@ -47,7 +55,7 @@ public:
     // The same, and an error from finish() when it is absent; `example` says what to add.
     [[nodiscard]] const TomlMember* require(std::string_view key, std::string_view example);
 
-    // Not empty.
+    // Not empty, and without NUL.
     [[nodiscard]] std::optional<Located<std::string>> word(std::string_view key);
     // Any string.
     [[nodiscard]] std::optional<Located<std::string>> text(std::string_view key);
@@ -90,6 +98,10 @@ private:
                   const std::string& found,
                   std::string hint);
     [[nodiscard]] std::optional<ReadString> string_of(std::string_view key, const TomlNode& node);
+    // Reports it.
+    [[nodiscard]] bool contains_null(std::string_view key,
+                                     std::string_view text,
+                                     const SourceSpan& span);
     // `what`: what the key expects, of which this is one; `is`: how the key relates to it.
     [[nodiscard]] std::optional<Located<std::int64_t>> integer_of(std::string_view key,
                                                                   const TomlNode& node,
