@@ -58,6 +58,9 @@ public:
 
     [[nodiscard]] const std::string& stage_folder() const { return stage_->folder(); }
 
+    // For a process that ends without the destructor.
+    void remove_copies() const { stage_->remove_all(); }
+
 private:
     explicit FileLoader(std::unique_ptr<Stage> stage)
         : stage_(std::move(stage)) {}

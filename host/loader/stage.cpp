@@ -12,6 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "host/base/contains.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -89,92 +91,158 @@ void remove_those_left_behind(const std::string& parent) {
     }
 }
 
+// Makes a folder that nobody else may use, and takes it. "" or why that is not possible.
+std::string make_folder(const std::string& parent,
+                        std::string& folder,
+                        std::unique_ptr<const Fd>& lock) {
+    struct statvfs file_system {};
+
+    if (::statvfs(parent.c_str(), &file_system) != 0) {
+        return error_text(errno);
+    }
+    if ((file_system.f_flag & ST_NOEXEC) != 0) {
+        return "mounted noexec";
+    }
+    for (;;) {
+        std::string made = parent + "/skep-" + std::to_string(::getpid()) + ".XXXXXX";
+        if (::mkdtemp(made.data()) == nullptr) {
+            return error_text(errno);
+        }
+        auto opened = std::make_unique<const Fd>(open_folder(made));
+        const int error = errno;
+        if (opened->get() >= 0 && claim(made, opened->get())) {
+            folder = std::move(made);
+            lock = std::move(opened);
+            return "";
+        }
+        if (opened->get() < 0 && error != ENOENT) {
+            ::rmdir(made.c_str());
+            return error_text(error);
+        }
+    }
+}
+
+// Whether the folder is there still, and is the one that this process has made.
+bool is_in_place(const std::string& folder, const Fd& lock) {
+    struct stat here {};
+
+    struct stat there {};
+
+    return ::fstat(lock.get(), &here) == 0 && ::lstat(folder.c_str(), &there) == 0 &&
+           are_same(here, there);
+}
+
+Diagnostic no_place(const std::string& what, const std::string& tried) {
+    return error_about("",
+                       what + ": " + tried,
+                       "set TMPDIR to a folder that has room, can be written to and is not mounted "
+                       "noexec");
+}
+
+std::string with(const std::string& tried, const std::string& parent, const std::string& why) {
+    return tried + (tried.empty() ? "" : ", ") + parent + " (" + why + ")";
+}
+
 }  // namespace
 
 std::vector<std::string> Stage::usual_parents() {
     std::vector<std::string> parents;
     const auto add = [&](const char* folder) {
-        if (folder != nullptr && *folder == '/') {
+        if (folder != nullptr && *folder == '/' && !contains(parents, folder)) {
             parents.emplace_back(folder);
         }
     };
+    add(std::getenv("TMPDIR"));
     add(std::getenv("XDG_RUNTIME_DIR"));
     add("/run");
-    add(std::getenv("TMPDIR"));
     add("/tmp");
+    add("/var/tmp");
     return parents;
 }
 
-Result<std::unique_ptr<Stage>> Stage::create(const std::vector<std::string>& parents) {
-    std::string tried;
+Stage::Stage(const std::vector<std::string>& parents) {
     for (const std::string& parent : parents) {
-        std::string why;
-        if (std::unique_ptr<Stage> made = create_in(parent, why)) {
-            remove_those_left_behind(parent);
-            return made;
-        }
-        tried += (tried.empty() ? "" : ", ") + parent + " (" + why + ")";
+        places_.push_back({parent, "", nullptr});
     }
-    return failure(error_about("",
-                               "no folder for private copies of plugins: " + tried,
-                               "set TMPDIR to a folder that can be written to and is not noexec"));
 }
 
-std::unique_ptr<Stage> Stage::create_in(const std::string& parent, std::string& why) {
-    struct statvfs file_system {};
-
-    if (::statvfs(parent.c_str(), &file_system) != 0) {
-        why = error_text(errno);
-        return nullptr;
-    }
-    if ((file_system.f_flag & ST_NOEXEC) != 0) {
-        why = "mounted noexec";
-        return nullptr;
-    }
-    for (;;) {
-        std::string folder = parent + "/skep-" + std::to_string(::getpid()) + ".XXXXXX";
-        if (::mkdtemp(folder.data()) == nullptr) {
-            why = error_text(errno);
-            return nullptr;
-        }
-        const int lock = open_folder(folder);
-        const int error = lock < 0 ? errno : 0;
-        std::unique_ptr<Stage> made(new Stage(folder, lock));
-        if (lock >= 0 && claim(folder, lock)) {
+Result<std::unique_ptr<Stage>> Stage::create(const std::vector<std::string>& parents) {
+    std::unique_ptr<Stage> made(new Stage(parents));
+    std::string tried;
+    for (Place& place : made->places_) {
+        const std::string why = open(place);
+        if (why.empty()) {
+            made->current_ = &place;
             return made;
         }
-        if (lock < 0 && error != ENOENT) {
-            why = error_text(error);
-            return nullptr;
-        }
+        tried = with(tried, place.parent, why);
     }
+    return failure(no_place("no folder for private copies of plugins", tried));
+}
+
+std::string Stage::open(Place& place) {
+    if (!place.folder.empty() && is_in_place(place.folder, *place.lock)) {
+        return "";
+    }
+    place.folder.clear();
+    const std::string why = make_folder(place.parent, place.folder, place.lock);
+    if (why.empty()) {
+        remove_those_left_behind(place.parent);
+    }
+    return why;
 }
 
 Stage::~Stage() {
-    std::error_code ignored;  // What cannot be removed at the end stays.
-    std::filesystem::remove_all(folder_, ignored);
+    remove_all();
+}
+
+void Stage::remove_all() const {
+    for (const Place& place : places_) {
+        if (!place.folder.empty() && is_in_place(place.folder, *place.lock)) {
+            std::error_code ignored;  // What cannot be removed at the end stays.
+            std::filesystem::remove_all(place.folder, ignored);
+        }
+    }
+}
+
+std::string Stage::write(Place& place,
+                         const std::string& name,
+                         std::span<const std::byte> bytes,
+                         std::string& path) {
+    if (std::string why = open(place); !why.empty()) {
+        return why;
+    }
+    std::string copy = place.folder + "/" + name;
+    const Fd file(::open(copy.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
+    if (file.get() < 0) {
+        return error_text(errno);
+    }
+    if (const int error = write_all(file.get(), bytes); error != 0) {
+        ::unlink(copy.c_str());
+        return error_text(error);
+    }
+    path = std::move(copy);
+    return "";
 }
 
 Result<std::string> Stage::add(std::span<const std::byte> bytes,
                                std::string_view stem,
                                std::string_view id) {
-    std::string path = folder_ + "/" + std::string(stem) + "." + std::to_string(++counter_);
-    path += id.empty() ? ".so" : "." + std::string(id) + ".so";
-    const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
-    if (file.get() < 0) {
-        return failure(
-            error_about("", "cannot make the private copy " + path + ": " + error_text(errno)));
+    constexpr std::size_t longest_stem = 100;  // a name has up to 255 bytes
+    std::string name = std::string(stem.substr(0, longest_stem)) + "." + std::to_string(++counter_);
+    name += id.empty() ? ".so" : "." + std::string(id) + ".so";
+    std::string tried;
+    for (Place& place : places_) {
+        std::string path;
+        const std::string why = write(place, name, bytes, path);
+        if (why.empty()) {
+            current_ = &place;
+            return path;
+        }
+        tried = with(tried, place.parent, why);
     }
-    if (const int error = write_all(file.get(), bytes); error != 0) {
-        remove(path);
-        return failure(error_about(
-            "",
-            "cannot write the private copy " + path + " of " + std::to_string(bytes.size()) +
-                " bytes: " + error_text(error),
-            error == ENOSPC ? "make room in " + folder_ + ", or set TMPDIR to another folder"
-                            : ""));
-    }
-    return path;
+    return failure(no_place(
+        "no place for a private copy of " + std::to_string(bytes.size()) + " bytes", tried));
 }
 
 void Stage::remove(const std::string& path) {

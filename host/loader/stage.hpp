@@ -5,6 +5,9 @@
 // copy of its own, under a name that is never used twice. Copies are real files (a debugger needs
 // them; it cannot read a memfd) and stay until their library is proven unloaded.
 //
+// A stage has a list of folders to be in and uses the first that can hold the file: the runtime
+// folder of a user may be small or full, and may be removed while the process runs.
+//
 // [manager-thread]
 #pragma once
 
@@ -23,7 +26,8 @@ namespace skep::host {
 
 class Stage {
 public:
-    // Where stages are made: $XDG_RUNTIME_DIR, /run, $TMPDIR, /tmp, as far as they are set.
+    // Where stages are made: $TMPDIR and $XDG_RUNTIME_DIR, as far as they are set, /run, /tmp,
+    // /var/tmp.
     [[nodiscard]] static std::vector<std::string> usual_parents();
 
     // Makes the folder skep-PID.XXXXXX, mode 0700, in the first of `parents` that can be written to
@@ -33,14 +37,17 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Stage>> create(
         const std::vector<std::string>& parents = usual_parents());
 
-    // Removes the folder with all that is in it. Code that is still mapped stays mapped.
+    // Removes its folders with all that is in them. Code that is still mapped stays mapped.
     ~Stage();
     Stage(const Stage&) = delete;
     Stage& operator=(const Stage&) = delete;
 
-    [[nodiscard]] const std::string& folder() const { return folder_; }
+    // The folder that was used last.
+    [[nodiscard]] const std::string& folder() const { return current_->folder; }
 
-    // Writes a copy, mode 0500, and gives its path: FOLDER/<stem>.<counter>.<id>.so
+    // Writes a copy, mode 0500, and gives its path: FOLDER/<stem>.<counter>.<id>.so. It is in the
+    // first parent that takes it; a folder that somebody has removed there is made again. The error
+    // names every parent and why it did not take it.
     [[nodiscard]] Result<std::string> add(std::span<const std::byte> bytes,
                                           std::string_view stem,
                                           std::string_view id);
@@ -48,16 +55,28 @@ public:
     // Removes a copy that add() made.
     void remove(const std::string& path);
 
+    // What the destructor does, for a process that ends without it.
+    void remove_all() const;
+
 private:
-    // Null, and why: not there.
-    static std::unique_ptr<Stage> create_in(const std::string& parent, std::string& why);
+    // A parent, and the folder in it once there is one.
+    struct Place {
+        std::string parent;
+        std::string folder;              // "": none yet
+        std::unique_ptr<const Fd> lock;  // let go when the folder is gone
+    };
 
-    Stage(std::string folder, int lock)
-        : folder_(std::move(folder)),
-          lock_(lock) {}
+    explicit Stage(const std::vector<std::string>& parents);
 
-    const std::string folder_;
-    const Fd lock_;  // let go when the folder is gone
+    // Each returns "" or what went wrong.
+    static std::string open(Place& place);
+    static std::string write(Place& place,
+                             const std::string& name,
+                             std::span<const std::byte> bytes,
+                             std::string& path);
+
+    std::vector<Place> places_;
+    const Place* current_ = nullptr;  // one of them
     std::uint64_t counter_ = 0;
 };
 

@@ -1,6 +1,8 @@
 #include "host/loader/stage.hpp"
 
 #include <csignal>
+#include <fstream>
+#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -152,8 +154,75 @@ TEST(Stage, SaysThatTheDiskIsFullAndLeavesNothing) {
     ASSERT_TRUE(stage) << message_of(stage);
     const auto copy = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
     EXPECT_THAT(message_of(copy), HasSubstr("No space left on device"));
-    EXPECT_THAT(hint_of(copy), HasSubstr("make room in"));
+    EXPECT_THAT(hint_of(copy), HasSubstr("set TMPDIR to a folder that has room"));
     EXPECT_TRUE(std::filesystem::is_empty((*stage)->folder()));
+}
+
+TEST(Stage, TakesTheNextParentForWhatTheFirstHasNoRoomFor) {
+    const Mounted small(0);
+    if (!small.is_mounted()) {
+        GTEST_SKIP() << "may not mount a file system here";
+    }
+    const TempFolder large;
+    const auto stage = Stage::create({small.path(), large.path()});
+    const auto first = (*stage)->add(span_of("x"), "libx", "");
+    const auto second = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
+    ASSERT_TRUE(first && second) << message_of(second);
+    EXPECT_TRUE(first->starts_with(small.path()));
+    EXPECT_TRUE(second->starts_with(large.path()));
+    EXPECT_EQ(mode_of((*stage)->folder()), 0700U);
+}
+
+// What may be in the way of a private copy while the process runs: how it comes, and whether the
+// first parent can still take one.
+struct Removed {
+    const char* what;
+    std::function<void(const std::string& parent, const std::string& stage)> happens;
+    bool first_takes;
+};
+
+TEST(Stage, GoesOnWhereItsFolderHasGone) {
+    const std::vector<Removed> cases = {
+        {"a cleaner removed it",
+         [](const auto&, const auto& stage) { std::filesystem::remove_all(stage); },
+         true},
+        {"the runtime folder is gone",
+         [](const auto& parent, const auto&) { std::filesystem::remove_all(parent); },
+         false},
+        {"another is at its place",
+         [](const auto&, const auto& stage) {
+             std::filesystem::remove_all(stage);
+             std::filesystem::create_directory(stage);
+         },
+         true},
+        {"a file is at its place",
+         [](const auto& parent, const auto&) {
+             std::filesystem::remove_all(parent);
+             std::ofstream file(parent);
+         },
+         false},
+    };
+    for (const Removed& it : cases) {
+        const TempFolder first;
+        const TempFolder second;
+        std::filesystem::create_directory(first / "run");
+        const auto stage = Stage::create({first / "run", second.path()});
+        const auto before = (*stage)->add(span_of("x"), "libx", "");
+        ASSERT_TRUE(before && before->starts_with(first.path())) << it.what;
+        it.happens(first / "run", (*stage)->folder());
+        const auto copy = (*stage)->add(span_of("content"), "libx", "");
+        ASSERT_TRUE(copy) << it.what << ": " << message_of(copy);
+        EXPECT_EQ(copy->starts_with(first.path()), it.first_takes) << it.what;
+        EXPECT_EQ(mode_of((*stage)->folder()), 0700U) << it.what;
+        EXPECT_EQ(read_file(*copy).size(), 7U) << it.what;
+    }
+}
+
+TEST(Stage, TakesAPluginWithTheLongestName) {
+    const TempFolder parent;
+    const auto stage = Stage::create({parent.path()});
+    const auto copy = (*stage)->add(span_of("x"), std::string(252, 'x'), "0123abcd");
+    EXPECT_TRUE(copy) << message_of(copy);
 }
 
 // As above where nothing can be mounted: another way to make a write stop half way.
