@@ -24,6 +24,8 @@ struct ControlLimits {
     Nanos answer = std::chrono::seconds(30);  // from its first byte to its last
     // When the server ends: an answer that is on its way has that long.
     Nanos farewell = std::chrono::milliseconds(500);
+    // How often the server looks whether its socket is still in the file system.
+    Nanos look_at_socket = std::chrono::seconds(1);
 };
 
 // Answers a call. Any thread; several at once.

@@ -1,14 +1,17 @@
 #include "host/control/listener.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/control/places.hpp"
 #include "host/control/unix_socket.hpp"
 
@@ -16,6 +19,11 @@ namespace skep::host {
 namespace {
 
 constexpr int backlog = 128;
+
+std::string folder_of(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path();
+    return folder.empty() ? "." : folder;
+}
 
 // What speaks against the folder, which is open as `fd`; "" when nothing does.
 std::string folder_trouble(int fd) {
@@ -52,9 +60,24 @@ Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address
     return std::optional<Living>(Living{peer_of(probe.get()).value_or(Peer{}).pid});
 }
 
+// Waits for the lock on the folder, but not for a process that is stopped while it has it.
+bool lock_soon(int folder) {
+    constexpr Nanos patience = std::chrono::seconds(2);
+    constexpr int pause_ms = 10;
+    const Nanos deadline = steady_now() + patience;
+    while (::flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || steady_now() >= deadline) {
+            return false;
+        }
+        (void)::poll(nullptr, 0, pause_ms);
+    }
+    return true;
+}
+
 }  // namespace
 
-Listener::Opened Listener::open(const std::string& path, const std::string& host) {
+Result<Listener::Bound, Listener::Refused> Listener::bind_at(const std::string& path,
+                                                             const std::string& host) {
     const auto refused = [&](const std::string& why) {
         return Unexpected<Refused>({path + ": " + why, false});
     };
@@ -62,8 +85,7 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
     if (!address) {
         return refused(bad_socket_path);
     }
-    std::string folder = std::filesystem::path(path).parent_path();
-    folder = folder.empty() ? "." : folder;
+    const std::string folder = folder_of(path);
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
         return refused("its folder: " + error_text(errno));
     }
@@ -71,15 +93,16 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
     if (const std::string trouble = folder_trouble(lock.get()); !trouble.empty()) {
         return refused(trouble);
     }
-    if (::flock(lock.get(), LOCK_EX) != 0) {
-        return refused("its folder: " + error_text(errno));
+    if (!lock_soon(lock.get())) {
+        return refused("its folder: " + (errno == EWOULDBLOCK ? "another process keeps it locked"
+                                                              : error_text(errno)));
     }
 
     struct stat file {};
 
     if (::lstat(path.c_str(), &file) == 0) {
         if (!S_ISSOCK(file.st_mode)) {
-            return refused("there is something at that place that is no socket");
+            return refused("it exists and is no socket");
         }
         const Result<std::optional<Living>, std::string> living = listens_at(*address);
         if (!living) {
@@ -96,7 +119,8 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
             return refused(error_text(errno));
         }
     }
-    const int fd = make_socket();
+    Bound bound{std::make_unique<const Fd>(make_socket()), path};
+    const int fd = bound.fd->get();
     if (fd < 0) {
         return refused(error_text(errno));
     }
@@ -104,15 +128,33 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
     // could connect.
     if (::fchmod(fd, 0600) != 0 || ::bind(fd, generic(*address), sizeof(*address)) != 0 ||
         ::lstat(path.c_str(), &file) != 0) {
-        const int error = errno;
-        ::close(fd);
-        return refused(error_text(error));
-    }
-    std::unique_ptr<Listener> made(new Listener(fd, path, file));
-    if (::listen(fd, backlog) != 0) {
         return refused(error_text(errno));
     }
-    return made;
+    bound.device = file.st_dev;
+    bound.inode = file.st_ino;
+    if (::listen(fd, backlog) != 0) {
+        const int error = errno;
+        bound.remove();
+        return refused(error_text(error));
+    }
+    return bound;
+}
+
+Result<Listener::Bound, Listener::Refused> Listener::bind_in(const std::vector<std::string>& paths,
+                                                             const std::string& host) {
+    Refused all;
+    for (const std::string& path : paths) {
+        Result<Bound, Refused> bound = bind_at(path, host);
+        if (bound || bound.error().is_taken) {
+            return bound;
+        }
+        all.why += (all.why.empty() ? "" : "; ") + bound.error().why;
+    }
+    return Unexpected<Refused>(std::move(all));
+}
+
+Listener::Opened Listener::open(const std::string& path, const std::string& host) {
+    return open_at({path}, host);
 }
 
 Listener::Opened Listener::open_in(const std::vector<std::string>& folders,
@@ -120,29 +162,54 @@ Listener::Opened Listener::open_in(const std::vector<std::string>& folders,
     if (!is_socket_name(host)) {
         return Unexpected<Refused>({"'" + host + "' cannot be the name of a file", false});
     }
-    Refused all;
+    std::vector<std::string> paths;
     for (const std::string& folder : folders) {
-        Opened opened = open(control_path(folder, host), host);
-        if (opened || opened.error().is_taken) {
-            return opened;
-        }
-        all.why += (all.why.empty() ? "" : "; ") + opened.error().why;
+        paths.push_back(control_path(folder, host));
     }
-    return Unexpected<Refused>(std::move(all));
+    return open_at(std::move(paths), host);
 }
 
-Listener::Listener(int fd, std::string path, const struct stat& file)
-    : fd_(fd),
-      path_(std::move(path)),
-      device_(file.st_dev),
-      inode_(file.st_ino) {}
+Listener::Opened Listener::open_at(std::vector<std::string> paths, const std::string& host) {
+    Result<Bound, Refused> bound = bind_in(paths, host);
+    if (!bound) {
+        return Unexpected<Refused>(bound.error());
+    }
+    return std::unique_ptr<Listener>(new Listener(std::move(*bound), std::move(paths), host));
+}
+
+Listener::Listener(Bound bound, std::vector<std::string> paths, std::string host)
+    : bound_(std::move(bound)),
+      paths_(std::move(paths)),
+      host_(std::move(host)) {}
 
 Listener::~Listener() {
+    bound_.remove();
+}
+
+bool Listener::Bound::is_in_place() const {
     struct stat file {};
 
-    if (::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_) {
-        ::unlink(path_.c_str());
+    return ::lstat(path.c_str(), &file) == 0 && file.st_dev == device && file.st_ino == inode;
+}
+
+void Listener::Bound::remove() const {
+    if (is_in_place()) {
+        ::unlink(path.c_str());
     }
+}
+
+Listener::Checked Listener::keep_in_place() {
+    if (bound_.is_in_place()) {
+        return {};
+    }
+    // A logout takes the folder of this user away, with that of the sockets in it.
+    (void)::mkdir(folder_of(folder_of(bound_.path)).c_str(), 0700);
+    Result<Bound, Refused> bound = bind_in(paths_, host_);
+    if (!bound) {
+        return {Place::lost, bound.error().why};
+    }
+    bound_ = std::move(*bound);
+    return {Place::bound_again, ""};
 }
 
 }  // namespace skep::host

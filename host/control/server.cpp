@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/control/refusals.hpp"
 #include "host/control/unix_socket.hpp"
 
@@ -76,15 +77,36 @@ ControlServer::~ControlServer() {
 
 void ControlServer::loop() {
     std::array<pollfd, 2> fds = {{{listener_->fd(), POLLIN, 0}, {ended_.get(), POLLIN, 0}}};
+    Nanos next_look = steady_now() + limits_.look_at_socket;
     while (true) {
-        (void)::poll(fds.data(), fds.size(), -1);
+        (void)::poll(fds.data(), fds.size(), poll_timeout(next_look));
         if (fds[1].revents != 0) {
             return;
         }
         if (fds[0].revents != 0) {
             accept_one();
         }
+        if (steady_now() >= next_look) {
+            keep_in_place();
+            fds[0] = {listener_->fd(), POLLIN, 0};
+            next_look = steady_now() + limits_.look_at_socket;
+        }
     }
+}
+
+// Says once what became of the socket.
+void ControlServer::keep_in_place() {
+    const std::string path = listener_->path();
+    const Listener::Checked checked = listener_->keep_in_place();
+    if (checked.place == Listener::Place::bound_again) {
+        spdlog::warn(
+            "control socket {} was removed; the host listens at {} now", path, listener_->path());
+    } else if (checked.place == Listener::Place::lost && checked.why != why_lost_) {
+        spdlog::warn("control socket {} was removed, and nobody can connect to this host: {}",
+                     path,
+                     checked.why);
+    }
+    why_lost_ = checked.why;
 }
 
 void ControlServer::accept_one() {

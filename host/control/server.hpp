@@ -54,6 +54,7 @@ private:
 
     void loop();
     void accept_one();
+    void keep_in_place();
     void reap();
 
     const AnswersCall answers_;
@@ -63,6 +64,7 @@ private:
 
     // Of the accepting thread, and of the destructor after it.
     std::unique_ptr<Listener> listener_;
+    std::string why_lost_;  // of the socket, which is said already; "": it is in place
     std::list<Connection> connections_;
     std::thread thread_;
 };

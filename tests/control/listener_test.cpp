@@ -2,6 +2,8 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <future>
 #include <latch>
 #include <vector>
@@ -192,6 +194,90 @@ TEST(Listener, AHostThatLivesInOneFolderIsNotPutIntoTheNext) {
     ASSERT_FALSE(second);
     EXPECT_TRUE(second.error().is_taken);
     EXPECT_FALSE(Listener::open_in(folders, "a/b"));
+}
+
+// What happens to the socket of a host that runs, and what the host does about it.
+struct Loss {
+    const char* what;
+    std::function<void(const fs::path& runtime)> happens;
+    Listener::Place place;
+    const char* why;  // a part of it
+};
+
+TEST(Listener, BindsAgainWhatOthersHaveRemoved) {
+    Listener::Opened other = Unexpected<Listener::Refused>({});
+    const std::vector<Loss> cases = {
+        {"nothing", [](const auto&) {}, Listener::Place::kept, ""},
+        {"the socket is removed",
+         [](const auto& it) { fs::remove(it / "skep/bees.sock"); },
+         Listener::Place::bound_again,
+         ""},
+        {"its folder is removed",
+         [](const auto& it) { fs::remove_all(it / "skep"); },
+         Listener::Place::bound_again,
+         ""},
+        {"the runtime folder is removed",
+         [](const auto& it) { fs::remove_all(it); },
+         Listener::Place::bound_again,
+         ""},
+        {"a dead host's is in its place",
+         [](const auto& it) {
+             fs::remove(it / "skep/bees.sock");
+             leave_dead_socket(it / "skep/bees.sock");
+         },
+         Listener::Place::bound_again,
+         ""},
+        {"another host has taken the name",
+         [&other](const auto& it) {
+             fs::remove(it / "skep/bees.sock");
+             other = Listener::open(it / "skep/bees.sock", "bees");
+         },
+         Listener::Place::lost,
+         "a host named 'bees' runs already"},
+        {"a file is in its place",
+         [](const auto& it) {
+             fs::remove(it / "skep/bees.sock");
+             std::ofstream file(it / "skep/bees.sock");
+         },
+         Listener::Place::lost,
+         "no socket"},
+        {"others may write to its folder",
+         [](const auto& it) {
+             fs::remove_all(it / "skep");
+             fs::create_directory(it / "skep");
+             ::chmod((it / "skep").c_str(), 0777);
+         },
+         Listener::Place::lost,
+         "others may write"},
+    };
+    for (const Loss& it : cases) {
+        const TempFolder folder;
+        fs::create_directory(folder / "run");
+        const Listener::Opened opened = Listener::open_in({folder / "run/skep"}, "bees");
+        ASSERT_TRUE(opened) << opened.error().why;
+        it.happens(folder / "run");
+        const Listener::Checked checked = (*opened)->keep_in_place();
+        EXPECT_EQ(checked.place, it.place) << it.what;
+        EXPECT_THAT(checked.why, HasSubstr(it.why)) << it.what;
+        if (it.place != Listener::Place::lost) {
+            EXPECT_EQ(mode_of(folder / "run/skep"), 0700U) << it.what;
+            EXPECT_EQ(mode_of((*opened)->path()), 0600U) << it.what;
+            EXPECT_TRUE(RawClient((*opened)->path()).is_connected()) << it.what;
+            EXPECT_EQ((*opened)->keep_in_place().place, Listener::Place::kept) << it.what;
+        }
+    }
+}
+
+TEST(Listener, GoesToTheNextFolderWhenItsOwnCannotBeMadeAgain) {
+    const TempFolder folder;
+    const std::vector<std::string> folders = {folder / "run/user/skep", folder / "second"};
+    fs::create_directories(folder / "run/user");
+    const Listener::Opened opened = Listener::open_in(folders, "bees");
+    ASSERT_TRUE(opened) << opened.error().why;
+    fs::remove_all(folder / "run");
+    EXPECT_EQ((*opened)->keep_in_place().place, Listener::Place::bound_again);
+    EXPECT_EQ((*opened)->path(), folder / "second/bees.sock");
+    EXPECT_TRUE(RawClient((*opened)->path()).is_connected());
 }
 
 }  // namespace
