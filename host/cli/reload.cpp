@@ -99,6 +99,7 @@ std::string changes_json(const Changes& changes, std::size_t stay) {
 
 Reloader::Read Reloader::read(FileLoader& loader) const {
     Read read;
+    working_folder_.enter_if_removed();
     Prepared prepared = prepare(file_, loader);
     if (!prepared.plan) {
         read.preview.problem = rendered(prepared);

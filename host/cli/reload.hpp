@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/working_folder.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/control/reloads.hpp"
 #include "host/loader/file_loader.hpp"
@@ -29,7 +30,7 @@ public:
         bool is_audited = false;      // somebody wants ReloadOutcome::details
     };
 
-    // The manager outlives it.
+    // The manager outlives it. `file` should be absolute: the working folder may be replaced.
     Reloader(std::string file, Manager& manager, const Modes& modes)
         : file_(std::move(file)),
           manager_(manager),
@@ -73,6 +74,7 @@ private:
                                       std::size_t stay,
                                       Nanos read_in) const;
 
+    const WorkingFolder working_folder_;
     const std::string file_;
     Manager& manager_;
     const Modes modes_;

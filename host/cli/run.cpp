@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "host/base/deadline.hpp"
+#include "host/base/working_folder.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/reload.hpp"
 #include "host/cli/service.hpp"
@@ -21,6 +22,7 @@
 #include "host/control/file_watch.hpp"
 #include "host/control/places.hpp"
 #include "host/control/server.hpp"
+#include "host/control/unix_socket.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -76,10 +78,15 @@ struct Host {
     Manager manager;
 };
 
-std::string absolute_path(const std::string& path) {
-    std::error_code error;
-    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-    return error ? path : absolute.lexically_normal().string();
+// What is opened again after the start is found when the working folder has been replaced.
+Options with_absolute_paths(Options options) {
+    options.target = absolute_path(options.target);
+    options.summary = absolute_path(options.summary);
+    const std::string control = absolute_path(options.control);
+    if (options.control != "none" && socket_address(control)) {  // it may be too long
+        options.control = control;
+    }
+    return options;
 }
 
 // In the form of the log, so that a reader of JSON lines finds nothing else on stderr.
@@ -226,7 +233,8 @@ int conclude(const Options& options, const HostMetrics& metrics, const Ending& e
 
 }  // namespace
 
-int run(const Options& options, Guard& guard) {
+int run(const Options& given, Guard& guard) {
+    const Options options = with_absolute_paths(given);
     if (!options.summary.empty()) {
         if (const Result<Done> writable = check_writable(options.summary); !writable) {
             return refuse(writable.error(), exit_usage);
@@ -275,7 +283,7 @@ int run(const Options& options, Guard& guard) {
                          std::move(*listener),
                          std::make_shared<Reloader>(options.target, host->manager, modes),
                          watch,
-                         HostFacts{plan.name, absolute_path(options.target), steady_now()});
+                         HostFacts{plan.name, options.target, steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
         tell_ready(running);
     }
@@ -289,8 +297,7 @@ int run(const Options& options, Guard& guard) {
         spdlog::error("leaving while {} inside of plugins: {}",
                       ending.lost.size() == 1 ? "a thread is" : "threads are",
                       fmt::join(ending.lost, ", "));
-        std::error_code ignored;  // nothing more can be done about it
-        std::filesystem::remove_all(host->loader->stage_folder(), ignored);
+        host->loader->remove_copies();
         guard.leave(exit_failed);
     }
     return exit_code;

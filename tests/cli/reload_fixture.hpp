@@ -68,7 +68,7 @@ protected:
     }
 
     [[nodiscard]] test::Variables variables() const {
-        return {{"XDG_RUNTIME_DIR", folder.path()}, {"SKEP_CONTROL", ""}};
+        return {{"XDG_RUNTIME_DIR", folder.path()}, {"TMPDIR", ""}, {"SKEP_CONTROL", ""}};
     }
 
     const test::TempFolder folder;

@@ -1,6 +1,7 @@
 // A host moves to another topology and to other plugins while it runs, by the real program.
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -68,6 +69,91 @@ TEST_F(Reload, APluginThatCannotBeLoadedIsRefusedAndTheHostUnharmed) {
     EXPECT_THAT(reload(1), HasSubstr("libplugin.so"));
     greet("Ada", "version 1: hello Ada, number 1");
     stop();
+}
+
+// What a cleaner of old files does, or the logout of the user.
+TEST_F(Reload, GoesOnWhenItsPrivateCopiesAndItsSocketWereRemoved) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    greet("Ada", "version 1: hello Ada, number 1");
+    std::vector<fs::path> removed;
+    for (const fs::directory_entry& it : fs::directory_iterator(folder.path())) {
+        if (it.path().filename().string().starts_with("skep")) {
+            removed.push_back(it.path());
+        }
+    }
+    EXPECT_GE(removed.size(), 2U);
+    for (const fs::path& it : removed) {
+        fs::remove_all(it);
+    }
+    ASSERT_TRUE(
+        host->wait_for_err("was removed; the host listens at " + folder / "skep/bees.sock"));
+    install("greeter_2");
+    EXPECT_EQ(reload(), "reload #1: applied: swap w; 0 stay\n");
+    greet("Bob", "version 2: hello Bob, number 2");
+    stop();
+}
+
+// A way to deploy another release where the host was started in it, by a relative path.
+struct Deployment {
+    const char* what;
+    std::function<void(const test::TempFolder&)> prepares, deploys;
+};
+
+TEST_F(Reload, ReadsTheReleaseThatReplacedTheOneItWasStartedIn) {
+    const auto release = [](const test::TempFolder& where, const std::string& name, int number) {
+        fs::create_directory(where / name);
+        (void)where.write(name + "/bees.toml",
+                          "version = 1\n[worker.w]\nplugin = \"generate\"\n"
+                          "config = { interval = \"1h\", payload = \"" +
+                              std::to_string(number) + "\" }\n");
+    };
+    const std::vector<Deployment> deployments = {
+        {"the folder is removed and made again",
+         [&](const auto& where) { release(where, "current", 1); },
+         [&](const auto& where) {
+             fs::remove_all(where / "current");
+             release(where, "current", 2);
+         }},
+        {"the folder is moved away",
+         [&](const auto& where) { release(where, "current", 1); },
+         [&](const auto& where) {
+             fs::rename(where / "current", where / "old");
+             release(where, "current", 2);
+         }},
+        {"a link is turned over",
+         [&](const auto& where) {
+             release(where, "one", 1);
+             fs::create_directory_symlink("one", where / "current");
+         },
+         [&](const auto& where) {
+             release(where, "two", 2);
+             fs::create_directory_symlink("two", where / "next");
+             fs::rename(where / "next", where / "current");
+         }},
+    };
+    for (const Deployment& it : deployments) {
+        const test::TempFolder runtime;
+        it.prepares(runtime);
+        const test::Variables variables = {{"XDG_RUNTIME_DIR", runtime.path()},
+                                           {"SKEP_CONTROL", ""}};
+        Process started({"/bin/sh",
+                         "-c",
+                         "cd " + runtime / "current" +
+                             " && exec " SKEP_EXECUTABLE " run ./bees.toml --summary s.json"},
+                        variables);
+        ASSERT_TRUE(started.wait_for_err("running 'bees'")) << it.what;
+        it.deploys(runtime);
+        const auto skep = [&](const char* verb) {
+            return test::run({SKEP_EXECUTABLE, verb}, variables).out;
+        };
+        EXPECT_THAT(skep("status"), HasSubstr(runtime / "current/bees.toml")) << it.what;
+        EXPECT_THAT(skep("reload"), HasSubstr("applied: swap w")) << it.what;
+        skep("stop");
+        EXPECT_EQ(started.wait().exit_code, 0) << it.what << started.wait().err;
+        EXPECT_THAT(runtime.read("current/s.json"), HasSubstr("\"holds\":true")) << it.what;
+    }
 }
 
 TEST_F(Reload, APluginWithStaticTlsGetsNoSuccessor) {
