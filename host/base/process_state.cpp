@@ -1,0 +1,99 @@
+#include "host/base/process_state.hpp"
+
+#include <array>
+#include <atomic>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "host/base/contains.hpp"
+
+namespace skep::host {
+namespace {
+
+constexpr std::size_t signal_end = 65;  // Linux counts signals from 1 to 64
+
+// Global, because a forked child reads it where it may neither allocate nor lock. Whoever installs
+// a handler writes; the child of a fork is alone.
+constinit std::array<std::atomic<SignalHandler>, signal_end> own_handlers{};
+
+void do_nothing(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {}
+
+// [the one thread of a forked child] Only what is async-signal-safe.
+void give_back_defaults() {
+    for (std::size_t signal = 1; signal < signal_end; ++signal) {
+        const SignalHandler own = own_handlers.at(signal).load(std::memory_order_relaxed);
+
+        struct sigaction now {};
+
+        if (own != nullptr && ::sigaction(static_cast<int>(signal), nullptr, &now) == 0 &&
+            (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == own) {
+            std::signal(static_cast<int>(signal), SIG_DFL);
+        }
+    }
+}
+
+// A file that is opened later must not get the number of a standard stream: what is printed would
+// be written into it.
+void open_standard_streams() {
+    int fd = 0;
+    do {
+        fd = ::open("/dev/null", O_RDWR);
+        if (fd < 0) {
+            fd = ::open("/", O_RDONLY | O_DIRECTORY);  // there is no /dev: neither read nor write
+        }
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        ::close(fd);
+    }
+}
+
+void reset_ignored_signals() {
+    constexpr std::array<int, 4> kept = {SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
+    for (int signal = 1; signal < static_cast<int>(signal_end); ++signal) {
+        if (!contains(kept, signal) && is_ignored(signal)) {
+            std::signal(signal, SIG_DFL);
+        }
+    }
+}
+
+}  // namespace
+
+void normalise_process_state() {
+    open_standard_streams();
+    reset_ignored_signals();
+    unblock_all_signals();
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);  // orphans go to whoever takes them in above
+    set_own_handler(SIGPIPE, do_nothing);
+    set_own_handler(SIGXFSZ, do_nothing);
+    static const int registered = ::pthread_atfork(nullptr, nullptr, give_back_defaults);
+    static_cast<void>(registered);  // no memory: forked children keep handlers that do little
+}
+
+void set_own_handler(int signal, SignalHandler handler, int flags) {
+    own_handlers.at(static_cast<std::size_t>(signal)).store(handler, std::memory_order_relaxed);
+
+    struct sigaction action {};
+
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | flags;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(signal, &action, nullptr);
+}
+
+bool is_ignored(int signal) {
+    struct sigaction now {};
+
+    return ::sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
+           now.sa_handler == SIG_IGN;
+}
+
+void unblock_all_signals() {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace skep::host

@@ -1,0 +1,39 @@
+// What a process inherits from its parent, and what its children inherit from it.
+//
+//   inherited              at the start                       a child of a plugin
+//   descriptor 0, 1 or 2   /dev/null if it is closed          the host's
+//   signal mask            emptied; the main thread alone     empty
+//                          blocks what it waits for
+//   ignored signals        back to default                    default
+//     SIGHUP (nohup)       stay ignored                       ignored
+//     SIGTSTP/TTIN/TTOU    stay ignored                       ignored
+//   SIGPIPE, SIGXFSZ       a handler that does nothing: the   default
+//                          write fails (EPIPE, EFBIG)
+//   subreaper              not any more                       no
+//   umask, working folder, limits, priority: as inherited     the host's
+//
+// A handler instead of SIG_IGN, because exec() resets handlers and keeps SIG_IGN. No thread that
+// runs plugins blocks a signal, because posix_spawn(), popen() and system() hand the mask of the
+// calling thread to the child, and no hook of the C library runs between. A child that a plugin
+// forks gets the default back for every signal of set_own_handler().
+#pragma once
+
+#include <csignal>
+
+namespace skep::host {
+
+// Brings the process into the state of the table. [main, before any thread, file or socket]
+void normalise_process_state();
+
+using SignalHandler = void (*)(int signal, siginfo_t* info, void* context);
+
+// Installs a handler of the host, with SA_SIGINFO | SA_RESTART and `flags`. [any-thread]
+void set_own_handler(int signal, SignalHandler handler, int flags = 0);
+
+// Whether the parent had the process ignore the signal, and that is kept.
+[[nodiscard]] bool is_ignored(int signal);
+
+// Makes the calling thread block nothing.
+void unblock_all_signals();
+
+}  // namespace skep::host
