@@ -65,6 +65,10 @@ public:
         }
     }
 
+    [[nodiscard]] bool is_asleep() const override {
+        return sleeping_.load(std::memory_order_relaxed);
+    }
+
 private:
     std::atomic<bool> sleeping_{false};
 };

@@ -55,6 +55,10 @@ public:
     // [owner] Sleeps until unpark() has been called since prepare(), or until the clock reads
     // `deadline`.
     virtual void park(std::uint32_t ticket, Nanos deadline) = 0;
+
+    // [any-thread] Whether the owner sleeps in park().
+    [[nodiscard]] virtual bool is_asleep() const { return false; }
+
     // [any-thread] Wakes the owner, or keeps its next park() from sleeping. Takes no lock of the
     // caller's.
     virtual void unpark() = 0;

@@ -74,6 +74,7 @@ Ending Core::wait() {
 
 Nanos Core::next_deadline() const {
     Nanos next = std::min(next_look_.value_or(forever), next_pool_look_.value_or(forever));
+    next = std::min(next, next_hang_look_.value_or(forever));
     if (!schedule_.empty()) {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
     }
@@ -129,6 +130,9 @@ void Core::tick() {
     }
     if (next_pool_look_ && *next_pool_look_ <= now) {
         look_at_pools();
+    }
+    if (next_hang_look_ && *next_hang_look_ <= now) {
+        look_for_hangs(now);
     }
     if (next_look_ && *next_look_ <= now) {
         next_look_.reset();

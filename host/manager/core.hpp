@@ -9,6 +9,7 @@
 //   probation.cpp   how that ends
 //   libraries.cpp   the plugins, as long as somebody needs them
 //   pools.cpp       the pools, likewise
+//   hangs.cpp       calls of plugins that hang
 //   aside.cpp       what calls plugins, on threads of its own
 //   lifecycle.cpp   what happens to one worker: start, facts, ends
 //   ending.cpp      the order in which workers drain, and the end of the host
@@ -239,6 +240,10 @@ private:
     void lose(Slot& slot);
     void retire(Slot& slot);
 
+    // hangs.cpp
+    void watch_for_hangs();
+    void look_for_hangs(Nanos now);
+
     // ending.cpp
     void advance();
     void drain_what_may();
@@ -266,6 +271,7 @@ private:
     Rings rings_;
     std::vector<StartedPool> pools_;       // those that the plan has, or a worker is in
     std::optional<Nanos> next_pool_look_;  // for workers that block a thread
+    std::optional<Nanos> next_hang_look_;  // for workers that hang in a call
     std::vector<int> own_cpus_;            // those that the process may use
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>

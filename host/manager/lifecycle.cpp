@@ -70,6 +70,10 @@ void Core::launch(Slot& slot) {
     slot.started_wall = std::chrono::system_clock::now();
     slot.ended.reset();
     slot.ended_wall.reset();
+    slot.hang_watch = {};
+    if (!next_hang_look_) {
+        watch_for_hangs();
+    }
     slot.worker = std::make_shared<Worker>(
         world_,
         slot.home,

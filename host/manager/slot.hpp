@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/base/clock.hpp"
+#include "host/manager/hang_watch.hpp"
 #include "host/manager/manager.hpp"
 #include "host/worker/worker.hpp"
 
@@ -59,6 +60,7 @@ struct Slot : Version {
     LaunchPart launch_part = LaunchPart::none;
 
     std::shared_ptr<Worker> worker;  // while there is a thread
+    HangWatch hang_watch;            // of it
     std::optional<Swap> swap;
     std::uint64_t swaps = 0, rollbacks = 0;  // over all generations
     std::optional<SwapMetrics> last_swap;

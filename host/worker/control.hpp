@@ -42,9 +42,17 @@ public:
         return epoch;
     }
 
-    // [the worker's thread] The worker shall soon return from its callback, although nobody has
-    // commanded it: on a pool, because a route is full.
+    // Asks the worker to return soon from its callback, although nobody has commanded it: on a
+    // pool, because a route is full [the worker's thread]; on a thread of its own, because the call
+    // takes long [manager-thread].
     void ask_to_return(bool asks) { set_bit(return_bit, asks); }
+
+    // [the worker's thread, of its own, between two calls] It has returned.
+    void has_returned() {
+        if ((word_.load(std::memory_order_relaxed) & return_bit) != 0) {
+            set_bit(return_bit, false);
+        }
+    }
 
     [[nodiscard]] Command command() const {
         const std::uint64_t raw = command_.load(std::memory_order_acquire);

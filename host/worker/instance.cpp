@@ -32,12 +32,48 @@ std::int32_t write_state(const skep_state_sink* sink,
     }
 }
 
+// For as long as it lives, the worker is in that call. Null: it is no call of the worker's thread.
+class CallMark {
+public:
+    CallMark(WorkerContext* worker, const char* call)
+        : worker_(worker) {
+        if (worker_ != nullptr) {
+            worker_->begin_call(call);
+        }
+    }
+
+    ~CallMark() {
+        if (worker_ != nullptr) {
+            worker_->end_call();
+        }
+    }
+
+    CallMark(const CallMark&) = delete;
+    CallMark& operator=(const CallMark&) = delete;
+
+private:
+    WorkerContext* const worker_;
+};
+
+CrashPlace place_of(const WorkerHome& home, const Instance::Spec& spec) {
+    CrashPlace place;
+    place.worker = home.name;
+    place.generation = spec.generation;
+    if (spec.library != nullptr) {
+        place.plugin = spec.library->info().id;
+        place.version = spec.library->info().version;
+        place.file = spec.library->path();
+    }
+    return place;
+}
+
 }  // namespace
 
 Instance::Instance(WorkerContext& worker, Spec spec)
     : skep_context{sizeof(skep_context), 0, &host_api(), worker.control().word(), &worker},
       worker_(worker),
       spec_(std::move(spec)),
+      crash_place_(place_of(worker.home(), spec_)),
       live_(has_reconfigure(*spec_.type) ? std::make_unique<Live>(spec_.live) : nullptr) {}
 
 Instance::~Instance() = default;
@@ -45,16 +81,20 @@ Instance::~Instance() = default;
 // Runs code of the plugin. The first failure is the instance's error. An SDK catches what is thrown
 // inside the plugin; this is the second net, for plugins without one. It works only where both
 // sides share a C++ runtime, which is why the ABI forbids to rely on it.
+// `is_worker`: this is the worker's thread, and not one aside.
 template <typename PluginCode>
-bool Instance::call(const char* what, PluginCode&& plugin_code) {
+bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_code) {
     std::string text;
+    const CrashScope scope(crash_place_, what);
+    const CallMark mark(is_worker ? &worker_ : nullptr, what);
     try {
         if (plugin_code() >= 0) {
             return true;
         }
         text = std::exchange(words_, {});
     } catch (abi::__forced_unwind&) {
-        throw;  // pthread_exit: the C library aborts if this is swallowed
+        // The C library aborts if this is swallowed, and the worker's thread is gone if it is not.
+        die_in_plugin("pthread_exit() was called");
     } catch (const std::exception& thrown) {
         text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
     } catch (...) {
@@ -66,13 +106,18 @@ bool Instance::call(const char* what, PluginCode&& plugin_code) {
     return false;
 }
 
+template <typename PluginCode>
+bool Instance::call(const char* what, PluginCode&& plugin_code) {
+    return call_as(what, worker_.is_entered(), plugin_code);
+}
+
 // The plugin cannot send anything meanwhile: what is undone must not have been heard of.
 template <typename PluginCode>
 bool Instance::call_before_work(const char* what, PluginCode&& plugin_code) {
     const bool was_entered = worker_.is_entered();
     WorkerContext::leave();
     is_being_made_.store(true, std::memory_order_relaxed);
-    const bool is_well = call(what, plugin_code);
+    const bool is_well = call_as(what, was_entered, plugin_code);
     is_being_made_.store(false, std::memory_order_relaxed);
     if (was_entered) {
         worker_.enter();

@@ -22,6 +22,7 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
+#include "host/base/crash_report.hpp"
 #include "host/loader/loader.hpp"
 #include "host/topology/plan.hpp"
 
@@ -145,10 +146,13 @@ private:
     template <typename PluginCode>
     bool call(const char* what, PluginCode&& plugin_code);
     template <typename PluginCode>
+    bool call_as(const char* what, bool is_worker, PluginCode&& plugin_code);
+    template <typename PluginCode>
     bool call_before_work(const char* what, PluginCode&& plugin_code);
 
     WorkerContext& worker_;
     const Spec spec_;
+    const CrashPlace crash_place_;
     const std::unique_ptr<Live> live_;  // null: nothing can change
     void* object_ = nullptr;
     bool is_made_ = false;

@@ -14,6 +14,9 @@ constexpr std::uint32_t handler_batch = batch_max;
 constexpr int most_batches = 16;
 constexpr Nanos longest_turn = std::chrono::microseconds(20);
 
+// A handler that has been in one call for longer is not asked to return any more.
+constexpr Nanos asks_to_return_until = std::chrono::seconds(1);
+
 }  // namespace
 
 Worker::Worker(const WorkerWorld& world,
@@ -68,6 +71,15 @@ std::uint64_t Worker::request(Wanted wanted) {
     full_fence();  // W2 in forwarding_parker.hpp
     home_.parker->unpark();
     return epoch;
+}
+
+// It is asked for the time between two looks: one that does not return at all sees no more of it.
+void Worker::ask_to_return(Nanos in_call) {
+    const bool asks = in_call > Nanos(0) && in_call < asks_to_return_until && !is_asked_to_return_;
+    if (asks || is_asked_to_return_) {
+        context_.control().ask_to_return(asks);
+    }
+    is_asked_to_return_ = asks;
 }
 
 void Worker::dismiss(const WorkerPlace& place) {
@@ -316,6 +328,9 @@ void Worker::publish_timers() {
 void Worker::handle(skep_batch& batch) {
     std::uint32_t done = 0;
     is_well_ = instance_->on_message(batch, done);
+    if (!context_.is_pooled()) {
+        context_.control().has_returned();
+    }
     context_.settle(done, !is_well_);
 }
 

@@ -109,6 +109,14 @@ public:
     // The generation that it began with.
     [[nodiscard]] std::uint64_t start_generation() const { return start_generation_; }
 
+    // [any-thread]
+    [[nodiscard]] CallSight sight() const { return context_.sight(); }
+
+    // [manager-thread] A handler on a thread of its own has been in one call for that long. Asks it
+    // once to return after the message that it has in hand, so that a batch of slow messages does
+    // not look as one that hangs.
+    void ask_to_return(Nanos in_call);
+
     [[nodiscard]] Nanos last_checkpoint() const { return context_.last_checkpoint(); }
 
     // [any-thread] A handler without routes to it but with a timer is a source of its own.
@@ -193,6 +201,7 @@ private:
     std::vector<std::shared_ptr<WorkerThread>> threads_;
     std::vector<std::shared_ptr<PoolSeat>> seats_;
     Nanos cpu_before_{0};  // of threads that were dismissed
+    bool is_asked_to_return_ = false;
 
     std::atomic<pid_t> thread_id_{0};
     std::atomic<std::int64_t> cpu_ns_{0};  // on a pool

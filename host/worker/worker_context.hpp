@@ -42,6 +42,16 @@ struct WorkerHome {
     std::shared_ptr<ForwardingParker> parker;  // the mailbox's
 };
 
+// What can be seen from outside of the call that a worker is in.
+struct CallSight {
+    const char* call = nullptr;  // "on_message"; null: none
+    std::uint64_t number = 0;    // of the call
+    std::int64_t checkpoint = 0;
+    bool is_asleep = false;  // in the host: it waits for a message, room, or a resume
+
+    bool operator==(const CallSight&) const = default;
+};
+
 class WorkerContext {
 public:
     using ReportHeld = std::function<void(std::uint64_t epoch)>;
@@ -72,6 +82,23 @@ public:
     // [any-thread] When the worker last was at a checkpoint of the host's.
     [[nodiscard]] Nanos last_checkpoint() const {
         return Nanos(last_checkpoint_ns_.load(std::memory_order_relaxed));
+    }
+
+    // Around a call of the plugin on the worker's thread.
+    void begin_call(const char* call) {
+        call_number_.store(call_number_.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
+        call_.store(call, std::memory_order_relaxed);
+    }
+
+    void end_call() { call_.store(nullptr, std::memory_order_relaxed); }
+
+    // [any-thread] Each field is as it was at some moment of late.
+    [[nodiscard]] CallSight sight() const {
+        return {call_.load(std::memory_order_relaxed),
+                call_number_.load(std::memory_order_relaxed),
+                last_checkpoint_ns_.load(std::memory_order_relaxed),
+                home_.parker->own().is_asleep()};
     }
 
     [[nodiscard]] bool is_pooled() const { return is_pooled_; }
@@ -163,6 +190,8 @@ private:
     std::atomic<bool> is_revoked_{false};
     Control control_;
     std::atomic<std::int64_t> last_checkpoint_ns_;
+    std::atomic<const char*> call_{nullptr};
+    std::atomic<std::uint64_t> call_number_{0};
 
     // The worker's thread alone.
     bool is_pooled_ = false;

@@ -1,0 +1,58 @@
+// Calls into plugins that hang, on threads of their own; pools.cpp has those on pools.
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "host/manager/core.hpp"
+
+namespace skep::host {
+
+namespace {
+
+// How often workers are looked at, and how much time that may take for each of very many.
+constexpr Nanos hang_look = std::chrono::milliseconds(250);
+constexpr Nanos hang_look_each = std::chrono::microseconds(10);
+
+}  // namespace
+
+// Only in real time: on a manual clock it stands still while a plugin is at work.
+void Core::watch_for_hangs() {
+    if (clock_.is_real() && !slots_.empty()) {
+        next_hang_look_ =
+            clock_.now() +
+            std::max(hang_look, hang_look_each * static_cast<std::int64_t>(slots_.size()));
+    } else {
+        next_hang_look_.reset();
+    }
+}
+
+void Core::look_for_hangs(Nanos now) {
+    for (const auto& [name, slot] : slots_) {
+        if (slot->worker == nullptr || slot->pool != nullptr || slot->state == WorkerState::lost) {
+            continue;
+        }
+        const std::optional<HangWatch::Report> report =
+            slot->hang_watch.look(slot->worker->sight(), now);
+        slot->worker->ask_to_return(slot->hang_watch.lasted(now));
+        if (!report) {
+            continue;
+        }
+        const double seconds = std::chrono::duration<double>(report->lasted).count();
+        if (report->goes_on) {
+            spdlog::info("worker '{}'@{}: went on after {:.1f} s in {}",
+                         name,
+                         slot->generation,
+                         seconds,
+                         report->call);
+        } else {
+            spdlog::warn("worker '{}'@{}: has been in {} for {:.1f} s without a checkpoint",
+                         name,
+                         slot->generation,
+                         report->call,
+                         seconds);
+        }
+    }
+    watch_for_hangs();
+}
+
+}  // namespace skep::host
