@@ -19,7 +19,7 @@ constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t most_in_place = 8;
 
 // What skep_message::origin says: where `host` points.
-enum Origin : std::uint32_t { of_envelope, of_slot };
+enum Origin : std::uint32_t { of_envelope, of_slot, of_kept_envelope };
 
 }  // namespace
 
@@ -189,7 +189,7 @@ void Inbox::lend_copies(Views& views) {
 }
 
 Inbox::Facts Inbox::facts_of(const skep_message& view) const {
-    if (view.origin == of_envelope) {
+    if (view.origin != of_slot) {
         const Envelope& it = *static_cast<const Envelope*>(view.host);
         return {it.sender, it.output, it.content_type, it.sequence, it.time, it.trace_id};
     }
@@ -204,7 +204,7 @@ Inbox::Facts Inbox::facts_of(const skep_message& view) const {
 }
 
 PayloadRef Inbox::payload_of(const skep_message& view) const {
-    if (view.origin == of_envelope) {
+    if (view.origin != of_slot) {
         return static_cast<const Envelope*>(view.host)->payload;
     }
     const RingSlot& slot = *static_cast<const RingSlot*>(view.host);
@@ -221,6 +221,16 @@ PayloadRef Inbox::payload_of(const skep_message& view) const {
 skep_message Inbox::view_of(const Envelope& envelope) {
     return {
         envelope.payload.data(), envelope.payload.size(), envelope.port, of_envelope, &envelope};
+}
+
+skep_message Inbox::kept_view_of(const Envelope& envelope) {
+    skep_message view = view_of(envelope);
+    view.origin = of_kept_envelope;
+    return view;
+}
+
+bool Inbox::is_kept(const skep_message& view) {
+    return view.origin == of_kept_envelope;
 }
 
 bool Inbox::adopt_announced() {

@@ -90,6 +90,9 @@ public:
     [[nodiscard]] PayloadRef payload_of(const skep_message& view) const;
     // A view of `envelope`, which lives as long as the view.
     [[nodiscard]] static skep_message view_of(const Envelope& envelope);
+    // The same of one that its plugin has kept, and has to release.
+    [[nodiscard]] static skep_message kept_view_of(const Envelope& envelope);
+    [[nodiscard]] static bool is_kept(const skep_message& view);
 
     // Whether the ring whose turn is next holds more than `count` messages.
     [[nodiscard]] bool has_more_than(std::uint32_t count) const {

@@ -1,9 +1,11 @@
 // The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None
 // throws.
+#include <atomic>
 #include <cstring>
 
 #include <spdlog/spdlog.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/worker/instance.hpp"
 #include "host/worker/worker_context.hpp"
 
@@ -202,11 +204,21 @@ std::int64_t reply(const skep_context* context,
     return send(context, text_of(*of(context).inbox().facts_of(*to).sender), first, stride, count);
 }
 
-// A view that owns its envelope: what message_release takes.
+// What message_release takes. The mark goes when it is released, and tells one that is released
+// again from one that is kept, as long as nobody else has got its memory.
+struct Kept : Envelope {
+    explicit Kept(Envelope envelope)
+        : Envelope(std::move(envelope)) {}
+
+    static constexpr std::uint64_t mark_of_kept = 0x6b65'7074'206d'7367;
+    std::atomic<std::uint64_t> mark{mark_of_kept};
+};
+
+// A view that owns its envelope.
 std::int32_t give(Instance& it, Envelope envelope, skep_message* view) {
-    auto* const owned = new Envelope(std::move(envelope));
+    const auto* const owned = new Kept(std::move(envelope));
     it.kept().fetch_add(1, std::memory_order_relaxed);
-    *view = Inbox::view_of(*owned);
+    *view = Inbox::kept_view_of(*owned);
     return SKEP_OK;
 }
 
@@ -246,7 +258,17 @@ std::int32_t message_keep(const skep_context* context,
 }
 
 void message_release(const skep_context* context, const skep_message* kept) noexcept {
-    delete static_cast<const Envelope*>(kept->host);
+    if (kept != nullptr && kept->host == nullptr) {
+        return;  // it is empty
+    }
+    auto* const owned =
+        kept == nullptr || !Inbox::is_kept(*kept)
+            ? nullptr
+            : static_cast<Kept*>(static_cast<Envelope*>(const_cast<void*>(kept->host)));
+    if (owned == nullptr || owned->mark.exchange(0) != Kept::mark_of_kept) {
+        die_in_plugin("a message was released that is not kept");
+    }
+    delete owned;
     Instance::of(context).kept().fetch_sub(1, std::memory_order_relaxed);
 }
 
