@@ -4,7 +4,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "host/base/contains.hpp"
+#include "host/base/crash_report.hpp"
 
 namespace skep::host {
 namespace {
@@ -69,25 +73,45 @@ bool is_stage_name(std::string_view name) {
            });
 }
 
-void remove_if_left_behind(const std::string& path) {
+bool is_left_behind(const std::string& path) {
     const Fd folder(open_folder(path));
 
     struct stat status {};
 
-    if (folder.get() >= 0 && ::fstat(folder.get(), &status) == 0 && status.st_uid == ::geteuid() &&
-        ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
-        std::error_code ignored;  // it is tried again by the next process
-        std::filesystem::remove_all(path, ignored);
-    }
+    return folder.get() >= 0 && ::fstat(folder.get(), &status) == 0 &&
+           status.st_uid == ::geteuid() && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
+// When a handler of a fatal signal has marked the folder; nothing: it has not.
+std::optional<std::filesystem::file_time_type> crash_time(const std::filesystem::path& folder) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(folder / crash_marker, error);
+    return error ? std::nullopt : std::optional(time);
+}
+
+// All but those that the newest cores need.
 void remove_those_left_behind(const std::string& parent) {
+    std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> crashed;
+    std::vector<std::filesystem::path> useless;
     std::error_code error;
     for (std::filesystem::directory_iterator it(parent, error), end; !error && it != end;
          it.increment(error)) {
-        if (is_stage_name(it->path().filename().native())) {
-            remove_if_left_behind(it->path());
+        if (!is_stage_name(it->path().filename().native()) || !is_left_behind(it->path())) {
+            continue;
         }
+        if (const auto time = crash_time(it->path())) {
+            crashed.emplace_back(*time, it->path());
+        } else {
+            useless.push_back(it->path());
+        }
+    }
+    std::sort(crashed.begin(), crashed.end(), std::greater<>());
+    for (std::size_t i = Stage::crashes_kept; i < crashed.size(); ++i) {
+        useless.push_back(crashed[i].second);
+    }
+    for (const std::filesystem::path& it : useless) {
+        std::error_code ignored;  // it is tried again by the next process
+        std::filesystem::remove_all(it, ignored);
     }
 }
 
@@ -108,6 +132,7 @@ std::string make_folder(const std::string& parent,
         if (::mkdtemp(made.data()) == nullptr) {
             return error_text(errno);
         }
+        (void)::chmod(made.c_str(), 0700);  // whatever the umask
         auto opened = std::make_unique<const Fd>(open_folder(made));
         const int error = errno;
         if (opened->get() >= 0 && claim(made, opened->get())) {
@@ -187,6 +212,7 @@ std::string Stage::open(Place& place) {
     place.folder.clear();
     const std::string why = make_folder(place.parent, place.folder, place.lock);
     if (why.empty()) {
+        mark_crash_in(place.folder);
         remove_those_left_behind(place.parent);
     }
     return why;
@@ -217,6 +243,7 @@ std::string Stage::write(Place& place,
     if (file.get() < 0) {
         return error_text(errno);
     }
+    (void)::fchmod(file.get(), 0500);  // whatever the umask
     if (const int error = write_all(file.get(), bytes); error != 0) {
         ::unlink(copy.c_str());
         return error_text(error);

@@ -30,10 +30,14 @@ public:
     // /var/tmp.
     [[nodiscard]] static std::vector<std::string> usual_parents();
 
+    // How many folders of processes that have crashed are kept in each parent.
+    static constexpr std::size_t crashes_kept = 3;
+
     // Makes the folder skep-PID.XXXXXX, mode 0700, in the first of `parents` that can be written to
     // and that code may be run from. Folders there that a process of the same user has left behind,
     // because it was killed or ended without a thread that it had lost, are removed: a living one
-    // has a lock (flock) on its folder.
+    // has a lock (flock) on its folder. Of those that a fatal signal has ended (crash_report.hpp),
+    // the newest are kept: whoever reads the core needs the copies.
     [[nodiscard]] static Result<std::unique_ptr<Stage>> create(
         const std::vector<std::string>& parents = usual_parents());
 

@@ -1,6 +1,8 @@
 #include "host/loader/stage.hpp"
 
+#include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -11,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/base/crash_report.hpp"
 #include "tests/loader/plugin_files.hpp"
 
 namespace skep::host {
@@ -108,6 +111,43 @@ TEST(Stage, WritesACopyThatNobodyMayChange) {
     EXPECT_EQ(*copy, (*stage)->folder() + "/libhello.1.0123abcd.so");
     EXPECT_EQ(mode_of(*copy), 0500U);
     EXPECT_EQ(read_file(*copy).size(), 7U);
+}
+
+TEST(Stage, MakesUsableCopiesUnderAnyUmask) {
+    const TempFolder parent;
+    const mode_t before = ::umask(0777);
+    const auto stage = Stage::create({parent.path()});
+    const auto copy = (*stage)->add(span_of("content"), "libhello", "");
+    ::umask(before);
+    ASSERT_TRUE(copy) << message_of(copy);
+    EXPECT_EQ(mode_of(*copy), 0500U);
+    EXPECT_EQ(mode_of((*stage)->folder()), 0700U);
+}
+
+TEST(Stage, KeepsWhatTheNewestCoresNeed) {
+    const TempFolder parent;
+    const auto make = [&](int pid, int age) {
+        const std::filesystem::path folder = parent / ("skep-" + std::to_string(pid) + ".abcdef");
+        std::filesystem::create_directory(folder);
+        std::ofstream(folder / crash_marker).close();
+        std::filesystem::last_write_time(
+            folder / crash_marker,
+            std::filesystem::file_time_type::clock::now() - std::chrono::hours(age));
+        return folder;
+    };
+    for (int i = 1; i <= 5; ++i) {
+        (void)make(i, i * 7 % 5);  // ages 2, 4, 1, 3, 0
+    }
+    const auto stage = Stage::create({parent.path()});
+    for (const int kept : {1, 3, 5}) {
+        EXPECT_TRUE(std::filesystem::exists(parent / ("skep-" + std::to_string(kept) + ".abcdef")))
+            << kept;
+    }
+    for (const int removed : {2, 4}) {
+        EXPECT_FALSE(
+            std::filesystem::exists(parent / ("skep-" + std::to_string(removed) + ".abcdef")))
+            << removed;
+    }
 }
 
 TEST(Stage, NeverUsesANameTwice) {
