@@ -1,6 +1,8 @@
 // skep, from the first line to the last: every line is a step, and says where the step is.
 #include <cstdio>
 
+#include "host/base/crash_report.hpp"
+#include "host/base/init_process.hpp"
 #include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/signals.hpp"
@@ -9,15 +11,19 @@
 using namespace skep::host;  // NOLINT(google-build-using-namespace): a program, not a library
 
 int main(int argc, char** argv) {
-    Guard guard;
     const Result<Options, EarlyExit> options = parse_options(argc, argv);
     if (!options) {
         const EarlyExit& early = options.error();
         std::fputs(early.text.c_str(), early.code == exit_ok ? stdout : stderr);
         return early.code;
     }
+    if (options->verb == Verb::run || options->verb == Verb::dev) {
+        become_child_of_init();
+    }
+    Guard guard;
     start_log(*options);
-    return guard.watch([&] {
+    install_crash_reports(exit_failed);
+    const int code = guard.watch([&] {
         switch (options->verb) {
             case Verb::run:
             case Verb::dev:
@@ -34,4 +40,6 @@ int main(int argc, char** argv) {
                 return steer(*options);
         }
     });
+    expect_exit();
+    return code;
 }

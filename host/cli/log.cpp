@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/base/printable.hpp"
 
 namespace skep::host {
@@ -122,6 +123,7 @@ void start_log(const Options& options) {
     auto logger = std::make_shared<spdlog::logger>(host_logger, std::move(sink));
     logger->set_level(spdlog::level::from_str(options.log_level));
     spdlog::set_default_logger(std::move(logger));
+    write_crash_reports_to(STDERR_FILENO, options.log_json);
 }
 
 }  // namespace skep::host

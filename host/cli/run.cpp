@@ -10,6 +10,7 @@
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/base/deadline.hpp"
 #include "host/base/working_folder.hpp"
 #include "host/cli/prepare.hpp"
@@ -267,6 +268,7 @@ int run(const Options& given, Guard& guard) {
         std::move(*audit),
         modes.always_watches ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
+    watch_exit_again();
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -9,14 +11,13 @@
 #include <thread>
 #include <utility>
 
-#include <poll.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/base/deadline.hpp"
-#include "host/base/fd.hpp"
+#include "host/base/process_state.hpp"
 #include "host/cli/options.hpp"
 #include "host/manager/manager.hpp"
 
@@ -27,13 +28,39 @@ namespace {
 // to say what became of it.
 constexpr Nanos overdue = Manager::stop_margin + std::chrono::seconds(2);
 
-sigset_t guarded_signals() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
-        ::sigaddset(&set, signal);
+constexpr std::array<int, 4> guarded = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+
+// Global, because a handler reads it. Written before the first of them is installed.
+pthread_t guard_thread{};
+
+// A plugin has called exit(), and its thread waits for the end of the host. Global, because it is
+// set while the process exits.
+std::atomic<bool> has_plugin_exited{false};
+
+// [the plugin's thread]
+void end_after_plugin_exit() {
+    has_plugin_exited = true;
+    ::pthread_kill(guard_thread, SIGTERM);  // any of those that it waits for
+}
+
+// A signal that came to another thread, because the guard was not waiting just then, or because a
+// plugin raised it.
+void forward(int signal, siginfo_t* /*info*/, void* /*context*/) {
+    const int before = errno;
+    ::pthread_kill(guard_thread, signal);
+    errno = before;
+}
+
+// The next of `signals`; 0: there was none until the deadline.
+int wait_for_signal(const sigset_t& signals, const std::optional<Nanos>& deadline) {
+    if (!deadline) {
+        return std::max(::sigwaitinfo(&signals, nullptr), 0);
     }
-    return set;
+    const std::chrono::milliseconds left(poll_timeout(deadline));
+    timespec timeout{};
+    timeout.tv_sec = static_cast<time_t>(left / std::chrono::seconds(1));
+    timeout.tv_nsec = static_cast<long>(Nanos(left % std::chrono::seconds(1)).count());
+    return std::max(::sigtimedwait(&signals, nullptr, &timeout), 0);
 }
 
 }  // namespace
@@ -50,43 +77,54 @@ StopStep StopSteps::next(int signal) {
 }
 
 Guard::Guard() {
-    const sigset_t set = guarded_signals();
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of the write
+    normalise_process_state();
+    guard_thread = ::pthread_self();
+    ::sigemptyset(&signals_);
+    for (const int signal : guarded) {
+        if (!is_ignored(signal)) {  // only SIGHUP can be, under nohup
+            ::sigaddset(&signals_, signal);
+            set_own_handler(signal, forward);
+        }
+    }
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
 int Guard::watch(const std::function<int()>& work) {
-    const sigset_t set = guarded_signals();
-    const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    const Fd ended(::eventfd(0, EFD_CLOEXEC));
-    int exit_code = exit_internal;  // written before `ended`, read after the join
+    on_plugin_exit(end_after_plugin_exit);
+    int exit_code = exit_internal;  // written before `has_ended`, read after the join
+    std::atomic<bool> has_ended = false;
     std::thread worker;
-    if (signals.get() >= 0 && ended.get() >= 0) {
-        try {
-            worker = std::thread([&] {
-                exit_code = work();
-                (void)::eventfd_write(ended.get(), 1);  // cannot overflow: it is written once
-            });
-        } catch (const std::system_error&) {  // told below
-        }
-    }
-    if (!worker.joinable()) {
-        std::fputs("skep: cannot start: out of file descriptors or threads\n", stderr);
+    try {
+        worker = std::thread([&] {
+            unblock_all_signals();  // all other threads inherit the mask of this one
+            exit_code = work();
+            has_ended = true;
+            ::pthread_kill(guard_thread, SIGTERM);
+        });
+    } catch (const std::system_error&) {
+        std::fputs("skep: cannot start: out of threads\n", stderr);
         return exit_internal;
     }
-    std::array<pollfd, 2> fds = {{{signals.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}}};
-    while ((fds[1].revents & POLLIN) == 0) {
-        (void)::poll(fds.data(), fds.size(), poll_timeout(deadline_));
-        signalfd_siginfo info{};
-        while (::read(signals.get(), &info, sizeof(info)) == sizeof(info)) {
-            handle(static_cast<int>(info.ssi_signo));
+    for (;;) {
+        const int signal = wait_for_signal(signals_, deadline_);
+        if (has_ended) {
+            break;
         }
-        if (deadline_ && steady_now() >= *deadline_ && (fds[1].revents & POLLIN) == 0) {
+        if (has_plugin_exited) {
+            stop_after_plugin_exit();
+        } else if (signal != 0) {
+            handle(signal);
+        }
+        if (deadline_ && steady_now() >= *deadline_) {
             std::fputs("skep: the host did not end in time; leaving it\n", stderr);
             ::_exit(exit_internal);
         }
     }
     worker.join();
+    if (has_plugin_exited) {  // the exit of that thread is still on its way
+        std::fflush(stdout);
+        ::_exit(exit_failed);
+    }
     return forced_ ? exit_interrupted : exit_code;
 }
 
@@ -147,6 +185,22 @@ void Guard::handle(int signal) {
     }
     set_deadline(grace);
     stop(grace);
+}
+
+// The signals that come from now on change nothing: what can be done is being done.
+void Guard::stop_after_plugin_exit() {
+    Stop stop;
+    {
+        const MutexLock lock(mutex_);
+        stop = stop_;
+    }
+    if (!stop) {
+        ::_exit(exit_failed);
+    }
+    if (!deadline_) {
+        set_deadline(Nanos(0));
+    }
+    stop(Nanos(0));
 }
 
 void Guard::set_deadline(Nanos grace) {

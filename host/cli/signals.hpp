@@ -5,12 +5,18 @@
 //   one more                   the process ends at once, with 130
 //   SIGHUP                     the topology is read again
 //
+// All other threads block nothing, so that the children of plugins do not either. The kernel gives a
+// signal of the process to the main thread while that waits for it, whatever the other threads have
+// blocked or a plugin has installed as its handler. A signal that comes to another thread
+// nevertheless is forwarded by a handler.
+//
 // While there is no host yet, any of them ends the process at once. A host that has not ended soon
 // after the time it was given ends the process with exit code 70: no thread of a plugin can keep it
 // alive.
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <optional>
 
@@ -33,8 +39,9 @@ private:
 
 class Guard {
 public:
-    // Blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP, which all later threads inherit, and ignores
-    // SIGPIPE. To be made first thing in main, before any other thread.
+    // Normalises the state of the process, and blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP on this
+    // thread, but SIGHUP if the parent ignores it (nohup). To be made first thing in main, before
+    // any other thread.
     Guard();
 
     // Runs `work` on a thread of its own and reads signals until it has returned. The exit code of
@@ -56,9 +63,11 @@ public:
 
 private:
     void handle(int signal);
+    void stop_after_plugin_exit();
     void set_deadline(Nanos grace);
 
     // Of the main thread.
+    sigset_t signals_{};  // those that it waits for
     StopSteps steps_;
     std::optional<Nanos> deadline_;  // by the steady clock
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "host/base/contains.hpp"
+#include "host/base/crash_report.hpp"
 #include "host/loader/abi_check.hpp"
 #include "host/loader/content_hash.hpp"
 #include "host/loader/describe.hpp"
@@ -27,12 +28,22 @@ public:
         : Library(path, std::move(plugin_info), descriptor),
           facts(std::move(elf_facts)),
           copy(std::move(copy_path)),
-          object(std::move(shared_object)) {}
+          object(std::move(shared_object)),
+          noted_code(note(object, path, info())) {}
 
     const ElfFacts facts;
     const std::string copy;
     SharedObject object;
+    const std::size_t noted_code;      // for crash reports; while it is mapped
     std::vector<std::string> threads;  // that its constructors started
+
+private:
+    static std::size_t note(const SharedObject& object,
+                            const std::string& path,
+                            const PluginInfo& info) {
+        const auto [begin, end] = object.range();
+        return note_code(begin, end, {"", 0, info.id, info.version, path});
+    }
 };
 
 namespace {
@@ -89,6 +100,8 @@ std::shared_ptr<FileLibrary> load(const std::string& path,
                                   ElfFacts facts,
                                   const std::string& content,
                                   Diagnostics& problems) {
+    const CrashPlace opening{"", 0, "", "", path};
+    const CrashScope scope(opening, "dlopen");
     Result<SharedObject, std::string> object = SharedObject::open(copy);
     if (!object) {
         problems.push_back(error_about(path,
@@ -194,10 +207,18 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
     if (alive != own->threads.end()) {
         report.cause =
             "thread " + *alive + ", which it started while it was loaded, is still alive";
-    } else if (!run_and_join([&] { report.unloaded = own->object.close(); })) {
+    } else if (
+        !run_and_join([&] {
+            const CrashPlace closing{"", 0, own->info().id, own->info().version, own->path()};
+            const CrashScope scope(closing, "dlclose");
+            report.unloaded = own->object.close();
+        })) {
         report.cause = "no thread could be started to close it";
     } else if (!report.unloaded) {
         report.cause = cause_of_pin(own->facts, own->object.companions());
+    }
+    if (report.unloaded) {
+        forget_code(own->noted_code);
     }
     note_closed(*own, report.cause);
     look_at_closed();

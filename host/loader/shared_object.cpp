@@ -14,6 +14,7 @@
 #include <boost/dll/shared_library.hpp>
 
 #include "host/base/contains.hpp"
+#include "host/base/crash_report.hpp"
 
 namespace skep::host {
 namespace {
@@ -78,23 +79,46 @@ bool SharedObject::close() {
     return mapped_bytes(path_) == 0;
 }
 
-// The name is the proof and not the address: the next library often lands where the last one was.
-std::size_t SharedObject::mapped_bytes(const std::string& path) {
+namespace {
+
+// Calls `look(object, header)` for each segment of `path` that is mapped.
+template <typename Look>
+void for_each_segment(const std::string& path, Look look) {
     struct Search {
         const std::string& path;
-        std::size_t bytes = 0;
-    } search{path};
+        Look& look;
+    } search{path, look};
 
     ::dl_iterate_phdr(
         [](dl_phdr_info* object, std::size_t, void* wanted) {
-            auto& [name, bytes] = *static_cast<Search*>(wanted);
+            auto& [name, look_at] = *static_cast<Search*>(wanted);
             for (std::size_t i = 0; name == object->dlpi_name && i < object->dlpi_phnum; ++i) {
-                bytes += object->dlpi_phdr[i].p_type == PT_LOAD ? object->dlpi_phdr[i].p_memsz : 0;
+                if (object->dlpi_phdr[i].p_type == PT_LOAD) {
+                    look_at(*object, object->dlpi_phdr[i]);
+                }
             }
             return 0;
         },
         &search);
-    return search.bytes;
+}
+
+}  // namespace
+
+// The name is the proof and not the address: the next library often lands where the last one was.
+std::size_t SharedObject::mapped_bytes(const std::string& path) {
+    std::size_t bytes = 0;
+    for_each_segment(path,
+                     [&](const dl_phdr_info&, const ElfW(Phdr) & it) { bytes += it.p_memsz; });
+    return bytes;
+}
+
+std::pair<std::uintptr_t, std::uintptr_t> SharedObject::range() const {
+    std::pair<std::uintptr_t, std::uintptr_t> range{0, 0};
+    for_each_segment(path_, [&](const dl_phdr_info& object, const ElfW(Phdr) & it) {
+        range.first = object.dlpi_addr;
+        range.second = std::max(range.second, object.dlpi_addr + it.p_vaddr + it.p_memsz);
+    });
+    return range;
 }
 
 std::vector<std::string> SharedObject::companions() const {
@@ -110,6 +134,7 @@ std::vector<std::string> SharedObject::companions() const {
 bool run_and_join(const std::function<void()>& work) {
     try {
         std::thread thread([&work]() noexcept {
+            const SignalStack signal_stack;
             ::pthread_setname_np(::pthread_self(), loader_thread_name);
             work();
             // A joined thread is listed in /proc for a moment yet; it must not pass for one left

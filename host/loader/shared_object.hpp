@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/result.hpp"
@@ -38,6 +40,9 @@ public:
     // Closes it. True: nothing of it is mapped any more. dlclose's own answer is not asked for,
     // since it says "done" either way. [loader]
     bool close();
+
+    // Where it is mapped: the address that its file's addresses are counted from, and the end.
+    [[nodiscard]] std::pair<std::uintptr_t, std::uintptr_t> range() const;
 
     // How much memory a library that was opened at `path` has now, if it is mapped still, or again.
     [[nodiscard]] static std::size_t mapped_bytes(const std::string& path);

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/manager/core.hpp"
 #include "host/worker/thread_census.hpp"
 
@@ -29,6 +30,7 @@ void Core::aside(std::string what, std::function<void()> work, EventQueue::Actio
     };
     const std::shared_ptr<Parker> presence = clock_.make_parker();  // somebody is at work
     const auto run = [queue = queue_, id = made.id, work = std::move(work), ended, presence] {
+        const SignalStack signal_stack;
         id->store(gettid());
         work();
         pthread_setname_np(pthread_self(), ended_thread_name);

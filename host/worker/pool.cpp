@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "host/base/assert.hpp"
+#include "host/base/crash_report.hpp"
 
 namespace skep::host {
 
@@ -110,6 +111,7 @@ Result<Done, std::string> Pool::add_thread() {
     const std::string label = "p:" + shared_->name + "#" + std::to_string(threads_.size());
     try {
         made->thread = std::thread([this, made, &placed, label, shared = shared_] {
+            const SignalStack signal_stack;
             pthread_setname_np(pthread_self(), label.substr(0, 15).c_str());
             const Result<Done, std::string> result = apply_placement(placement_);
             const bool is_well = static_cast<bool>(result);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "host/base/crash_report.hpp"
 #include "host/worker/thread_census.hpp"
 
 namespace skep::host {
@@ -27,6 +28,7 @@ Result<Done, std::string> WorkerThread::start_as(Part part, Main main) {
     part_.store(part, std::memory_order_relaxed);
     try {
         thread_ = std::thread([self = shared_from_this(), main = std::move(main)] {
+            const SignalStack signal_stack;
             self->id_.store(gettid(), std::memory_order_relaxed);
             main();
         });
