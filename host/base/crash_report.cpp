@@ -63,8 +63,9 @@ constinit std::atomic<bool> is_exit_expected{false};
 constinit std::atomic<pid_t> own_process{0};
 constinit std::atomic<int> exit_code_of_plugin{1};
 constinit std::atomic<void (*)()> ask_host_to_end{nullptr};
-constinit std::array<char, 4096> marker_path{};
-constinit std::array<std::uintptr_t, 512> stack_words{};  // the reporter's
+constinit std::array<std::array<char, 4096>, 8> marker_paths{};  // "": none
+constinit std::atomic<std::size_t> markers{0};                   // that were ever set
+constinit std::array<std::uintptr_t, 512> stack_words{};         // the reporter's
 
 // A line in the making; what does not fit is cut.
 class Line {
@@ -311,8 +312,10 @@ void read_registers(const void* context, Death& death) {
 }
 
 void mark_crash() {
-    if (marker_path[0] != '\0') {
-        ::close(::open(marker_path.data(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    for (const auto& path : marker_paths) {
+        if (path[0] != '\0') {
+            ::close(::open(path.data(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        }
     }
 }
 
@@ -451,7 +454,8 @@ void write_crash_reports_to(int fd, bool json) {
 }
 
 void mark_crash_in(const std::string& folder) {
-    set_text(marker_path, folder.empty() ? folder : folder + "/" + crash_marker);
+    set_text(marker_paths.at(markers.fetch_add(1) % marker_paths.size()),
+             folder + "/" + crash_marker);
 }
 
 void watch_exit_again() {

@@ -80,8 +80,8 @@ void install_crash_reports(int exit_code);
 // Where lines go, and whether as JSON objects. The default is stderr, as text.
 void write_crash_reports_to(int fd, bool json);
 
-// A file that the handler of a fatal signal makes in the folder, so that the private copies of
-// plugins in it are kept for whoever reads the core.
+// A file that the handler of a fatal signal makes in the last folders that were named here, so that
+// the private copies of plugins in them are kept for whoever reads the core.
 inline constexpr const char* crash_marker = "crashed";
 void mark_crash_in(const std::string& folder);
 

@@ -1,6 +1,7 @@
 // The pools of a host: made before the first worker that needs them, dropped after the last. A pool
 // never changes: one with other settings is another pool, to which its workers move.
 #include <algorithm>
+#include <bit>
 
 #include <spdlog/spdlog.h>
 
@@ -13,8 +14,12 @@ namespace {
 // How often pools are looked at for workers that keep a thread to themselves.
 constexpr Nanos pool_look = std::chrono::milliseconds(100);
 
-// So many looks in one turn: it is told once.
-constexpr std::uint32_t looks_to_tell = 10;
+// So many looks in one turn: it is logged, and again whenever the number has doubled.
+constexpr std::uint32_t looks_to_log = 10;
+
+bool is_to_log(std::uint32_t looks) {
+    return looks % looks_to_log == 0 && std::has_single_bit(looks / looks_to_log);
+}
 
 }  // namespace
 
@@ -72,13 +77,13 @@ void Core::look_at_pools() {
     next_pool_look_ = clock_.now() + pool_look;
     for (const StartedPool& started : pools_) {
         for (const Pool::Blocker& it : started.pool->look_for_blockers()) {
-            if (it.looks == looks_to_tell) {
+            if (is_to_log(it.looks)) {
                 spdlog::warn(
                     "worker '{}' has kept a thread of pool '{}' to itself for {} ms: give it "
                     "a thread of its own, or the pool another one",
                     it.worker,
                     started.plan.name,
-                    (pool_look * looks_to_tell).count() / 1'000'000);
+                    (pool_look * it.looks).count() / 1'000'000);
             }
         }
     }
