@@ -5,9 +5,9 @@
 //   one more                   the process ends at once, with 130
 //   SIGHUP                     the topology is read again
 //
-// All other threads block nothing, so that the children of plugins do not either. The kernel gives a
-// signal of the process to the main thread while that waits for it, whatever the other threads have
-// blocked or a plugin has installed as its handler. A signal that comes to another thread
+// All other threads block nothing, so that the children of plugins do not either. The kernel gives
+// a signal of the process to the main thread while that waits for it, whatever the other threads
+// have blocked or a plugin has installed as its handler. A signal that comes to another thread
 // nevertheless is forwarded by a handler.
 //
 // While there is no host yet, any of them ends the process at once. A host that has not ended soon
