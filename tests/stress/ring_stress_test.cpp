@@ -22,6 +22,7 @@
 
 #include "host/messaging/inbox.hpp"
 #include "tests/support/ring_parts.hpp"
+#include "tests/support/stress.hpp"
 
 #ifndef SKEP_STRESS_FUSE_SECONDS
 #define SKEP_STRESS_FUSE_SECONDS 60
@@ -31,8 +32,7 @@ namespace skep::host {
 namespace {
 
 std::uint64_t times() {
-    const char* const wanted = std::getenv("SKEP_STRESS");
-    return wanted == nullptr ? 1 : std::max(1ULL, std::strtoull(wanted, nullptr, 10));
+    return static_cast<std::uint64_t>(test::stress_factor());
 }
 
 // Whoever finds something wrong ends the program: the others may wait for it for ever.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -17,23 +16,19 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <skep/note.h>
 
 #include "tests/support/scripted.hpp"
+#include "tests/support/stress.hpp"
 
 namespace skep::test {
 
 inline constexpr std::size_t producers = 3;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int slowness = 10;
-#else
-inline constexpr int slowness = 1;
-#endif
+inline constexpr int slowness = SKEP_THIS_SANITIZERS == 0 ? 1 : 10;
 
 inline int many(int swaps) {
-    const char* const wanted = std::getenv("SKEP_STRESS");
-    const int times = wanted == nullptr ? 1 : std::max(1, std::atoi(wanted));
-    return std::max(10, swaps / slowness) * times;
+    return std::max(10, swaps / slowness) * stress_factor();
 }
 
 struct Numbered {
