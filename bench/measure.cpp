@@ -253,9 +253,10 @@ Sample measure_once(const std::string& what) {
     if (words.size() != 4) {
         throw std::invalid_argument("--measure takes CELL:CONTENDER:MODE:COUNT");
     }
-    const Contenders all = words[1] != "skep"
-                               ? all_peers()
-                               : skep_contenders(words[2] == "pool" ? Mode::pool : Mode::threads);
+    const Mode mode = words[2] == "pool"          ? Mode::pool
+                      : words[2] == "pool_of_one" ? Mode::pool_of_one
+                                                  : Mode::threads;
+    const Contenders all = words[1] != "skep" ? all_peers() : skep_contenders(mode);
     for (const Contender& it : all) {
         if (it.cell == words[0] && it.name == words[1]) {
             return it.run(std::stoull(words[3]));

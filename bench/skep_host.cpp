@@ -34,8 +34,8 @@ TopologyText::TopologyText(Mode mode, Report& report)
     : mode_(mode),
       report_(std::to_string(reinterpret_cast<std::uintptr_t>(&report))),
       text_("version = 1\n") {
-    if (mode == Mode::pool) {
-        text_ += "[pool.bench]\nthreads = 2\n";
+    if (is_on_pool()) {
+        text_ += mode == Mode::pool ? "[pool.bench]\nthreads = 2\n" : "[pool.bench]\nthreads = 1\n";
     }
 }
 

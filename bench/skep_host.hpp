@@ -13,7 +13,7 @@
 
 namespace bench {
 
-enum class Mode { threads, pool };
+enum class Mode { threads, pool, pool_of_one };
 
 // Writes the text of a topology, as a user would.
 class TopologyText {
@@ -34,7 +34,7 @@ public:
 
     [[nodiscard]] const std::string& text() const { return text_; }
 
-    [[nodiscard]] bool is_on_pool() const { return mode_ == Mode::pool; }
+    [[nodiscard]] bool is_on_pool() const { return mode_ != Mode::threads; }
 
 private:
     const Mode mode_;
