@@ -27,22 +27,9 @@ protected:
         fs::copy_file(SKEP_SOURCE_DIR "/dev", folder / "dev");
         // The tools of every system. All others are there when a test says so.
         for (const char* const tool : {
-                 "awk",
-                 "bash",
-                 "cat",
-                 "chmod",
-                 "cut",
-                 "dirname",
-                 "env",
-                 "grep",
-                 "mkdir",
-                 "nproc",
-                 "paste",
-                 "readlink",
-                 "sed",
-                 "sh",
-                 "sort",
-                 "touch",
+                 "awk",   "bash",   "cat",   "chmod",    "cut", "dirname", "env",  "grep",
+                 "mkdir", "nproc",  "paste", "readlink", "sed", "sh",      "sort", "touch",
+                 "cp",    "mktemp", "rm",    "seq",      "tee", "uname",
              }) {
             const std::string place = std::string("/usr/bin/") + tool;
             fs::create_symlink(fs::exists(place) ? place : std::string("/bin/") + tool,
@@ -51,7 +38,9 @@ protected:
         add_program("sudo", "exec \"$@\"");
     }
 
+    // Replaces one that is there, but not the tool that a link leads to.
     void add_program(const std::string& name, const std::string& body) const {
+        fs::remove(folder / ("bin/" + name));
         write_program("bin/" + name, body);
     }
 
@@ -207,6 +196,77 @@ TEST_F(Dev, RunGivesSkepAllArgumentsThatFollow) {
         EXPECT_EQ(run.exit_code, 0) << run.err;
         EXPECT_EQ(run.out, row.given + "\n");
     }
+}
+
+// bench/instructions.sh with a stand-in for valgrind, which says what `count` holds.
+class InstructionGate : public Dev {
+protected:
+    InstructionGate() {
+        fs::create_directories(folder / "bench");
+        fs::copy_file(SKEP_SOURCE_DIR "/bench/instructions.sh", folder / "bench/instructions.sh");
+        add_program("g++", "echo 12");
+        add_program("uname", "echo x86_64");
+        add_program("valgrind",
+                    "for word; do case $word in --log-file=*) log=${word#--log-file=} ;; esac; "
+                    "done\necho \"==1== Collected : $(cat " +
+                        (folder / "count") + ")\" >\"$log\"");
+    }
+
+    [[nodiscard]] Finished measure(const std::string& committed, const std::string& count) const {
+        folder.write("bench/instructions.txt", committed);
+        folder.write("count", count);
+        return run({"/bin/bash", folder / "bench/instructions.sh", "build", folder / "measured"},
+                   {{"PATH", folder / "bin"}});
+    }
+};
+
+TEST_F(InstructionGate, FailsOnARiseOfMoreThanThreePercent) {
+    struct Row {
+        std::string first_line, st, measured;
+        int exit_code;
+        std::string told;
+    };
+
+    const std::string here = "# g++ 12-x86_64\n";
+    const std::vector<Row> rows = {
+        {here,
+         "st 1000000",
+         "1030000",
+         0,
+         "committed      1000000  measured      1030000  +3.00 %"},
+        {here,
+         "st 1000000",
+         "1031000",
+         1,
+         "committed      1000000  measured      1031000  +3.10 %"},
+        {here, "st 1000000", "1031000", 1, "error: more than 3 % over the committed figures: st\n"},
+        {here, "st 1000000", "1031000", 1, "measured " + (folder / "bench/instructions.txt")},
+        {here, "st 1000000", "900000", 0, "fewer than committed: st\n"},
+        {here, "", "1000000", 1, "error: no figure is committed for st\n"},
+        {"# g++ 13-x86_64\n",
+         "st 1000000",
+         "2000000",
+         0,
+         "not compared: the committed figures are of g++ 13-x86_64, and this is g++ 12-x86_64\n"},
+    };
+    for (const Row& row : rows) {
+        const std::string others = "pl " + row.measured + "\nring.1k " + row.measured +
+                                   "\nquickstart " + row.measured + "\n";
+        const Finished run = measure(row.first_line + row.st + "\n" + others, row.measured);
+        EXPECT_EQ(run.exit_code, row.exit_code) << run.out << run.err;
+        EXPECT_THAT(run.out, HasSubstr(row.told)) << run.err;
+    }
+}
+
+TEST_F(InstructionGate, FailsWithTheOutputOfARunThatFails) {
+    add_program(
+        "valgrind",
+        "for word; do case $word in --log-file=*) : >\"${word#--log-file=}\" ;; esac; done\n"
+        "echo lost; exit 1");
+    const Finished run = measure("# g++ 12-x86_64\n", "");
+    EXPECT_EQ(run.exit_code, 1);
+    EXPECT_THAT(run.err, HasSubstr("instructions: 'st' failed: "));
+    EXPECT_THAT(run.err, HasSubstr("lost\n"));
 }
 
 }  // namespace
