@@ -33,7 +33,7 @@ TEST(ThreadSanitizer, ReportsTheRaceOfTwoWorkersOfOnePlugin) {
     EXPECT_THAT(
         run.err,
         ContainsRegex(
-            "SUMMARY: ThreadSanitizer: data race [^\n]*racy_canary.cpp:[0-9]+ in [^\n]*run"));
+            "SUMMARY: ThreadSanitizer: data race [^\n]*racy_canary.cpp:[0-9:]+ in [^\n]*run"));
 }
 
 TEST(AddressSanitizer, ReportsAPluginThatReadsAMessageTheHostHasFreed) {
@@ -48,7 +48,7 @@ TEST(AddressSanitizer, ReportsAPluginThatReadsAMessageTheHostHasFreed) {
     EXPECT_EQ(run.exit_code, 1) << "AddressSanitizer's own exit code\n" << run.err;
     EXPECT_THAT(run.err,
                 ContainsRegex("SUMMARY: AddressSanitizer: heap-use-after-free "
-                              "[^\n]*keeps_message_canary.cpp:[0-9]+ in [^\n]*on_message"));
+                              "[^\n]*keeps_message_canary.cpp:[0-9:]+ in [^\n]*on_message"));
 }
 
 bool contains(const Bytes& bytes, std::string_view word) {
