@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <istream>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -20,20 +22,53 @@
 
 #include <skep/plugin.hpp>
 
+// Which file it is, whatever its name.
+struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
+
+    bool operator==(const FileId& other) const {
+        return device == other.device && inode == other.inode;
+    }
+};
+
+[[noreturn]] void fail(int error, const std::string& path) {
+    throw std::system_error(error, std::generic_category(), path);
+}
+
+// The file that `path` leads to. Throws when that is nothing, or no regular file. Opens nothing: a
+// process that writes to a fifo would see that.
+FileId find_file(const std::string& path) {
+    struct stat found {};
+
+    if (::stat(path.c_str(), &found) != 0) {
+        fail(errno, path);
+    }
+    if (!S_ISREG(found.st_mode)) {
+        throw std::invalid_argument(path + ": not a regular file");
+    }
+    return {found.st_dev, found.st_ino};
+}
+
 // A regular file, open for reading. What fails throws, with the path.
 class File {
 public:
     explicit File(const std::string& path)
-        : path_(path),
-          // Not blocking: the open of a fifo would wait for somebody to write.
-          descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+        : path_(path) {
+        (void)find_file(path);
+        descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (descriptor_ < 0) {
-            fail(errno);
+            fail(errno, path_);
         }
-        if (!S_ISREG(status().st_mode)) {
+
+        struct stat found {};
+
+        const bool is_known = ::fstat(descriptor_, &found) == 0;
+        if (!is_known || !S_ISREG(found.st_mode)) {
             ::close(descriptor_);
             throw std::invalid_argument(path_ + ": not a regular file");
         }
+        id_ = {found.st_dev, found.st_ino};
     }
 
     File(const File&) = delete;
@@ -41,75 +76,200 @@ public:
 
     ~File() { ::close(descriptor_); }
 
-    // Zero at the end of the file.
-    [[nodiscard]] std::size_t read(char* to, std::size_t size) const {
-        for (;;) {
-            const ssize_t got = ::read(descriptor_, to, size);
-            if (got >= 0) {
-                return static_cast<std::size_t>(got);
+    [[nodiscard]] const FileId& id() const { return id_; }
+
+    // Up to `size` bytes from `offset` on; fewer only at the end of the file.
+    [[nodiscard]] std::size_t read(char* to, std::size_t size, std::uint64_t offset) const {
+        std::size_t got = 0;
+        while (got < size) {
+            const ssize_t more =
+                ::pread(descriptor_, to + got, size - got, static_cast<off_t>(offset + got));
+            if (more == 0) {
+                break;
             }
-            if (errno != EINTR) {
-                fail(errno);
+            if (more > 0) {
+                got += static_cast<std::size_t>(more);
+            } else if (errno != EINTR) {
+                fail(errno, path_);
             }
         }
+        return got;
     }
 
-    // True when less is left of the file than has been read of it; goes back to its start then.
-    [[nodiscard]] bool rewind_if_cut() const {
-        const bool is_cut = status().st_size < ::lseek(descriptor_, 0, SEEK_CUR);
-        if (is_cut) {
-            ::lseek(descriptor_, 0, SEEK_SET);
-        }
-        return is_cut;
+    [[nodiscard]] bool holds(std::string_view bytes, std::uint64_t offset) const {
+        std::string found(bytes.size(), '\0');
+        return read(found.data(), found.size(), offset) == bytes.size() && found == bytes;
     }
 
-    // Where the next read() begins.
-    [[nodiscard]] off_t position() const { return ::lseek(descriptor_, 0, SEEK_CUR); }
+    [[nodiscard]] bool is_shorter_than(std::uint64_t size) const {
+        struct stat found {};
 
-    void go_to(off_t position) const { ::lseek(descriptor_, position, SEEK_SET); }
+        return ::fstat(descriptor_, &found) == 0 &&
+               static_cast<std::uint64_t>(found.st_size) < size;
+    }
 
-    // A name for it in this process, also when it has been renamed or deleted.
+    // A path for it in this process, also when it has been renamed or deleted.
     [[nodiscard]] std::string link() const {
         return "/proc/self/fd/" + std::to_string(descriptor_);
     }
 
-    [[nodiscard]] bool is_same_as(const File& other) const {
-        const struct stat mine = status();
-        const struct stat others = other.status();
-        return mine.st_dev == others.st_dev && mine.st_ino == others.st_ino;
-    }
-
-private:
-    [[nodiscard]] struct stat status() const {
-        struct stat found {};
-
-        if (::fstat(descriptor_, &found) != 0) {
-            fail(errno);
-        }
+    // Where it is now; "... (deleted)" when it is nowhere.
+    [[nodiscard]] std::string place() const {
+        std::string found(4096, '\0');
+        const ssize_t size = ::readlink(link().c_str(), found.data(), found.size());
+        found.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
         return found;
     }
 
-    [[noreturn]] void fail(int error) const {
-        throw std::system_error(error, std::generic_category(), path_);
+private:
+    std::string path_;
+    int descriptor_ = -1;
+    FileId id_;
+};
+
+std::invalid_argument damaged() {
+    return std::invalid_argument("the state is damaged");
+}
+
+// What has been read of a file: its first bytes, and the last ones before the place reached. When
+// others stand there, the file has been overwritten, however long it is now.
+class Fingerprint {
+public:
+    // The next bytes of the file.
+    void add(std::string_view bytes) {
+        offset_ += bytes.size();
+        head_ += bytes.substr(0, most - head_.size());
+        if (bytes.size() < most) {
+            tail_.erase(0, tail_.size() - std::min(tail_.size(), most - bytes.size()));
+            tail_ += bytes;
+        } else {
+            tail_ = bytes.substr(bytes.size() - most);
+        }
     }
 
-    std::string path_;
-    int descriptor_;
+    [[nodiscard]] std::uint64_t offset() const { return offset_; }
+
+    [[nodiscard]] bool matches(const File& file) const {
+        return file.holds(head_, 0) && file.holds(tail_, offset_ - tail_.size());
+    }
+
+    // Of the first `offset` bytes that are in `file` now.
+    static Fingerprint of(const File& file, std::uint64_t offset) {
+        Fingerprint it;
+        it.offset_ = offset;
+        it.head_ = bytes_at(file, 0, std::min<std::uint64_t>(offset, most));
+        const std::uint64_t first = offset - std::min<std::uint64_t>(offset, most);
+        it.tail_ = bytes_at(file, first, offset - first);
+        return it;
+    }
+
+    void save(skep::state_writer& out) const {
+        out.write(std::to_string(offset_) + " " + std::to_string(head_.size()) + " " +
+                  std::to_string(tail_.size()) + "\n");
+        out.write(head_);
+        out.write(tail_);
+    }
+
+    static Fingerprint load(std::istream& in) {
+        Fingerprint it;
+        std::size_t head = 0;
+        std::size_t tail = 0;
+        in >> it.offset_ >> head >> tail;
+        in.get();
+        if (!in || head > most || tail > most || tail > it.offset_) {
+            throw damaged();
+        }
+        it.head_.resize(head);
+        it.tail_.resize(tail);
+        in.read(it.head_.data(), static_cast<std::streamsize>(head));
+        in.read(it.tail_.data(), static_cast<std::streamsize>(tail));
+        if (!in) {
+            throw damaged();
+        }
+        return it;
+    }
+
+private:
+    static constexpr std::size_t most = 4096;
+
+    static std::string bytes_at(const File& file, std::uint64_t offset, std::uint64_t size) {
+        std::string bytes(static_cast<std::size_t>(size), '\0');
+        bytes.resize(file.read(bytes.data(), bytes.size(), offset));
+        return bytes;
+    }
+
+    std::uint64_t offset_ = 0;
+    std::string head_, tail_;
+};
+
+// A file being read: the place reached, and what has been read and not been emitted yet.
+struct Reading {
+    explicit Reading(const std::string& path)
+        : file(std::make_unique<File>(path)) {}
+
+    std::unique_ptr<File> file;
+    Fingerprint read;
+    std::vector<char> buffer;
+    std::size_t begin = 0, end = 0;  // of the bytes in `buffer` that are left
+    std::uint64_t line = 1;          // the number of the line that begins at `begin`
+    bool is_in_long_line = false;    // pieces of that line have been emitted
+    bool has_warned = false;
+    bool is_at_end = false;             // it was, once
+    std::chrono::nanoseconds quiet{0};  // how long nothing has come
+
+    [[nodiscard]] std::string_view left() const { return {buffer.data() + begin, end - begin}; }
+
+    // Forgets what has been read: the file starts again.
+    void start_over() {
+        read = Fingerprint();
+        begin = end = 0;
+        line = 1;
+        is_in_long_line = false;
+        has_warned = false;
+    }
+
+    void save(skep::state_writer& out) const {
+        out.write(file->link() + " " + std::to_string(line) + (is_in_long_line ? " 1 " : " 0 ") +
+                  std::to_string(left().size()) + " ");
+        read.save(out);
+        out.write(left());
+    }
+
+    static std::unique_ptr<Reading> load(std::istream& in) {
+        std::string link;
+        std::size_t left = 0;
+        std::uint64_t line = 0;
+        bool is_in_long_line = false;
+        in >> link >> line >> is_in_long_line >> left;
+        const Fingerprint read = Fingerprint::load(in);
+        if (left > read.offset()) {
+            throw damaged();
+        }
+        auto it = std::make_unique<Reading>(link);
+        it->read = read;
+        it->line = line;
+        it->is_in_long_line = is_in_long_line;
+        for (char byte = 0; it->end < left && in.get(byte); ++it->end) {
+            it->buffer.push_back(byte);
+        }
+        if (it->end < left) {
+            throw damaged();
+        }
+        return it;
+    }
 };
 
 // Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. A
 // reload goes on where it is; a new start, or another path, reads from the beginning.
 //
-// With follow it reads on as tail -F does. A rotated file is read to its end before its successor;
-// what is written to it after that is not seen, nor is a cut that has grown past the old size
-// within one poll.
+// With follow it reads on as tail -F does. docs/running.md says what it notices and what it cannot.
 class FileTail {
 public:
     static constexpr auto name = "file_tail";
     static constexpr auto doc = "Emits the lines of a file, and with follow those to come.";
     static constexpr skep::param params[] = {
         skep::param::string("path", "The file").required(),
-        skep::param::boolean("follow", "Wait for more at the end of the file")
+        skep::param::boolean("follow", "Wait for the file, and for more at its end")
             .with_default("false"),
         skep::param::duration("poll", "How often to look for more")
             .with_default("200ms")
@@ -126,42 +286,90 @@ public:
         : path_(context.config_text("path")),
           follow_(context.config_boolean("follow")),
           poll_(context.config_duration("poll")),
-          max_line_(static_cast<std::size_t>(context.config_integer("max_line"))),
-          file_(std::make_unique<File>(path_)) {}
-
-    void run(skep::context& context) {
-        while (context.checkpoint()) {
-            if (read_block()) {
-                if (!emit_lines(context)) {
-                    return;
-                }
-            } else if (successor_ != nullptr) {
-                if (!start_over(context)) {
-                    return;
-                }
-                file_ = std::move(successor_);
-            } else if (!follow_) {
-                start_over(context);
-                return;
-            } else if (!context.sleep(poll_) || !look_again(context)) {
-                return;
-            }
+          max_line_(static_cast<std::size_t>(context.config_integer("max_line"))) {
+        if (!follow_) {
+            current_ = std::make_unique<Reading>(path_);
         }
     }
 
-    // The place in the file; the file itself by the descriptor of the old instance, which lives as
-    // long as its state is loaded. It may have been rotated away.
-    static constexpr std::uint32_t state_version = 1;
-
-    void save_state(skep::state_writer& out) const {
-        const auto unread = static_cast<off_t>(end_ - begin_);
-        out.write(std::to_string(file_->position() - unread) + " " + std::to_string(line_) + " " +
-                  (is_in_long_line_ ? "1 " : "0 ") + file_->link() + "\n" + path_);
+    void run(skep::context& context) {
+        if (follow_ && current_ == nullptr) {
+            look_for_file(context);
+        }
+        while (context.checkpoint()) {
+            bool has_read = false;
+            if (!read_rotated(context, has_read)) {
+                return;
+            }
+            // A rotated file comes before its successor, up to its end; later lines as they come.
+            const bool is_behind = std::any_of(
+                rotated_.begin(), rotated_.end(), [](const auto& it) { return !it->is_at_end; });
+            if (!is_behind && current_ != nullptr && !read_on(context, *current_, has_read)) {
+                return;
+            }
+            if (has_read || is_behind) {
+                continue;
+            }
+            if (!follow_) {
+                (void)finish(context, *current_);
+                return;
+            }
+            if (!context.sleep(poll_) || !let_go_of_quiet(context)) {
+                return;
+            }
+            look_for_file(context);
+        }
     }
 
-    void load_state(std::uint32_t /*version*/, std::string_view state) {
+    // The place in each file; the file itself by the descriptor of the old instance, which lives as
+    // long as its state is loaded. It may have been rotated away.
+    static constexpr std::uint32_t state_version = 2;
+    static constexpr std::uint32_t state_oldest = 1;
+
+    void save_state(skep::state_writer& out) const {
+        out.write(std::to_string(path_.size()) + " " + path_ + " " +
+                  std::to_string(rotated_.size()) + (current_ == nullptr ? " 0 " : " 1 "));
+        for (const auto& it : rotated_) {
+            it->save(out);
+        }
+        if (current_ != nullptr) {
+            current_->save(out);
+        }
+    }
+
+    void load_state(std::uint32_t version, std::string_view state) {
         std::istringstream in{std::string(state)};
-        off_t position = 0;
+        if (version == 1) {
+            load_first_version(in);
+            return;
+        }
+        std::size_t size = 0;
+        in >> size;
+        in.get();
+        std::string path(std::min(size, state.size()), '\0');
+        in.read(path.data(), static_cast<std::streamsize>(path.size()));
+        if (path != path_) {
+            return;
+        }
+        std::size_t rotated = 0;
+        bool has_current = false;
+        in >> rotated >> has_current;
+        std::vector<std::unique_ptr<Reading>> loaded;
+        for (; rotated > 0; --rotated) {
+            loaded.push_back(Reading::load(in));
+        }
+        current_ = has_current ? Reading::load(in) : std::move(current_);
+        rotated_ = std::move(loaded);
+    }
+
+private:
+    // A rotated file is read until nothing has come to it for so long, and at most so many are.
+    static constexpr std::chrono::seconds quiet_enough{60};
+    static constexpr std::size_t most_rotated = 8;
+
+    // "POSITION LINE IS_IN_LONG_LINE LINK\nPATH"
+    void load_first_version(std::istream& in) {
+        std::uint64_t position = 0;
         std::uint64_t line = 0;
         bool is_in_long_line = false;
         std::string link;
@@ -172,30 +380,67 @@ public:
         if (path != path_) {
             return;
         }
-        file_ = std::make_unique<File>(link);
-        file_->go_to(position);
-        line_ = line;
-        is_in_long_line_ = is_in_long_line;
-    }
-
-private:
-    // False at the end of the file.
-    bool read_block() {
-        constexpr std::size_t block = std::size_t{256} * 1024;
-        if (begin_ > 0) {
-            std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-            end_ -= begin_;
-            begin_ = 0;
-        }
-        buffer_.resize(std::max(buffer_.size(), end_ + block));
-        const std::size_t got = file_->read(buffer_.data() + end_, block);
-        end_ += got;
-        return got > 0;
+        current_ = std::make_unique<Reading>(link);
+        current_->read = Fingerprint::of(*current_->file, position);
+        current_->line = line;
+        current_->is_in_long_line = is_in_long_line;
     }
 
     // As all that returns bool below: false when the worker was told to stop.
-    bool emit_lines(skep::context& context) {
-        while (add_line(context)) {
+    bool read_rotated(skep::context& context, bool& has_read) {
+        for (const auto& it : rotated_) {
+            bool has_more = false;
+            if (!read_on(context, *it, has_more)) {
+                return false;
+            }
+            it->is_at_end = it->is_at_end || !has_more;
+            has_read = has_read || has_more;
+        }
+        return true;
+    }
+
+    // Emits the lines of the next block of the file, if there is one.
+    bool read_on(skep::context& context, Reading& it, bool& has_read) {
+        constexpr std::size_t block = std::size_t{256} * 1024;
+        if (it.begin > 0) {
+            std::memmove(it.buffer.data(), it.buffer.data() + it.begin, it.end - it.begin);
+            it.end -= it.begin;
+            it.begin = 0;
+        }
+        it.buffer.resize(std::max(it.buffer.size(), it.end + block));
+        char* const first = it.buffer.data() + it.end;
+        const std::string_view got(first, it.file->read(first, block, it.read.offset()));
+        // Asked after the read: what was read before it was overwritten is still of the old text.
+        const bool is_other = follow_ && !it.read.matches(*it.file);
+        has_read = has_read || !got.empty() || (is_other && &it == current_.get());
+        if (is_other && it.file->holds(got, it.read.offset())) {
+            return read_again(context, it);
+        }
+        it.end += got.size();
+        it.read.add(got);
+        it.quiet = got.empty() ? it.quiet : std::chrono::nanoseconds(0);
+        return emit_lines(context, it) && (!is_other || read_again(context, it));
+    }
+
+    // The file has been overwritten: what is left is the last line of the old text. A rotated file
+    // is not read again: it got the text of another one, which has been read.
+    bool read_again(skep::context& context, Reading& it) {
+        if (&it != current_.get()) {
+            it.quiet = quiet_enough;
+            return finish(context, it);
+        }
+        context.warn(
+            path_ + (it.file->is_shorter_than(it.read.offset()) ? ": cut short" : ": overwritten") +
+            "; reading it from the start");
+        if (!finish(context, it)) {
+            return false;
+        }
+        it.start_over();
+        return true;
+    }
+
+    bool emit_lines(skep::context& context, Reading& it) {
+        while (add_line(context, it)) {
             if (batch_size_ == batch_.size() && !emit_batch(context)) {
                 return false;
             }
@@ -204,39 +449,38 @@ private:
     }
 
     // Adds a whole line, or a piece of a long one, to the batch. False when there is neither.
-    bool add_line(skep::context& context) {
-        const char* first = buffer_.data() + begin_;
-        const std::size_t size = end_ - begin_;
-        const void* newline = std::memchr(first, '\n', std::min(size, max_line_ + 1));
-        if (newline != nullptr) {
-            add(static_cast<std::size_t>(static_cast<const char*>(newline) - first));
-            ++begin_;
-            ++line_;
-            is_in_long_line_ = false;
+    bool add_line(skep::context& context, Reading& it) {
+        const std::string_view left = it.left();
+        const std::size_t newline = left.substr(0, max_line_ + 1).find('\n');
+        if (newline != std::string_view::npos) {
+            add(it, newline);
+            ++it.begin;
+            ++it.line;
+            it.is_in_long_line = false;
             return true;
         }
-        if (size <= max_line_) {
+        if (left.size() <= max_line_) {
             return false;
         }
-        if (!is_in_long_line_) {
-            is_in_long_line_ = true;
+        if (!it.is_in_long_line) {
+            it.is_in_long_line = true;
             context.errors_seen();
-            if (!has_warned_) {
-                has_warned_ = true;
-                context.warn(path_ + ":" + std::to_string(line_) +
+            if (!it.has_warned) {
+                it.has_warned = true;
+                context.warn(path_ + ":" + std::to_string(it.line) +
                              ": longer than max_line; this line and others like it are emitted in "
                              "pieces");
             }
         }
-        add(max_line_);
+        add(it, max_line_);
         return true;
     }
 
-    void add(std::size_t size) {
+    void add(Reading& it, std::size_t size) {
         skep_payload& payload = batch_[batch_size_++];
-        payload.data = buffer_.data() + begin_;
+        payload.data = it.buffer.data() + it.begin;
         payload.size = size;
-        begin_ += size;
+        it.begin += size;
     }
 
     bool emit_batch(skep::context& context) {
@@ -254,27 +498,35 @@ private:
         return context.checkpoint();
     }
 
-    // The file has come to its end: what is left in the buffer is its last line.
-    bool start_over(skep::context& context) {
-        if (begin_ < end_) {
-            add(end_ - begin_);
+    // Nothing more will come: what is left is the last line.
+    bool finish(skep::context& context, Reading& it) {
+        if (!it.left().empty()) {
+            add(it, it.left().size());
         }
-        line_ = 1;
-        is_in_long_line_ = false;
-        has_warned_ = false;
         return emit_batch(context);
     }
 
-    // Has the file been cut, or has another taken its place?
-    bool look_again(skep::context& context) {
-        if (file_->rewind_if_cut()) {
-            context.warn(path_ + ": cut short; reading it from the start");
-            return start_over(context);
+    // Lets go of rotated files that are quiet, and of the oldest when there are too many.
+    bool let_go_of_quiet(skep::context& context) {
+        for (auto it = rotated_.begin(); it != rotated_.end();) {
+            (*it)->quiet += poll_;
+            if ((*it)->quiet < quiet_enough && rotated_.size() <= most_rotated) {
+                ++it;
+            } else if (finish(context, **it)) {
+                it = rotated_.erase(it);
+            } else {
+                return false;
+            }
         }
+        return true;
+    }
+
+    // Reads what `path` leads to from now on.
+    void look_for_file(skep::context& context) {
         try {
-            auto found = std::make_unique<File>(path_);
-            if (!found->is_same_as(*file_)) {
-                successor_ = std::move(found);
+            const FileId found = find_file(path_);
+            if (current_ == nullptr || !(current_->file->id() == found)) {
+                go_to(found);
             }
             is_missing_ = false;
         } catch (const std::exception& failure) {
@@ -284,7 +536,36 @@ private:
             }
             is_missing_ = true;
         }
-        return true;
+    }
+
+    void go_to(const FileId& found) {
+        std::unique_ptr<Reading> next;
+        const auto known = std::find_if(rotated_.begin(), rotated_.end(), [&](const auto& it) {
+            return it->file->id() == found;
+        });
+        if (known != rotated_.end()) {  // it has come back
+            next = std::move(*known);
+            rotated_.erase(known);
+        } else {
+            next = std::make_unique<Reading>(path_);
+            if (current_ != nullptr && is_copy_of_current(*next->file)) {
+                current_->file = std::move(next->file);
+                return;
+            }
+        }
+        if (current_ != nullptr) {
+            current_->is_at_end = false;
+            current_->quiet = std::chrono::nanoseconds(0);
+            rotated_.push_back(std::move(current_));
+        }
+        current_ = std::move(next);
+    }
+
+    // overlayfs makes a copy of a file when that is written to for the first time: another file,
+    // with the same text, at the same place. A file that was renamed or deleted is at another.
+    [[nodiscard]] bool is_copy_of_current(const File& file) const {
+        const std::string place = file.place();
+        return !place.empty() && place == current_->file->place() && current_->read.matches(file);
     }
 
     std::string path_;
@@ -292,18 +573,12 @@ private:
     std::chrono::nanoseconds poll_;
     std::size_t max_line_;
 
-    std::unique_ptr<File> file_;
-    std::unique_ptr<File> successor_;  // what `path` leads to now, while file_ is read to its end
+    std::unique_ptr<Reading> current_;               // null: it has not been there yet
+    std::vector<std::unique_ptr<Reading>> rotated_;  // that `path` led to before, the oldest first
     bool is_missing_ = false;
 
-    std::vector<char> buffer_;
-    std::size_t begin_ = 0, end_ = 0;  // what has been read of the file and not added to a batch
     std::array<skep_payload, 256> batch_{};
     std::uint32_t batch_size_ = 0;
-
-    std::uint64_t line_ = 1;  // the number of the line that begins at begin_
-    bool is_in_long_line_ = false;
-    bool has_warned_ = false;
 };
 
 SKEP_PLUGIN("org.skep.file_tail", "0.1.0", FileTail)

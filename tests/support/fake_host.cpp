@@ -278,6 +278,28 @@ std::int32_t FakeHost::drain() {
     return opened_.type().on_drain == nullptr ? SKEP_OK : opened_.type().on_drain(instance_);
 }
 
+std::string FakeHost::save() {
+    struct Sink {
+        skep_state_sink raw{};
+        std::string saved;
+    } sink;
+
+    sink.raw.size = sizeof(sink.raw);
+    sink.raw.write = [](const skep_state_sink* raw, const void* data, std::uint64_t size) noexcept {
+        auto& it = *reinterpret_cast<Sink*>(const_cast<skep_state_sink*>(raw));
+        it.saved.append(static_cast<const char*>(data), size);
+        return std::int32_t{SKEP_OK};
+    };
+    if (opened_.type().save_state(instance_, &sink.raw) != SKEP_OK) {
+        mistake("the state cannot be saved: " + failure);
+    }
+    return sink.saved;
+}
+
+std::int32_t FakeHost::load(const std::string& state, std::uint32_t version) {
+    return opened_.type().load_state(instance_, version, state.data(), state.size());
+}
+
 void FakeHost::destroy() {
     if (instance_ != nullptr) {
         opened_.type().destroy(std::exchange(instance_, nullptr));

@@ -73,6 +73,9 @@ public:
     // Handles the messages as one batch; `done` tells how many the worker has finished.
     std::int32_t handle(const std::vector<std::string>& messages);
     std::int32_t drain();
+    // What the worker saves for a successor; and gives that to this one, as of `version`.
+    std::string save();
+    std::int32_t load(const std::string& state, std::uint32_t version);
     void destroy();
 
     // Moves the clock on and calls on_timer for what has become due, in order of time.
