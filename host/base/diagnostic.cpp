@@ -13,6 +13,14 @@ constexpr std::size_t max_cells = 100;
 // How much of a cut line is shown before the span.
 constexpr std::size_t cells_before = 30;
 
+// Only this much of a long line is looked at, in bytes: more than enough for the cells above, which
+// have four bytes at most.
+constexpr std::size_t bytes_before = 512;
+constexpr std::size_t bytes_after = 2048;
+
+// A longer word is no misspelt name, and comparing it takes the square of its length.
+constexpr std::size_t longest_word = 256;
+
 // One character as a terminal shows it, and the byte at which it starts.
 struct Cell {
     std::string_view shown;
@@ -37,24 +45,19 @@ std::string printable(std::string_view text) {
     return shown;
 }
 
-// The line without its end, or nothing when the text has no such line.
-std::string_view line_of(std::string_view source, int line) {
-    for (int i = 1; i < line; ++i) {
-        const std::size_t end = source.find('\n');
-        if (end == std::string_view::npos) {
-            return {};
-        }
-        source.remove_prefix(end + 1);
-    }
-    source = source.substr(0, source.find('\n'));
-    if (!source.empty() && source.back() == '\r') {
-        source.remove_suffix(1);
-    }
-    return source;
+bool is_inside_character(char byte) {
+    return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
 }
 
 // The line of source and, below it, the carets.
-std::string excerpt(const SourceSpan& span, std::string_view line) {
+std::string excerpt(const SourceSpan& span, std::string_view whole_line) {
+    const auto column = static_cast<std::size_t>(std::max(span.column, 1) - 1);
+    std::size_t cut = std::min(column, whole_line.size());
+    cut -= std::min(cut, bytes_before);
+    while (cut > 0 && is_inside_character(whole_line[cut])) {
+        --cut;
+    }
+    const std::string_view line = whole_line.substr(cut, bytes_before + bytes_after);
     const std::vector<Cell> cells = cells_of(line);
     const auto cell_at = [&](std::size_t byte) {
         const auto next =
@@ -64,7 +67,7 @@ std::string excerpt(const SourceSpan& span, std::string_view line) {
         const auto index = static_cast<std::size_t>(next - cells.begin());
         return byte >= line.size() || index == 0 ? cells.size() : index - 1;
     };
-    const auto start_byte = static_cast<std::size_t>(std::max(span.column, 1) - 1);
+    const std::size_t start_byte = column - cut;
     const std::size_t start = cell_at(start_byte);
     const std::size_t end =
         cell_at(start_byte + static_cast<std::size_t>(std::max(span.length, 1)) - 1) + 1;
@@ -75,7 +78,7 @@ std::string excerpt(const SourceSpan& span, std::string_view line) {
         first = start > cells_before ? start - cells_before : 0;
         last = std::min(cells.size(), first + max_cells);
     }
-    std::string shown = first > 0 ? "..." : "";
+    std::string shown = first > 0 || cut > 0 ? "..." : "";
     std::string carets(shown.size(), ' ');
     for (std::size_t i = first; i < last; ++i) {
         shown += cells[i].shown;
@@ -135,7 +138,26 @@ bool has_errors(const Diagnostics& diagnostics) {
     });
 }
 
+SourceLines::SourceLines(std::string_view source) {
+    while (true) {
+        const std::size_t end = source.find('\n');
+        std::string_view line = source.substr(0, end);
+        if (!line.empty() && line.back() == '\r') {
+            line.remove_suffix(1);
+        }
+        lines_.push_back(line);
+        if (end == std::string_view::npos) {
+            return;
+        }
+        source.remove_prefix(end + 1);
+    }
+}
+
 std::string render(const Diagnostic& diagnostic, std::string_view source) {
+    return render(diagnostic, SourceLines(source));
+}
+
+std::string render(const Diagnostic& diagnostic, const SourceLines& source) {
     std::string text;
     if (!diagnostic.file.empty()) {
         text += printable(diagnostic.file) + ":";
@@ -150,7 +172,7 @@ std::string render(const Diagnostic& diagnostic, std::string_view source) {
     text += diagnostic.severity == Severity::error ? "error: " : "warning: ";
     text += printable(diagnostic.message) + "\n";
     if (diagnostic.span.line > 0 && !diagnostic.conceals_line) {
-        const std::string_view line = line_of(source, diagnostic.span.line);
+        const std::string_view line = source.line(static_cast<std::size_t>(diagnostic.span.line));
         if (!line.empty()) {
             text += excerpt(diagnostic.span, line);
         }
@@ -162,6 +184,9 @@ std::string render(const Diagnostic& diagnostic, std::string_view source) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+    if (word.size() > longest_word) {
+        return "";
+    }
     const std::size_t most = std::max<std::size_t>(word.size(), 3) / 3;
     std::string best;
     std::size_t best_distance = std::min(most + 1, word.size());

@@ -39,6 +39,22 @@ using Diagnostics = std::vector<Diagnostic>;
 
 [[nodiscard]] bool has_errors(const Diagnostics& diagnostics);
 
+// The lines of a text, which must outlive it. Finding one costs the same wherever it stands, so
+// that a file with 100,000 mistakes is rendered in one pass.
+class SourceLines {
+public:
+    SourceLines() = default;
+    explicit SourceLines(std::string_view source);
+
+    // The line without its end; empty when the text has no such line. The first line is 1.
+    [[nodiscard]] std::string_view line(std::size_t number) const {
+        return number >= 1 && number <= lines_.size() ? lines_[number - 1] : std::string_view{};
+    }
+
+private:
+    std::vector<std::string_view> lines_;
+};
+
 // Renders as compilers do, ending with a newline; `source` is the text of the file, or empty when
 // there is no line to show. What a terminal would not show as a character stands as '?':
 //
@@ -46,11 +62,12 @@ using Diagnostics = std::vector<Diagnostic>;
 //       7 | plugn = "regex"
 //         | ^~~~~
 //         = did you mean 'plugin'?
+[[nodiscard]] std::string render(const Diagnostic& diagnostic, const SourceLines& source);
 [[nodiscard]] std::string render(const Diagnostic& diagnostic, std::string_view source = {});
 
 // The candidate nearest to `word` by edit distance, or "" when none is near enough to be what was
 // meant (at most a third of the word's letters wrong, or one of a short word, and at least one
-// letter right; capitals count as right).
+// letter right; capitals count as right), or when `word` is longer than any name should be.
 [[nodiscard]] std::string nearest(std::string_view word,
                                   const std::vector<std::string>& candidates);
 

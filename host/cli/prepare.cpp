@@ -50,10 +50,11 @@ Prepared prepare(const std::string& file, FileLoader& loader) {
 }
 
 std::string rendered(const Prepared& prepared) {
+    const SourceLines lines(prepared.source);
+    const SourceLines none;
     std::string text;
     for (const Diagnostic& diagnostic : prepared.diagnostics) {
-        const bool has_line = diagnostic.file == prepared.file;
-        text += render(diagnostic, has_line ? prepared.source : "");
+        text += render(diagnostic, diagnostic.file == prepared.file ? lines : none);
     }
     return text;
 }

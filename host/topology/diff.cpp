@@ -17,16 +17,23 @@ Workers workers_of(const Plan& plan) {
     return workers;
 }
 
-// The pool that it is in has the same name, and becomes another.
-bool pool_differs(const WorkerPlan& before,
-                  const Plan& current,
-                  const WorkerPlan& after,
-                  const Plan& next) {
-    const PoolPlan* const old_pool = current.find_pool(before.run.pool);
-    const PoolPlan* const new_pool = next.find_pool(after.run.pool);
-    return old_pool != nullptr && new_pool != nullptr && *old_pool != *new_pool;
+// The names of the pools of `current` that become another in `next`.
+std::unordered_set<std::string_view> changed_pools(const Plan& current, const Plan& next) {
+    std::unordered_map<std::string_view, const PoolPlan*> before;
+    for (const PoolPlan& pool : current.pools) {
+        before.emplace(pool.name, &pool);
+    }
+    std::unordered_set<std::string_view> changed;
+    for (const PoolPlan& pool : next.pools) {
+        const auto found = before.find(pool.name);
+        if (found != before.end() && *found->second != pool) {
+            changed.insert(pool.name);
+        }
+    }
+    return changed;
 }
 
+// Without its pool.
 bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
     return before.plugin_path != after.plugin_path ||
            before.plugin_content != after.plugin_content || before.type != after.type ||
@@ -45,6 +52,7 @@ Changes diff(const Plan& current, const Plan& next) {
     Changes changes;
     const Workers before = workers_of(current);
     const Workers after = workers_of(next);
+    const std::unordered_set<std::string_view> other_pools = changed_pools(current, next);
     for (const WorkerPlan& worker : current.workers) {
         if (!after.contains(worker.name)) {
             changes.to_remove.push_back(worker.name);
@@ -57,7 +65,7 @@ Changes diff(const Plan& current, const Plan& next) {
             continue;
         }
         const WorkerPlan& old = *found->second;
-        if (swaps(old, worker) || pool_differs(old, current, worker, next)) {
+        if (swaps(old, worker) || other_pools.contains(worker.run.pool)) {
             changes.to_swap.push_back(worker.name);
         } else if (old.live != worker.live) {
             changes.to_reconfigure.push_back(worker.name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <toml++/toml.h>
 
@@ -26,25 +27,11 @@ std::string_view trimmed(std::string_view text) {
 // Knows the lines of the source: the library counts characters, and skep counts bytes.
 class Lines {
 public:
-    explicit Lines(std::string_view source) {
-        while (true) {
-            const std::size_t end = source.find('\n');
-            std::string_view line = source.substr(0, end);
-            if (!line.empty() && line.back() == '\r') {
-                line.remove_suffix(1);
-            }
-            lines_.push_back(line);
-            if (end == std::string_view::npos) {
-                return;
-            }
-            source.remove_prefix(end + 1);
-        }
-    }
+    explicit Lines(std::string_view source)
+        : lines_(source) {}
 
     // Empty when there is no such line.
-    [[nodiscard]] std::string_view line(std::size_t number) const {
-        return number >= 1 && number <= lines_.size() ? lines_[number - 1] : std::string_view{};
-    }
+    [[nodiscard]] std::string_view line(std::size_t number) const { return lines_.line(number); }
 
     [[nodiscard]] SourceSpan span(const toml::source_region& region) const {
         const std::string_view line_text = line(region.begin.line);
@@ -82,19 +69,34 @@ public:
 private:
     [[nodiscard]] std::size_t byte_offset(const toml::source_position& position) const {
         const std::string_view text = line(position.line);
-        // The library does not count a byte order mark.
-        std::size_t offset =
-            position.line == 1 && text.substr(0, 3) == byte_order_mark ? byte_order_mark.size() : 0;
-        for (std::size_t column = 1; column < position.column && offset < text.size(); ++column) {
-            ++offset;
-            while (offset < text.size() && continues_character(text[offset])) {
-                ++offset;
-            }
-        }
-        return offset;
+        const std::vector<std::size_t>& characters = characters_of(position.line);
+        const std::size_t before = position.column > 0 ? position.column - 1 : 0;
+        return before < characters.size() ? characters[before] : text.size();
     }
 
-    std::vector<std::string_view> lines_;
+    // Where each character of a line begins. Kept for one line: thousands of values may stand in
+    // it, and looking through the line for each of them would take a square of time.
+    [[nodiscard]] const std::vector<std::size_t>& characters_of(std::size_t number) const {
+        if (number == known_line_) {
+            return characters_;
+        }
+        known_line_ = number;
+        characters_.clear();
+        const std::string_view text = line(number);
+        // The library does not count a byte order mark.
+        const bool is_marked = number == 1 && text.starts_with(byte_order_mark);
+        for (std::size_t at = is_marked ? byte_order_mark.size() : 0; at < text.size(); ++at) {
+            // What begins the line begins a character, however broken it is.
+            if (characters_.empty() || !continues_character(text[at])) {
+                characters_.push_back(at);
+            }
+        }
+        return characters_;
+    }
+
+    SourceLines lines_;
+    mutable std::size_t known_line_ = 0;  // of characters_; 0: none
+    mutable std::vector<std::size_t> characters_;
 };
 
 bool stands_before(const SourceSpan& a, const SourceSpan& b) {

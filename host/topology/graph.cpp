@@ -48,6 +48,19 @@ std::string quoted_for_mermaid(const std::string& text) {
     return quoted + "\"";
 }
 
+// The workers of each pool, in the order of the plan.
+using PoolMembers = std::multimap<std::string_view, const WorkerPlan*>;
+
+PoolMembers members_of_pools(const Plan& plan) {
+    PoolMembers members;
+    for (const WorkerPlan& worker : plan.workers) {
+        if (!worker.run.pool.empty()) {
+            members.emplace(worker.run.pool, &worker);
+        }
+    }
+    return members;
+}
+
 }  // namespace
 
 std::string graph_dot(const Plan& plan) {
@@ -58,13 +71,13 @@ std::string graph_dot(const Plan& plan) {
             text += "    " + quoted_for_dot(worker.name) + ";\n";
         }
     }
+    const PoolMembers members = members_of_pools(plan);
     for (const PoolPlan& pool : plan.pools) {
         text += "    subgraph " + quoted_for_dot("cluster_" + pool.name) +
                 " {\n        label=" + quoted_for_dot("pool " + pool.name) + ";\n";
-        for (const WorkerPlan& worker : plan.workers) {
-            if (worker.run.pool == pool.name) {
-                text += "        " + quoted_for_dot(worker.name) + ";\n";
-            }
+        const auto [first, last] = members.equal_range(pool.name);
+        for (auto member = first; member != last; ++member) {
+            text += "        " + quoted_for_dot(member->second->name) + ";\n";
         }
         text += "    }\n";
     }
@@ -84,14 +97,14 @@ std::string graph_mermaid(const Plan& plan) {
         ids.emplace(worker.name, id);
         text += "    " + id + "[" + quoted_for_mermaid(worker.name) + "]\n";
     }
+    const PoolMembers members = members_of_pools(plan);
     for (std::size_t i = 0; i < plan.pools.size(); ++i) {
         const std::string& pool = plan.pools[i].name;
         text +=
             "    subgraph p" + std::to_string(i) + "[" + quoted_for_mermaid("pool " + pool) + "]\n";
-        for (const WorkerPlan& worker : plan.workers) {
-            if (worker.run.pool == pool) {
-                text += "        " + ids[worker.name] + "\n";
-            }
+        const auto [first, last] = members.equal_range(pool);
+        for (auto member = first; member != last; ++member) {
+            text += "        " + ids[member->second->name] + "\n";
         }
         text += "    end\n";
     }

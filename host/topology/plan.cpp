@@ -1,6 +1,7 @@
 #include "host/topology/plan.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "host/base/assert.hpp"
@@ -39,6 +40,7 @@ public:
     Result<Planned> plan();
 
 private:
+    [[nodiscard]] bool count_workers();
     void find_plugins();
     [[nodiscard]] const FoundPlugin* find_plugin(const Located<std::string>& plugin);
     [[nodiscard]] bool may_be_elsewhere(const std::string& plugin) const;
@@ -48,6 +50,7 @@ private:
     void plan_schedule();
     void plan_action(const TopologySchedule& written, std::optional<ScheduleAction> action);
     [[nodiscard]] bool check_action(const TopologySchedule& written, ScheduleAction action);
+    [[nodiscard]] bool has_room_for(const TopologySchedule& written, std::size_t actions);
 
     const Topology& topology_;
     const FindPlugin& find_plugin_;
@@ -57,6 +60,7 @@ private:
     std::map<std::string, Result<FoundPlugin>> found_;  // by the name in the file
     NamedWorkers workers_;
     Plan plan_;
+    bool has_too_many_actions_ = false;
 };
 
 Result<Planned> Planner::plan() {
@@ -73,6 +77,9 @@ Result<Planned> Planner::plan() {
         search_.push_back((folder / path).lexically_normal().string());
     }
 
+    if (!count_workers()) {
+        return failure(problems_.errors());
+    }
     find_plugins();
     plan_.pools = plan_pools(topology_);
     plan_workers();
@@ -88,6 +95,26 @@ Result<Planned> Planner::plan() {
     return Planned{std::move(plan_), problems_.warnings()};
 }
 
+std::size_t replicas_of(const TopologyWorker& worker) {
+    return worker.replicas ? static_cast<std::size_t>(worker.replicas->value) : 1;
+}
+
+// False when there are more than a plan may have; all else that may be wrong is left out then.
+bool Planner::count_workers() {
+    std::size_t count = 0;
+    for (const TopologyWorker& worker : topology_.workers) {
+        count += replicas_of(worker);
+        if (count > most_workers) {
+            problems_.error(worker.replicas ? worker.replicas->span : worker.span,
+                            "with worker '" + worker.name.value + "' there are more than " +
+                                std::to_string(most_workers) + " workers",
+                            "each replica is a worker; have fewer of them");
+            return false;
+        }
+    }
+    return true;
+}
+
 void Planner::find_plugins() {
     for (const TopologyWorker& written : topology_.workers) {
         NamedWorker worker;
@@ -96,8 +123,8 @@ void Planner::find_plugins() {
         if (plugin != nullptr) {
             worker.type = find_type(written, *plugin->info);
         }
-        const std::int64_t replicas = written.replicas ? written.replicas->value : 1;
-        for (std::int64_t i = 0; replicas > 1 && i < replicas; ++i) {
+        const std::size_t replicas = replicas_of(written);
+        for (std::size_t i = 0; replicas > 1 && i < replicas; ++i) {
             worker.replicas.push_back(written.name.value + "#" + std::to_string(i));
         }
         if (replicas == 1) {
@@ -162,6 +189,10 @@ void Planner::plan_workers() {
                                                     problems_);
     const OnReload default_reload =
         parse_word(topology_.default_reload, "reload", reload_words, OnReload::swap, problems_);
+    std::set<std::string_view> pools;
+    for (const TopologyPool& pool : topology_.pools) {
+        pools.insert(pool.name.value);
+    }
     for (const NamedWorker& worker : workers_) {
         const TopologyWorker& written = *worker.written;
         WorkerPlan planned;
@@ -177,7 +208,7 @@ void Planner::plan_workers() {
         planned.quiesce = written.quiesce ? written.quiesce : topology_.default_quiesce;
         planned.probation = written.probation;
         planned.stop_grace = written.stop_grace;
-        planned.run = plan_run(worker, topology_, problems_);
+        planned.run = plan_run(worker, topology_, pools, problems_);
         if (worker.type == nullptr) {
             continue;
         }
@@ -216,10 +247,35 @@ void Planner::plan_action(const TopologySchedule& written, std::optional<Schedul
     if (!action || !check_action(written, *action) || (written.worker && !ref)) {
         return;
     }
-    for (const std::string& receiver : ref ? ref->replicas : std::vector<std::string>{""}) {
-        plan_.schedule.push_back(
-            {written.at.value, *action, receiver, written.message ? written.message->value : ""});
+    SchedulePlan planned{
+        written.at.value, *action, "", written.message ? written.message->value : ""};
+    if (!has_room_for(written, ref ? ref->replicas.size() : 1)) {
+        return;
     }
+    if (!ref) {
+        plan_.schedule.push_back(std::move(planned));
+        return;
+    }
+    for (const std::string& receiver : ref->replicas) {
+        planned.worker = receiver;
+        plan_.schedule.push_back(planned);
+    }
+}
+
+// Each replica of a worker is an action; too many are reported once.
+bool Planner::has_room_for(const TopologySchedule& written, std::size_t actions) {
+    if (has_too_many_actions_) {
+        return false;
+    }
+    has_too_many_actions_ = actions > most_actions - plan_.schedule.size();
+    if (has_too_many_actions_) {
+        problems_.error(written.span,
+                        "with this entry the schedule has more than " +
+                            std::to_string(most_actions) + " actions",
+                        "an entry for a worker is an action for each of its replicas; have fewer "
+                        "entries, or name one replica");
+    }
+    return !has_too_many_actions_;
 }
 
 // Which of the keys `worker` and `message` each action takes.
@@ -257,27 +313,19 @@ bool Planner::check_action(const TopologySchedule& written, ScheduleAction actio
 std::optional<WorkerRef> resolve_worker(std::string_view name,
                                         const SourceSpan& span,
                                         const Topology& topology,
-                                        const NamedWorkers& workers,
+                                        NamedWorkers& workers,
                                         Problems& problems) {
     const std::string base(name.substr(0, name.find('#')));
     const std::optional<std::size_t> index = workers.find(base);
     if (!index) {
         // A name that is no good may hold what ends a name here: "[worker.'web.parse']".
         const bool may_be_cut =
-            std::any_of(workers.begin(), workers.end(), [&](const NamedWorker& candidate) {
-                return candidate.name().starts_with(base + ".") ||
-                       candidate.name().starts_with(base + "#");
-            });
+            workers.any_starts_with(base + ".") || workers.any_starts_with(base + "#");
         if (workers.empty() || may_be_cut || topology.unread.count("worker") > 0) {
             return {};
         }
-        std::vector<std::string> known;
-        for (const NamedWorker& candidate : workers) {
-            known.push_back(candidate.name());
-        }
-        problems.error(span,
-                       "there is no worker '" + std::string(name) + "'",
-                       suggestion(name, known, "worker"));
+        problems.error(
+            span, "there is no worker '" + std::string(name) + "'", workers.suggestion_for(name));
         return {};
     }
     const NamedWorker& worker = workers[*index];
@@ -286,8 +334,14 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
         return WorkerRef{*index, replicas};
     }
     // How many there are may be what could not be read.
-    if (worker.written->unread.count("replicas") > 0 || contains(replicas, name)) {
-        return WorkerRef{*index, {std::string(name)}};
+    if (worker.written->unread.count("replicas") > 0) {
+        return WorkerRef{*index, workers.keep(name)};
+    }
+    const std::string_view number = name.substr(base.size() + 1);
+    std::size_t replica = replicas.size();
+    std::from_chars(number.data(), number.data() + number.size(), replica);
+    if (replica < replicas.size() && replicas[replica] == name) {
+        return WorkerRef{*index, std::span(&replicas[replica], 1)};
     }
     problems.error(span,
                    "worker '" + base + "' has no replica '" + std::string(name) + "'",

@@ -1,7 +1,10 @@
 // Which workers run on one cpu because routes between them ask for it.
 #include <algorithm>
+#include <list>
 #include <map>
 #include <numeric>
+#include <span>
+#include <unordered_set>
 
 #include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
@@ -28,8 +31,8 @@ public:
     }
 
     void add(const SharedCore& shared) {
-        for (const std::vector<std::string>* const end : {&shared.from, &shared.to}) {
-            for (const std::string& name : *end) {
+        for (const std::span<const std::string> end : {shared.from, shared.to}) {
+            for (const std::string& name : end) {
                 const auto found = by_name_.find(name);
                 // One that is not there has been reported.
                 if (found == by_name_.end() || is_on_pool(found->second, shared.span)) {
@@ -38,8 +41,8 @@ public:
             }
         }
         const std::size_t first = by_name_.at(shared.from.front());
-        for (const std::vector<std::string>* const end : {&shared.from, &shared.to}) {
-            for (const std::string& name : *end) {
+        for (const std::span<const std::string> end : {shared.from, shared.to}) {
+            for (const std::string& name : end) {
                 join(first, by_name_.at(name), shared.span);
             }
         }
@@ -67,9 +70,21 @@ public:
 private:
     struct Group {
         std::size_t members = 0;
-        std::vector<int> cpus;           // that all who name any have in common
-        std::vector<std::string> bound;  // who names any
+        std::vector<int> cpus;         // that all who name any have in common
+        std::list<std::string> bound;  // the workers that name any; replicas more than once
     };
+
+    // In the order of the first of each.
+    static std::vector<std::string> distinct(const std::list<std::string>& names) {
+        std::vector<std::string> result;
+        std::unordered_set<std::string_view> seen;
+        for (const std::string& name : names) {
+            if (seen.insert(name).second) {
+                result.push_back(name);
+            }
+        }
+        return result;
+    }
 
     static std::string base_name(const std::string& name) { return name.substr(0, name.find('#')); }
 
@@ -104,11 +119,8 @@ private:
         Group& group = groups_[a];
         Group& other = groups_[b];
         group.members += other.members;
-        for (std::string& name : other.bound) {
-            if (!contains(group.bound, name)) {
-                group.bound.push_back(std::move(name));
-            }
-        }
+        // In no time, however many they are: a group may be most of 100,000 workers.
+        group.bound.splice(group.bound.end(), other.bound);
         if (group.cpus.empty()) {
             group.cpus = std::move(other.cpus);
             return;
@@ -125,7 +137,7 @@ private:
             problems_.error(span,
                             "no cpu stands in the 'cpus' of all workers that are to share a core "
                             "here: " +
-                                list_of(group.bound),
+                                list_of(distinct(group.bound)),
                             "let them name one in common, or leave 'cpus' to one of them");
             return;
         }

@@ -7,9 +7,6 @@
 namespace skep::host {
 namespace {
 
-// Replicas multiply: every one at one end is joined to every one at the other.
-constexpr std::size_t most_edges = 100'000;
-
 enum class Spread { round_robin, all };
 
 constexpr Words<WhenFull, 3> when_full_words = {{
@@ -45,7 +42,7 @@ std::string names_in_full(const std::string& worker, const std::vector<PortInfo>
 
 class RoutePlanner {
 public:
-    RoutePlanner(const Topology& topology, const NamedWorkers& workers, Problems& problems)
+    RoutePlanner(const Topology& topology, NamedWorkers& workers, Problems& problems)
         : topology_(topology),
           workers_(workers),
           problems_(problems),
@@ -68,6 +65,9 @@ public:
         edge.when_full = when_full;
         for (const End& from : sources) {
             for (const End& to : targets) {
+                if (!has_room_for(from, to)) {
+                    return;
+                }
                 join(from, to, edge, spread);
                 if (route.share_core && route.share_core->value) {
                     planned_.shared_cores.push_back(
@@ -144,6 +144,27 @@ private:
                    written.span};
     }
 
+    // Counts connections, good ones or not, so that nothing that a file says about them takes more
+    // time or memory than the limit allows. Too many are reported once.
+    bool has_room_for(const End& from, const End& to) {
+        if (has_too_many_) {
+            return false;
+        }
+        // Every replica at one end is joined to every replica at the other.
+        const std::size_t count = from.ref.replicas.size() * to.ref.replicas.size();
+        has_too_many_ = count > most_edges - counted_;
+        if (has_too_many_) {
+            problems_.error(to.span,
+                            "with this route there are more than " + std::to_string(most_edges) +
+                                " connections between workers",
+                            "every replica of '" + from.name + "' is joined to every replica of '" +
+                                to.name + "'; have fewer of them");
+            return false;
+        }
+        counted_ += count;
+        return true;
+    }
+
     void join(const End& from, const End& to, RoutePlan edge, Spread spread) {
         const std::string& sent = from.port->content_type;
         const std::string& taken = to.port->content_type;
@@ -152,15 +173,6 @@ private:
                             "'" + from.name + "' sends '" + sent + "', but '" + to.name +
                                 "' takes '" + taken + "'",
                             "put a worker between them that turns the one into the other");
-            return;
-        }
-        const std::size_t count = from.ref.replicas.size() * to.ref.replicas.size();
-        if (count > most_edges - planned_.edges.size()) {
-            problems_.error(to.span,
-                            "with this route there are more than " + std::to_string(most_edges) +
-                                " connections between workers",
-                            "every replica of '" + from.name + "' is joined to every replica of '" +
-                                to.name + "'; have fewer of them");
             return;
         }
         edge.output = from.port_index;
@@ -191,20 +203,20 @@ private:
     }
 
     const Topology& topology_;
-    const NamedWorkers& workers_;
+    NamedWorkers& workers_;
     Problems& problems_;
     const std::int64_t default_queue_;
     const WhenFull default_when_full_;
     std::uint32_t last_spread_ = 0;
+    std::size_t counted_ = 0;  // connections
+    bool has_too_many_ = false;
     std::map<EdgeKey, int> lines_;  // where each edge was first made
     PlannedRoutes planned_;
 };
 
 }  // namespace
 
-PlannedRoutes plan_routes(const Topology& topology,
-                          const NamedWorkers& workers,
-                          Problems& problems) {
+PlannedRoutes plan_routes(const Topology& topology, NamedWorkers& workers, Problems& problems) {
     RoutePlanner planner(topology, workers, problems);
     for (const TopologyRoute& route : topology.routes) {
         planner.add(route);

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <array>
 
-#include "host/base/contains.hpp"
 #include "host/topology/planning.hpp"
 
 namespace skep::host {
@@ -39,13 +37,13 @@ int number_of(const std::optional<Located<std::int64_t>>& written) {
 void check_pool(const NamedWorker& worker,
                 const Located<std::string>& pool,
                 const Topology& topology,
+                const std::set<std::string_view>& pools,
                 Problems& problems) {
-    std::vector<std::string> known;
-    for (const TopologyPool& candidate : topology.pools) {
-        known.push_back(candidate.name.value);
-    }
-    const bool is_known = contains(known, pool.value);
-    if (!is_known && topology.unread.count("pool") == 0) {
+    if (!pools.contains(pool.value) && topology.unread.count("pool") == 0) {
+        std::vector<std::string> known;
+        for (const TopologyPool& candidate : topology.pools) {
+            known.push_back(candidate.name.value);
+        }
         problems.error(pool.span,
                        "there is no pool '" + pool.value + "'",
                        known.empty() ? "add a table [pool." + pool.value + "]"
@@ -162,14 +160,17 @@ std::vector<PoolPlan> plan_pools(const Topology& topology) {
     return pools;
 }
 
-RunPlan plan_run(const NamedWorker& worker, const Topology& topology, Problems& problems) {
+RunPlan plan_run(const NamedWorker& worker,
+                 const Topology& topology,
+                 const std::set<std::string_view>& pools,
+                 Problems& problems) {
     RunPlan plan;
     if (!worker.written->run) {
         return plan;
     }
     const TopologyRun& run = *worker.written->run;
     if (run.pool) {
-        check_pool(worker, *run.pool, topology, problems);
+        check_pool(worker, *run.pool, topology, pools, problems);
         plan.pool = run.pool->value;
     } else if (run.unread.count("pool") == 0) {
         plan.placement = plan_placement(run, problems);
@@ -179,13 +180,14 @@ RunPlan plan_run(const NamedWorker& worker, const Topology& topology, Problems& 
 
 void warn_about_runs(const Topology& topology, const ProcessLimits& limits, Problems& problems) {
     LimitCheck check(limits, problems);
+    std::set<std::string_view> used;
+    for (const TopologyWorker& worker : topology.workers) {
+        if (worker.run && worker.run->pool) {
+            used.insert(worker.run->pool->value);
+        }
+    }
     for (const TopologyPool& pool : topology.pools) {
-        const auto& workers = topology.workers;
-        const bool is_used =
-            std::any_of(workers.begin(), workers.end(), [&](const TopologyWorker& worker) {
-                return worker.run && worker.run->pool && worker.run->pool->value == pool.name.value;
-            });
-        if (!is_used) {
+        if (!used.contains(pool.name.value)) {
             problems.warning(
                 pool.span,
                 "no worker runs on pool '" + pool.name.value + "'",

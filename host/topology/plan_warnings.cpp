@@ -16,7 +16,7 @@ public:
           problems_(problems),
           leaving_(workers.size()),
           seen_(workers.size()),
-          is_on_way_(workers.size()) {
+          place_on_way_(workers.size(), nowhere) {
         for (const Link& link : links) {
             if (link.when_full == WhenFull::block) {
                 leaving_[link.from].push_back(&link);
@@ -41,12 +41,12 @@ private:
             if (next_.back() == leaving_[here].size()) {
                 way_.pop_back();
                 next_.pop_back();
-                is_on_way_[here] = false;
+                place_on_way_[here] = nowhere;
                 continue;
             }
             const Link& link = *leaving_[here][next_.back()++];
-            if (is_on_way_[link.to]) {
-                report(std::find(way_.begin(), way_.end(), link.to), link);
+            if (place_on_way_[link.to] != nowhere) {
+                report(way_.begin() + place_on_way_[link.to], link);
             } else if (!seen_[link.to]) {
                 enter(link.to);
             }
@@ -55,7 +55,7 @@ private:
 
     void enter(std::size_t worker) {
         seen_[worker] = true;
-        is_on_way_[worker] = true;
+        place_on_way_[worker] = static_cast<std::ptrdiff_t>(way_.size());
         way_.push_back(worker);
         next_.push_back(0);
     }
@@ -78,12 +78,13 @@ private:
 
     // So many workers of a circle are named, and the last.
     static constexpr std::ptrdiff_t most_named = 12;
+    static constexpr std::ptrdiff_t nowhere = -1;
 
     const NamedWorkers& workers_;
     Problems& problems_;
     std::vector<std::vector<const Link*>> leaving_;
     std::vector<bool> seen_;
-    std::vector<bool> is_on_way_;
+    std::vector<std::ptrdiff_t> place_on_way_;  // of each worker, in way_
     std::vector<std::size_t> way_;
     std::vector<std::size_t> next_;  // of the links that leave each on the way
 };

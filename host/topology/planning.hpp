@@ -3,8 +3,11 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,11 +27,14 @@ struct NamedWorker {
     [[nodiscard]] const std::string& name() const { return written->name.value; }
 };
 
-// In the order of the file.
+// In the order of the file. What is asked for each name in the file takes no longer with more
+// workers.
 class NamedWorkers {
 public:
     void push_back(NamedWorker worker) {
         by_name_.emplace(worker.name(), workers_.size());
+        letters_ += worker.name().size();
+        names_.push_back(worker.name());
         workers_.push_back(std::move(worker));
     }
 
@@ -36,6 +42,28 @@ public:
     [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
         const auto found = by_name_.find(name);
         return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+    }
+
+    // Whether the name of a worker begins with `prefix`.
+    [[nodiscard]] bool any_starts_with(std::string_view prefix) const {
+        const auto next = by_name_.lower_bound(prefix);
+        return next != by_name_.end() && next->first.starts_with(prefix);
+    }
+
+    // The hint for a name that none of them has. To find the nearest name every other is compared:
+    // thousands of wrong names in a file of thousands of workers get the list only.
+    [[nodiscard]] std::string suggestion_for(std::string_view name) {
+        const std::size_t cost = name.size() * letters_;
+        if (cost > comparisons_left_) {
+            return suggestion("", names_, "worker");
+        }
+        comparisons_left_ -= cost;
+        return suggestion(name, names_, "worker");
+    }
+
+    // Keeps the name of a replica of a worker whose number of replicas is not known.
+    [[nodiscard]] std::span<const std::string> keep(std::string_view replica) {
+        return {&kept_.emplace_back(replica), 1};
     }
 
     [[nodiscard]] std::size_t size() const { return workers_.size(); }
@@ -51,20 +79,29 @@ public:
 private:
     std::vector<NamedWorker> workers_;
     std::map<std::string_view, std::size_t> by_name_;  // of the topology
+    std::vector<std::string> names_;
+    std::deque<std::string> kept_;
+    std::size_t letters_ = 0;                     // of all names
+    std::size_t comparisons_left_ = 200'000'000;  // of letters; less than a second
 };
 
 // Some replicas of one worker, as a name in the file means them.
 struct WorkerRef {
-    std::size_t worker = 0;  // index in NamedWorkers
-    std::vector<std::string> replicas;
+    std::size_t worker = 0;                 // index in NamedWorkers
+    std::span<const std::string> replicas;  // of that worker, or the one name in the file
 };
+
+// The most workers, connections between them, and actions of the schedule: replicas multiply them.
+inline constexpr std::size_t most_workers = 1'000'000;
+inline constexpr std::size_t most_edges = 100'000;
+inline constexpr std::size_t most_actions = 1'000'000;
 
 // Finds "NAME" (all its replicas) or "NAME#2" (that one), and reports at `span` when there is none,
 // unless that may follow from a mistake that has been reported.
 [[nodiscard]] std::optional<WorkerRef> resolve_worker(std::string_view name,
                                                       const SourceSpan& span,
                                                       const Topology& topology,
-                                                      const NamedWorkers& workers,
+                                                      NamedWorkers& workers,
                                                       Problems& problems);
 
 // The parameters of `worker` by the table of its type: checked, typed, with defaults filled in;
@@ -83,8 +120,8 @@ struct Link {
 
 // The workers at both ends of a route that asks them to share a core.
 struct SharedCore {
-    std::vector<std::string> from, to;  // replicas; none is empty
-    SourceSpan span;                    // of the value of share_core
+    std::span<const std::string> from, to;  // replicas; none is empty
+    SourceSpan span;                        // of the value of share_core
 };
 
 struct PlannedRoutes {
@@ -94,14 +131,15 @@ struct PlannedRoutes {
 };
 
 [[nodiscard]] PlannedRoutes plan_routes(const Topology& topology,
-                                        const NamedWorkers& workers,
+                                        NamedWorkers& workers,
                                         Problems& problems);
 
 [[nodiscard]] std::vector<PoolPlan> plan_pools(const Topology& topology);
 
-// Every replica of `worker` runs so; cores are not shared yet.
+// Every replica of `worker` runs so; cores are not shared yet. `pools`: the names of all pools.
 [[nodiscard]] RunPlan plan_run(const NamedWorker& worker,
                                const Topology& topology,
+                               const std::set<std::string_view>& pools,
                                Problems& problems);
 
 // Brings workers together that share a core, directly or through others.

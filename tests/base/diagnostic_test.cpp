@@ -98,6 +98,25 @@ TEST(Diagnostic, CutsALongLineAroundTheSpan) {
                   std::string(100, 'a') + "...\n      | ^" + std::string(99, '~') + "\n");
 }
 
+TEST(Diagnostic, LooksAtAVeryLongLineAroundTheSpanOnly) {
+    std::string line(1'000'000, 'a');
+    for (std::size_t i = 1; i + 1 < line.size(); i += 2) {
+        line.replace(i, 2, "\u00fc");
+    }
+    line.replace(500'001, 4, "XYZ!");
+    std::string before;
+    std::string after;
+    for (int i = 0; i < 30; ++i) {
+        before += "\u00fc";
+    }
+    for (int i = 0; i < 66; ++i) {
+        after += "\u00fc";
+    }
+    EXPECT_EQ(render(at(1, 500'002, 4), line),
+              "a.toml:1:500002: error: it is wrong\n    1 | ..." + before + "XYZ!" + after +
+                  "...\n      | " + std::string(33, ' ') + "^~~~\n");
+}
+
 TEST(Diagnostic, ShowsNoLineThatTheSourceLacks) {
     EXPECT_EQ(render(at(3, 1, 1), "one\ntwo"), "a.toml:3:1: error: it is wrong\n");
     EXPECT_EQ(render(at(2, 1, 1), "one\n\nthree"), "a.toml:2:1: error: it is wrong\n");
@@ -138,6 +157,11 @@ TEST(Nearest, IsEmptyWhenMoreThanAThirdIsWrong) {
     EXPECT_EQ(nearest("pugn", {"plugin"}), "");
     EXPECT_EQ(nearest("plugin", {}), "");
     EXPECT_EQ(nearest("", {"a"}), "");
+}
+
+TEST(Nearest, IsEmptyForAWordThatIsTooLongForAName) {
+    const std::string long_word(1'000'000, 'a');
+    EXPECT_EQ(nearest(long_word, {long_word + "b"}), "");
 }
 
 TEST(Nearest, WantsOneRightLetterOfAShortWord) {
