@@ -127,7 +127,8 @@ private:
                 continue;
             }
             const WorkerMetrics* const to = find(route.to);
-            if (to == nullptr || to->in.queued < route.queue || is_named(route.to)) {
+            if (to == nullptr || is_named(route.to) ||
+                (to->in.queued < route.queue && !to->is_full_of_bytes)) {
                 continue;
             }
             it_.waits_for.push_back(route.to);

@@ -62,6 +62,7 @@ Json json_of(const WorkerMetrics& worker) {
             {"in", flow_json(worker.in)},
             {"out", worker.out},
             {"queue_high", worker.queue_high},
+            {"queued_bytes", worker.queued_bytes},
             {"swaps", worker.swaps},
             {"rollbacks", worker.rollbacks},
             {"last_swap", json_of(worker.last_swap)},

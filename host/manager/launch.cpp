@@ -192,6 +192,9 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
         if (slot.plan->mailbox != worker.mailbox) {
             slot.home->mailbox->set_direct_bound(worker.mailbox);
         }
+        if (slot.plan->queue_bytes != worker.queue_bytes) {
+            slot.home->mailbox->set_byte_bound(worker.queue_bytes);
+        }
         slot.plan = {plan_, &worker};  // all else that differs has been seen to, or is read here
     }
     flow_.clear();

@@ -49,6 +49,7 @@ Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<P
                    std::make_shared<Mailbox>(parker, plan.mailbox),
                    std::make_shared<WorkerCounters>(),
                    parker});
+    slot->home->mailbox->set_byte_bound(plan.queue_bytes);
     return *slots_.emplace(plan.name, std::move(slot)).first->second;
 }
 

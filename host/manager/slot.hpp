@@ -90,6 +90,7 @@ struct Slot : Version {
     void exchange_with(Version& other) {
         std::swap(static_cast<Version&>(*this), other);
         home->mailbox->set_direct_bound(plan->mailbox);
+        home->mailbox->set_byte_bound(plan->queue_bytes);
     }
 };
 

@@ -140,7 +140,7 @@ private:
                    std::to_string(reader.mailbox->opening());
             path.readers.push_back(reader.mailbox);
             is_pooled = is_pooled || reader.is_pooled;
-            readers.push_back({reader.mailbox.get(), route->input});
+            readers.push_back({reader.mailbox.get(), route->input, reader.mailbox->budget()});
         }
         key += is_pooled ? "s" : "a";  // a ring keeps its fence
         if (const auto known = rings_.find(key); known != rings_.end()) {

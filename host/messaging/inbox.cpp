@@ -133,6 +133,13 @@ void Inbox::show(RingCursor& cursor,
            static_cast<const RingSlot*>(views[count - 1].host)->sequence >= below_sequence) {
         --count;
     }
+    if (cursor.ring().has_payloads()) {
+        std::uint64_t bytes = 0;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            bytes += views[i].size;
+            count = i > 0 && bytes > batch_max_bytes ? i : count;
+        }
+    }
     views.keep_first(count);
 }
 
@@ -143,6 +150,9 @@ bool Inbox::take_shown(RingCursor& cursor, Views& views) {
     }
     if constexpr ((SKEP_THIS_SANITIZERS & SKEP_SANITIZER_ADDRESS) != 0) {
         lend_copies(views);
+    }
+    if (cursor.ring().has_payloads()) {
+        cursor.take_payloads(count);
     }
     cursor.take(count);
     if (is_in_turns_) {

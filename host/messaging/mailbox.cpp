@@ -13,6 +13,24 @@ Mailbox::Mailbox(std::shared_ptr<Parker> parker, std::size_t direct_bound)
     lanes_.push_back({"", direct_bound, FullPolicy::reject, 0});
 }
 
+void Mailbox::set_byte_bound(std::uint64_t bound) {
+    SKEP_ASSERT(bound > 0);
+    std::shared_ptr<ByteBudget> budget;
+    {
+        MutexLock lock(mutex_);
+        byte_bound_ = bound;
+        budget = budget_;
+    }
+    if (budget != nullptr) {
+        budget->set_bound(bound);
+    }
+}
+
+std::shared_ptr<ByteBudget> Mailbox::budget() const {
+    MutexLock lock(mutex_);
+    return budget_;
+}
+
 void Mailbox::set_direct_bound(std::size_t bound) {
     SKEP_ASSERT(bound > 0);
     MutexLock lock(mutex_);
@@ -59,6 +77,10 @@ std::uint64_t Mailbox::open() {
     if (!is_open_) {
         is_open_ = true;
         ++openings_;
+        budget_ = std::make_shared<ByteBudget>(byte_bound_);
+        for (const Envelope& it : queue_) {
+            budget_->add(counted_bytes(it));
+        }
     }
     return openings_;
 }
@@ -71,16 +93,21 @@ std::uint64_t Mailbox::opening() const {
 void Mailbox::close() {
     std::vector<std::shared_ptr<Parker>> woken;
     std::vector<Announced> rings;
+    std::shared_ptr<ByteBudget> budget;
     {
         MutexLock lock(mutex_);
         is_open_ = false;
         woken = take_waiting();
         rings = rings_;
+        budget = budget_;
     }
     for (const Announced& it : rings) {
         it.ring->close(it.reader);
     }
     unpark_all(woken);
+    if (budget != nullptr) {
+        budget->close();
+    }
 }
 
 bool Mailbox::finish() {
@@ -113,6 +140,9 @@ std::uint64_t Mailbox::dead_letter_rest() {
         left_ += count;
         for (Lane& lane : lanes_) {
             lane.queued = 0;
+        }
+        for (const Envelope& it : queue_) {
+            budget_->subtract(counted_bytes(it));
         }
         rest.swap(queue_);
         announced_.clear();
@@ -156,43 +186,77 @@ void Mailbox::unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers) {
 PushResult Mailbox::push(Envelope& envelope,
                          std::uint32_t lane_index,
                          const std::shared_ptr<Parker>& sender) {
-    {
-        MutexLock lock(mutex_);
-        Lane& lane = lanes_[lane_index];
-        if (!is_open_) {
-            ++counts_.offered;
-            ++counts_.rejected.closed;
-            return PushResult::closed;
-        }
-        if (lane.queued >= lane.bound) {
-            switch (lane.policy) {
-                case FullPolicy::block:
-                    waiting_.push_back(sender);
-                    return PushResult::full;
-                case FullPolicy::reject:
-                    ++counts_.offered;
-                    ++counts_.rejected.full;
-                    return PushResult::full;
-                case FullPolicy::drop_newest:
-                    ++counts_.offered;
-                    ++counts_.accepted;
-                    ++counts_.dropped.newest;
-                    return PushResult::accepted;
-                case FullPolicy::drop_oldest:
-                    drop_oldest_of(lane_index);
-                    break;
+    const std::uint64_t bytes = counted_bytes(envelope);
+    for (;;) {
+        std::shared_ptr<ByteBudget> lacks_bytes;
+        std::shared_ptr<ByteBudget> has_dropped;
+        {
+            MutexLock lock(mutex_);
+            Lane& lane = lanes_[lane_index];
+            if (!is_open_) {
+                ++counts_.offered;
+                ++counts_.rejected.closed;
+                return PushResult::closed;
+            }
+            Room room = take_room(lane, bytes);
+            while (room != Room::yes && lane.policy == FullPolicy::drop_oldest && lane.queued > 0) {
+                drop_oldest_of(lane_index);
+                has_dropped = budget_;
+                room = take_room(lane, bytes);
+            }
+            if (room == Room::yes) {
+                put(envelope, lane_index);
+            } else if (room == Room::no_bytes && lane.policy == FullPolicy::block) {
+                lacks_bytes = budget_;
+            } else {
+                return refuse(lane, sender);
             }
         }
-        ++counts_.offered;
-        ++counts_.accepted;
-        ++counts_.queued;
-        ++lane.queued;
-        queue_high_ = std::max<std::size_t>(queue_high_, counts_.queued);
-        envelope.lane = lane_index;
-        queue_.push_back(std::move(envelope));
-        note_news();
+        if (lacks_bytes == nullptr) {
+            if (has_dropped != nullptr) {
+                has_dropped->wake_senders();
+            }
+            wake_owner_if_asleep();
+            return PushResult::accepted;
+        }
+        if (lacks_bytes->wait(bytes, sender)) {
+            return PushResult::full;
+        }
     }
-    wake_owner_if_asleep();
+}
+
+Mailbox::Room Mailbox::take_room(const Lane& lane, std::uint64_t bytes) {
+    if (lane.queued >= lane.bound) {
+        return Room::no;
+    }
+    return bytes == 0 || budget_->reserve(bytes) ? Room::yes : Room::no_bytes;
+}
+
+// There is room.
+void Mailbox::put(Envelope& envelope, std::uint32_t lane) {
+    ++counts_.offered;
+    ++counts_.accepted;
+    ++counts_.queued;
+    ++lanes_[lane].queued;
+    queue_high_ = std::max<std::size_t>(queue_high_, counts_.queued);
+    envelope.lane = lane;
+    queue_.push_back(std::move(envelope));
+    note_news();
+}
+
+// There is none, and the lane has nothing that it could drop instead.
+PushResult Mailbox::refuse(const Lane& lane, const std::shared_ptr<Parker>& sender) {
+    if (lane.policy == FullPolicy::block) {
+        waiting_.push_back(sender);
+        return PushResult::full;
+    }
+    ++counts_.offered;
+    if (lane.policy == FullPolicy::reject) {
+        ++counts_.rejected.full;
+        return PushResult::full;
+    }
+    ++counts_.accepted;
+    ++(lane.policy == FullPolicy::drop_newest ? counts_.dropped.newest : counts_.dropped.oldest);
     return PushResult::accepted;
 }
 
@@ -200,6 +264,7 @@ void Mailbox::drop_oldest_of(std::uint32_t lane) {
     const auto oldest = std::find_if(
         queue_.begin(), queue_.end(), [lane](const Envelope& it) { return it.lane == lane; });
     SKEP_ASSERT(oldest != queue_.end());
+    budget_->subtract(counted_bytes(*oldest));
     queue_.erase(oldest);  // moves what stands before it, which has just been walked over
     --lanes_[lane].queued;
     --counts_.queued;
@@ -232,6 +297,7 @@ void Mailbox::return_untouched(std::vector<Envelope>::iterator first,
     while (last != first) {
         --last;
         ++lanes_[last->lane].queued;
+        budget_->add(counted_bytes(*last));
         queue_.push_front(std::move(*last));
     }
     note_news();

@@ -49,6 +49,7 @@ enum class PushResult {
 };
 
 inline constexpr std::uint32_t direct_lane = 0;
+inline constexpr std::uint64_t default_byte_bound = std::uint64_t{64} << 20;
 
 class Mailbox final : public RingReaderHome {
 public:
@@ -62,6 +63,10 @@ public:
 
     // What waits beyond a smaller bound stays.
     void set_direct_bound(std::size_t bound);
+    // How many bytes of payloads may wait here, in the queue and all rings together.
+    void set_byte_bound(std::uint64_t bound);
+    // Of the present opening, for the rings of it.
+    [[nodiscard]] std::shared_ptr<ByteBudget> budget() const;
     // The lane of the route `key`, made or changed to this bound (at least 1) and policy.
     std::uint32_t lane(const std::string& key, std::size_t bound, FullPolicy policy);
 
@@ -118,15 +123,18 @@ public:
     template <typename MayGo>
     [[nodiscard]] bool take_queued(std::vector<Envelope>& out, std::size_t max, MayGo&& may_go) {
         std::vector<std::shared_ptr<Parker>> woken;
+        std::shared_ptr<ByteBudget> budget;
+        std::uint64_t bytes = 0;
         {
             MutexLock lock(mutex_);
             if (!announced_.empty()) {
                 return false;
             }
             std::size_t taken = 0;
-            while (taken < max && !queue_.empty() &&
+            while (taken < max && bytes < batch_max_bytes && !queue_.empty() &&
                    may_go(queue_.front().sender, queue_.front().sequence)) {
                 --lanes_[queue_.front().lane].queued;
+                bytes += counted_bytes(queue_.front());
                 out.push_back(std::move(queue_.front()));
                 queue_.pop_front();
                 ++taken;
@@ -139,8 +147,12 @@ public:
             left_ += taken;
             note_news();
             woken = take_waiting();
+            budget = bytes > 0 ? budget_ : nullptr;
         }
         unpark_all(woken);
+        if (budget != nullptr) {
+            budget->release(bytes);
+        }
         return true;
     }
 
@@ -180,6 +192,18 @@ private:
         std::size_t queued = 0;
     };
 
+    // What a message takes of the budget: nothing if it could lie in a slot of a ring.
+    static std::uint64_t counted_bytes(const Envelope& envelope) {
+        return envelope.payload.size() > inline_bytes ? envelope.payload.size() : 0;
+    }
+
+    // Room for one message more.
+    enum class Room { yes, no, no_bytes };
+
+    // yes: the bytes are taken.
+    [[nodiscard]] Room take_room(const Lane& lane, std::uint64_t bytes) REQUIRES(mutex_);
+    void put(Envelope& envelope, std::uint32_t lane) REQUIRES(mutex_);
+    PushResult refuse(const Lane& lane, const std::shared_ptr<Parker>& sender) REQUIRES(mutex_);
     void drop_oldest_of(std::uint32_t lane) REQUIRES(mutex_);
     [[nodiscard]] std::vector<std::shared_ptr<Parker>> take_waiting() REQUIRES(mutex_);
     static void unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers);
@@ -216,7 +240,9 @@ private:
     std::uint64_t left_ GUARDED_BY(mutex_) = 0;            // the queue: taken or dropped
     std::uint64_t openings_ GUARDED_BY(mutex_) = 0;
     bool is_open_ GUARDED_BY(mutex_) = false;
-    std::atomic<std::size_t> news_{0};  // written under mutex_
+    std::uint64_t byte_bound_ GUARDED_BY(mutex_) = default_byte_bound;
+    std::shared_ptr<ByteBudget> budget_ GUARDED_BY(mutex_);  // of the present opening, or the last
+    std::atomic<std::size_t> news_{0};                       // written under mutex_
     std::atomic<bool> is_owner_asleep_{false};
 };
 

@@ -45,6 +45,32 @@ Ring::Lowest Ring::lowest() const {
     return found;
 }
 
+// A message that is published after this brings `reported_` along.
+bool Ring::report(std::uint64_t bytes) {
+    for (std::uint32_t i = 0; i < reader_count_; ++i) {
+        const Reader& it = readers_[i];
+        if (it.spec.budget == nullptr || !it.is_open() || it.spec.budget->reserve(bytes)) {
+            continue;
+        }
+        while (i-- > 0) {
+            if (readers_[i].spec.budget != nullptr && readers_[i].is_open()) {
+                readers_[i].spec.budget->release(bytes);
+            }
+        }
+        return false;
+    }
+    unreported_ = 0;
+    reported_.store(reported() + bytes, std::memory_order_relaxed);
+    return true;
+}
+
+bool Ring::wait_for_bytes(std::uint64_t bytes) {
+    return std::any_of(readers_.begin(), readers_.end(), [&](const Reader& it) {
+        return it.spec.budget != nullptr && it.is_open() &&
+               it.spec.budget->wait(unreported_ + bytes, spec_.sender_parker);
+    });
+}
+
 bool Ring::find_slot(PayloadCache& cache) {
     if (have_readers_changed_.load(std::memory_order_relaxed)) {
         look_at_readers();

@@ -82,8 +82,9 @@
 
 namespace skep::host {
 
-// The most that a reader takes at once.
+// The most that a reader takes at once: messages, and bytes unless it is one message.
 inline constexpr std::uint32_t batch_max = 64;
+inline constexpr std::uint64_t batch_max_bytes = std::uint64_t{16} << 20;
 
 class Ring : public std::enable_shared_from_this<Ring> {
 public:
@@ -127,8 +128,21 @@ public:
         return size <= inline_bytes && content_type == spec_.content_type && trace_id == 0;
     }
 
+    // Takes room for the payload of the next message, if it is a shared one, with all readers; the
+    // message has to be published then. False when a reader has too many bytes waiting.
+    [[nodiscard]] bool reserve(std::uint64_t bytes) {
+        if (unreported_ + bytes >= report_bytes) {
+            return report(unreported_ + bytes);
+        }
+        unreported_ += static_cast<std::uint32_t>(bytes);
+        return true;
+    }
+
     // The payload of the message in the slot of claim() is a shared one.
     void hold(RingSlot& slot, RingSlot::Shared shared) {
+        if (!has_payloads()) {
+            has_payloads_.store(true, std::memory_order_relaxed);  // seen with the first message
+        }
         slots_->hold(slot, std::move(shared));
         straight_ = 1;
     }
@@ -218,6 +232,9 @@ public:
     // some, or the readers have changed: it must not sleep.
     [[nodiscard]] bool wait_for_room(Wake wanted);
 
+    // The same when reserve() has found no room: see ByteBudget::wait().
+    [[nodiscard]] bool wait_for_bytes(std::uint64_t bytes);
+
     // It was woken, for this or another reason.
     void stop_waiting() { sender_waits_.store(Wake::never, std::memory_order_relaxed); }
 
@@ -242,6 +259,20 @@ public:
     void set_done(std::uint32_t reader, std::uint64_t position, std::uint64_t failed) {
         readers_[reader].failed.store(failed, std::memory_order_relaxed);
         readers_[reader].done.store(position, std::memory_order_release);
+    }
+
+    // Whether any message up to one that has been seen had a shared payload, and how many bytes of
+    // those, from the first on, the budgets of the readers know of.
+    [[nodiscard]] bool has_payloads() const {
+        return has_payloads_.load(std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] std::uint64_t reported() const {
+        return reported_.load(std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] ByteBudget* budget(std::uint32_t reader) const {
+        return readers_[reader].spec.budget.get();
     }
 
     // T3, after T2.
@@ -326,6 +357,9 @@ private:
     }
 
     static constexpr std::uint32_t slots_ahead = 16;
+    // The sender reports payloads when they have so many bytes: beyond its budget a reader may have
+    // as many waiting in each ring.
+    static constexpr std::uint64_t report_bytes = 4096;
     static constexpr std::uint64_t never = Reader::never;
     static constexpr std::uint64_t refused = Reader::refused;
 
@@ -340,6 +374,7 @@ private:
 
     [[nodiscard]] std::uint64_t written() const { return written_.load(std::memory_order_relaxed); }
 
+    bool report(std::uint64_t bytes);
     bool find_slot(PayloadCache& cache);
     bool make_room();
     void enlarge(std::uint32_t count);
@@ -360,14 +395,15 @@ private:
     [[nodiscard]] std::uint64_t accepted(const Reader& reader) const;
 
     // The sender's own.
-    RingSlot* next_ = nullptr;     // for the next message
-    std::uint32_t straight_ = 0;   // so many slots from there on can be filled without a look
-    std::uint32_t closed_ = 0;     // readers that it has found closed
-    std::uint64_t limit_ = 0;      // there is room up to here, when it last looked
-    RingBuffer* slots_ = nullptr;  // the newest
-    std::uint64_t reclaimed_ = 0;  // payloads before it have gone to the cache
-    bool is_memory_left_ = false;  // to a closed reader: payloads stay where they are
-    bool is_unattended_ = false;   // see attend_later()
+    RingSlot* next_ = nullptr;      // for the next message
+    std::uint32_t straight_ = 0;    // so many slots from there on can be filled without a look
+    std::uint32_t closed_ = 0;      // readers that it has found closed
+    std::uint64_t limit_ = 0;       // there is room up to here, when it last looked
+    RingBuffer* slots_ = nullptr;   // the newest
+    std::uint64_t reclaimed_ = 0;   // payloads before it have gone to the cache
+    bool is_memory_left_ = false;   // to a closed reader: payloads stay where they are
+    bool is_unattended_ = false;    // see attend_later()
+    std::uint32_t unreported_ = 0;  // bytes of payloads, see reserve()
     std::atomic<std::uint64_t> written_{0};  // the position of the next message
 
     // Seldom written; read for every message or batch.
@@ -375,6 +411,8 @@ private:
     std::atomic<bool> have_readers_changed_{false};
     std::atomic<Wake> sender_waits_{Wake::never};
     std::atomic<bool> is_sealed_{false};
+    std::atomic<bool> has_payloads_{false};
+    std::atomic<std::uint64_t> reported_{0};
     std::atomic<RingBuffer*> first_{nullptr};  // the oldest: all others follow by `next`
     const Spec spec_;
     const std::uint32_t reader_count_;

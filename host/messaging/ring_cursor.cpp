@@ -33,6 +33,32 @@ const RingSlot* RingCursor::find_next(RingBuffer*& buffer, std::uint32_t& index)
     }
 }
 
+std::uint64_t RingCursor::payload_bytes(std::uint32_t count) const {
+    std::uint64_t bytes = 0;
+    std::uint32_t index = index_;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const RingSlot& slot = buffer_->slots()[index];
+        bytes += slot.is_shared != 0 ? slot.size : 0;
+        index = index + 1 < buffer_->count ? index + 1 : 0;
+    }
+    return bytes;
+}
+
+// Gives back no more than the sender has reported: it may have taken some that are not, yet.
+void RingCursor::settle_budget() {
+    ByteBudget* const budget = ring_->budget(reader_);
+    if (budget == nullptr) {
+        return;
+    }
+    const std::uint64_t freed = std::min(payload_taken_, ring_->reported());
+    const std::uint64_t before = std::exchange(payload_freed_, freed);
+    if (freed > before) {
+        budget->release(freed - before);
+    } else if (freed < before) {
+        budget->add(before - freed);
+    }
+}
+
 void RingCursor::settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed) {
     const std::uint32_t untouched = count - finished - failed;
     position_ -= untouched;
@@ -40,6 +66,10 @@ void RingCursor::settle(std::uint32_t count, std::uint32_t finished, std::uint32
     failed_ += failed;
     if (untouched > 0) {
         ring_->set_taken(reader_, position_);
+        if (ring_->has_payloads()) {
+            payload_taken_ -= payload_bytes(untouched);
+            settle_budget();
+        }
     }
     ring_->set_done(reader_, position_, failed_);
 }

@@ -88,6 +88,13 @@ public:
         ring_->set_taken(reader_, position_);
     }
 
+    // The same for the payloads of the next `count`, before take(), if the ring has any: their room
+    // is given back.
+    void take_payloads(std::uint32_t count) {
+        payload_taken_ += payload_bytes(count);
+        settle_budget();
+    }
+
     // R1. How it is parked stays known here until unpark().
     void park(Ring::Parked how) {
         parked_ = how;
@@ -120,6 +127,9 @@ private:
                    RingSlot::stamp_of(position_);
     }
 
+    // Of the next `count` messages.
+    [[nodiscard]] std::uint64_t payload_bytes(std::uint32_t count) const;
+    void settle_budget();
     const RingSlot* find_front();
     [[nodiscard]] bool finds_next() const;
     // The next message, looked for from `buffer` and `index` on, which become its place.
@@ -130,6 +140,8 @@ private:
     RingBuffer* buffer_ = nullptr;
     std::uint64_t position_ = 0;
     std::uint64_t failed_ = 0;
+    std::uint64_t payload_taken_ = 0;  // bytes of shared payloads, of all messages taken
+    std::uint64_t payload_freed_ = 0;  // of those, what the budget has got back
     std::uint32_t index_ = 0;
     std::uint32_t reader_;
     Ring::Parked parked_ = Ring::Parked::away;

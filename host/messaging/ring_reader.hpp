@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "host/messaging/byte_budget.hpp"
+
 namespace skep::host {
 
 // Who is told when a parked reader has something to read: its mailbox.
@@ -26,8 +28,9 @@ struct alignas(64) RingReader {
     enum class Parked : std::uint8_t { no, in_place, away };
 
     struct Spec {
-        RingReaderHome* home = nullptr;  // outlives every publish()
-        std::uint32_t port = 0;          // the reader's input
+        RingReaderHome* home = nullptr;                // outlives every publish()
+        std::uint32_t port = 0;                        // the reader's input
+        std::shared_ptr<ByteBudget> budget = nullptr;  // of its mailbox; null: no limit
     };
 
     // Whether the sender counts it among those that read. It leaves a reader that it has found

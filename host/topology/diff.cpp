@@ -42,8 +42,9 @@ bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
 
 bool settings_differ(const WorkerPlan& before, const WorkerPlan& after) {
     return before.on_failure != after.on_failure || before.mailbox != after.mailbox ||
-           before.reload != after.reload || before.quiesce != after.quiesce ||
-           before.probation != after.probation || before.stop_grace != after.stop_grace;
+           before.queue_bytes != after.queue_bytes || before.reload != after.reload ||
+           before.quiesce != after.quiesce || before.probation != after.probation ||
+           before.stop_grace != after.stop_grace;
 }
 
 }  // namespace

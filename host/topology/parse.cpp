@@ -170,6 +170,7 @@ void TopologyParser::parse_defaults(const TomlTable& table) {
     TableReader defaults = reader(table, {}, "[defaults]");
     topology_.default_mailbox = defaults.integer("mailbox", 1, most_messages);
     topology_.default_queue = defaults.integer("queue", 1, most_messages);
+    topology_.default_queue_bytes = defaults.size("queue_bytes");
     topology_.default_when_full = defaults.word("when_full");
     topology_.default_on_failure = defaults.word("on_failure");
     topology_.default_reload = defaults.word("reload");
@@ -198,6 +199,7 @@ void TopologyParser::parse_worker(const TomlMember& member) {
     worker.type = keys.word("type");
     worker.replicas = keys.integer("replicas", 1, most_replicas);
     worker.mailbox = keys.integer("mailbox", 1, most_messages);
+    worker.queue_bytes = keys.size("queue_bytes");
     worker.on_failure = keys.word("on_failure");
     worker.reload = keys.word("reload");
     worker.quiesce = span_of(keys, "quiesce");

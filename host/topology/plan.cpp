@@ -201,6 +201,10 @@ void Planner::plan_workers() {
         } else if (topology_.default_mailbox) {
             planned.mailbox = static_cast<std::size_t>(topology_.default_mailbox->value);
         }
+        if (const auto& bytes =
+                written.queue_bytes ? written.queue_bytes : topology_.default_queue_bytes) {
+            planned.queue_bytes = static_cast<std::uint64_t>(bytes->value);
+        }
         planned.on_failure = parse_word(
             written.on_failure, "on_failure", on_failure_words, default_on_failure, problems_);
         planned.reload =

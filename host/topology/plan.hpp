@@ -99,6 +99,8 @@ struct WorkerPlan {
     std::string type;            // the worker type within it
     WorkerConfig config;         // every parameter that is set or has a default, but for `live`
     std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
+    // How many bytes of payloads may wait, however they came; one larger message may alone.
+    std::uint64_t queue_bytes = std::uint64_t{64} << 20;
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;
     std::string plugin_content;  // PluginInfo::content of the shared object

@@ -341,6 +341,43 @@ std::optional<Located<std::chrono::nanoseconds>> TableReader::duration(std::stri
     return Located<std::chrono::nanoseconds>{std::chrono::nanoseconds(*value), member->node.span};
 }
 
+std::optional<Located<std::int64_t>> TableReader::size(std::string_view key) {
+    const TomlMember* const member = find(key);
+    if (member == nullptr) {
+        return {};
+    }
+    constexpr std::string_view what = "a size such as \"64KiB\"";
+    std::optional<std::int64_t> value;
+    if (const auto* const integer = std::get_if<std::int64_t>(&member->node.value)) {
+        value = *integer;
+    } else if (std::holds_alternative<TomlString>(member->node.value)) {
+        const auto string = string_of(key, member->node);
+        if (!string) {
+            return {};
+        }
+        value = parse_size(string->text);
+        if (!value && string->interpolated) {
+            value = parse_integer(string->text);
+        }
+        if (!value) {
+            mismatch(key,
+                     member->node.span,
+                     what,
+                     describe(ConfigLeaf(string->text)),
+                     std::string(size_advice));
+            return {};
+        }
+    } else {
+        expected(key, member->node, what);
+        return {};
+    }
+    if (*value < 1) {
+        wrong(key, member->node.span, "'" + std::string(key) + "' must be more than zero");
+        return {};
+    }
+    return Located<std::int64_t>{*value, member->node.span};
+}
+
 void TableReader::each_table(std::string_view key,
                              const std::function<void(const TomlTable&, const SourceSpan&)>& read) {
     const TomlMember* const member = find(key);

@@ -70,6 +70,8 @@ public:
                                                               std::int64_t max);
     [[nodiscard]] std::optional<Located<bool>> boolean(std::string_view key);
     [[nodiscard]] std::optional<Located<std::chrono::nanoseconds>> duration(std::string_view key);
+    // In bytes, more than none: "64KiB", or an integer.
+    [[nodiscard]] std::optional<Located<std::int64_t>> size(std::string_view key);
     // The tables of [[key]], or of an array of inline tables.
     void each_table(std::string_view key,
                     const std::function<void(const TomlTable&, const SourceSpan&)>& read);

@@ -67,6 +67,7 @@ struct TopologyWorker {
     std::optional<Located<std::string>> type;    // needed only when the plugin has several
     std::optional<Located<std::int64_t>> replicas;
     std::optional<Located<std::int64_t>> mailbox;
+    std::optional<Located<std::int64_t>> queue_bytes;
     std::optional<Located<std::string>> on_failure;
     std::optional<Located<std::string>> reload;
     std::optional<std::chrono::nanoseconds> quiesce, probation, stop_grace;
@@ -112,7 +113,7 @@ struct Topology {
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
     std::chrono::nanoseconds probation = std::chrono::seconds(5);
     bool watch = false;
-    std::optional<Located<std::int64_t>> default_mailbox, default_queue;
+    std::optional<Located<std::int64_t>> default_mailbox, default_queue, default_queue_bytes;
     std::optional<Located<std::string>> default_when_full, default_on_failure, default_reload;
     std::optional<std::chrono::nanoseconds> default_quiesce;
     std::vector<TopologyWorker> workers;  // in the order of the file

@@ -44,6 +44,9 @@ struct WorkerMetrics {
     std::uint64_t out = 0;       // what others accepted from it
     FlowCounts in;               // its mailbox, and what it offered in vain to no route
     std::size_t queue_high = 0;  // the most that ever waited in its mailbox
+    // Bytes of payloads that wait there, and whether a sender waits because they are too many.
+    std::uint64_t queued_bytes = 0;
+    bool is_full_of_bytes = false;
 
     std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread
 };

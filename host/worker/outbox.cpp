@@ -216,8 +216,10 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
     if (draft.size >= large_payload) {
         ring.reclaim(cache_);
     }
+    const bool is_plain = ring.is_plain(draft.size, draft.content_type, draft.trace_id);
     for (;;) {
-        if (RingSlot* const slot = ring.claim(cache_)) {
+        RingSlot* const slot = ring.claim(cache_);
+        if (slot != nullptr && (is_plain || ring.reserve(draft.size))) {
             if (ring.has_sleepers() && !is_in_turns_) {
                 time_ = clock_.now();  // this is about to cost more than a look at the clock
             }
@@ -225,7 +227,7 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
             ring.publish(*slot);
             return end_publish(ring);
         }
-        if (ring.is_closed()) {
+        if (slot == nullptr && ring.is_closed()) {
             ring.count_rejected_closed();
             return SKEP_E_CLOSED;
         }
@@ -238,11 +240,23 @@ std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
             keep_waiting(path, draft, false);
             return SKEP_OK;
         }
-        if (!wait_for_room(ring)) {
+        if (!(slot == nullptr ? wait_for_room(ring) : wait_for_bytes(ring, draft.size))) {
             ring.count_rejected_stopping();
             return SKEP_E_STOPPING;
         }
     }
+}
+
+// As wait_for_room(), when a reader has too many bytes waiting.
+bool Outbox::wait_for_bytes(Ring& ring, std::uint64_t bytes) {
+    const std::uint32_t ticket = sender_.parker->prepare();
+    if (checkpoint_()) {
+        return false;
+    }
+    if (ring.wait_for_bytes(bytes)) {
+        sender_.parker->park(ticket, forever);
+    }
+    return true;
 }
 
 // False: the sender has to stop. True: look again.

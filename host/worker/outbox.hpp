@@ -174,6 +174,7 @@ private:
     std::int32_t deliver_to_ring(const Path& path, Draft& draft);
     std::int32_t deliver_to_queue(const Path& path, Draft& draft);
     bool wait_for_room(Ring& ring);
+    bool wait_for_bytes(Ring& ring, std::uint64_t bytes);
     // Whether what goes this way has to wait behind what waits already.
     [[nodiscard]] bool is_behind_waiting(const Path& path) const;
     [[nodiscard]] bool is_behind_waiting(const Mailbox& mailbox) const;

@@ -39,12 +39,14 @@ bool Outbox::offer(Waiting& waiting) {
         return waiting.is_direct || result != PushResult::full;
     }
     Ring& ring = *waiting.path.ring;
+    const PayloadRef& payload = envelope.payload;
+    const bool is_plain = ring.is_plain(payload.size(), envelope.content_type, envelope.trace_id);
     for (;;) {
-        if (RingSlot* const slot = ring.claim(cache_)) {
+        RingSlot* const slot = ring.claim(cache_);
+        if (slot != nullptr && (is_plain || ring.reserve(payload.size()))) {
             slot->sequence = envelope.sequence;
             slot->time_ns = envelope.time.count();
-            if (const PayloadRef& payload = envelope.payload;
-                ring.is_plain(payload.size(), envelope.content_type, envelope.trace_id)) {
+            if (is_plain) {
                 slot->set_inline(payload.data(), payload.size());
             } else {
                 ring.hold(*slot, {payload, envelope.content_type, envelope.trace_id});
@@ -54,11 +56,12 @@ bool Outbox::offer(Waiting& waiting) {
             count(sender_.counters->out, ring.open_readers());
             return true;
         }
-        if (ring.is_closed()) {
+        if (slot == nullptr && ring.is_closed()) {
             ring.count_rejected_closed();
             return true;
         }
-        if (ring.wait_for_room(Ring::Wake::at_once)) {
+        if (slot == nullptr ? ring.wait_for_room(Ring::Wake::at_once)
+                            : ring.wait_for_bytes(payload.size())) {
             return false;
         }
     }

@@ -48,6 +48,15 @@ protected:
     Plan plan;
 };
 
+TEST_F(ExplainTest, AReceiverThatIsFullOfBytesHoldsUpItsSenders) {
+    a().in.queued = 1;
+    b().in.queued = 1;
+    EXPECT_THAT(of(a()).waits_for, IsEmpty());
+    b().is_full_of_bytes = true;
+    EXPECT_THAT(of(a()).why, HasSubstr("waiting for room at a receiver"));
+    EXPECT_THAT(of(a()).waits_for, ElementsAre("b"));
+}
+
 TEST_F(ExplainTest, EveryStateHasASentence) {
     const std::vector<std::tuple<WorkerState, std::string, std::string>> table = {
         {WorkerState::created, "nobody has started it", "skep restart a"},

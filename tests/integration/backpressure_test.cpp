@@ -59,6 +59,122 @@ TEST_P(Backpressure, ASenderThatBlocksIsPacedByItsReceiverAndNothingIsDropped) {
     EXPECT_GE(world.clock.now(), milliseconds(900));
 }
 
+// All messages have a tail of 1,000 bytes, and 10,000 may wait, beside what a ring reports later.
+class BackpressureByBytes : public Backpressure {
+protected:
+    static constexpr std::uint64_t bound = 10'000;
+    static constexpr std::uint64_t beyond = 4096;
+
+    void bounded_sink(const std::string& name, Nanos rest = Nanos(0)) {
+        sink(name, rest);
+        world.plan.workers.back().queue_bytes = bound;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Ways, BackpressureByBytes, testing::Values(Way::shared, Way::queue));
+
+TEST_P(BackpressureByBytes, ASenderThatBlocksWaitsForBytesAndNothingIsDropped) {
+    source("a", 200);
+    bounded_sink("b", milliseconds(10));
+    route("a", "b", 1000);
+    take_the_way("a", "b");
+    tail = " " + std::string(1000, 'x');
+    world.start();
+    for (world.clock.settle(); sent < 200; world.clock.run_for(milliseconds(10))) {
+        EXPECT_LE(in("b").queued * 1000, bound + beyond);
+    }
+    world.end_while_time_passes();
+    EXPECT_EQ(seen_by("b"), from_to(1, 200));
+    EXPECT_EQ(in("b").delivered, 200U);
+}
+
+TEST_P(BackpressureByBytes, ManySendersShareThem) {
+    bounded_sink("b", milliseconds(1));
+    for (const char* name : {"a1", "a2", "a3", "a4", "a5"}) {
+        source(name, [](skep::context& context) {
+            for (int i = 1; i <= 30; ++i) {
+                (void)context.emit("1 " + std::string(5000, 'x'));
+            }
+        });
+        route(name, "b", 1000);
+        take_the_way(name, "b");
+    }
+    world.start();
+    world.clock.settle();
+    EXPECT_LE(in("b").queued, 2U);
+    world.end_while_time_passes();
+    EXPECT_EQ(in("b").delivered, 150U);
+    EXPECT_LE(world.metrics("b").queue_high, 2U * 5) << "of each way at its own worst time";
+}
+
+TEST_P(BackpressureByBytes, AMessageThatIsLargerWaitsAlone) {
+    source("a", 20);
+    bounded_sink("b", milliseconds(10));
+    route("a", "b", 1000);
+    take_the_way("a", "b");
+    tail = " " + std::string(2 * bound, 'x');
+    world.start();
+    world.clock.settle();
+    EXPECT_EQ(in("b").queued, 1U);
+    world.end_while_time_passes();
+    EXPECT_EQ(seen_by("b"), from_to(1, 20));
+}
+
+TEST_P(BackpressureByBytes, DropNewestDropsForThem) {
+    source("a", 100);
+    bounded_sink("b", milliseconds(10));
+    route("a", "b", 1000, WhenFull::drop_newest);
+    take_the_way("a", "b");
+    tail = " " + std::string(1000, 'x');
+    world.start();
+    world.end_while_time_passes();
+    EXPECT_EQ(in("b").accepted, 100U);
+    EXPECT_GE(in("b").delivered, 9U);
+    EXPECT_LE(in("b").delivered * 1000, bound + beyond + 64 * 1000);
+    EXPECT_EQ(in("b").dropped.newest, 100 - in("b").delivered);
+}
+
+TEST_P(BackpressureByBytes, AReloadThatRaisesThemWakesTheSender) {
+    Gate begin;
+    source("a", [this, &begin](skep::context& context) {
+        begin.wait_until_open();
+        emit(context, 1, 100);
+    });
+    bounded_sink("b");
+    route("a", "b", 1000);
+    take_the_way("a", "b");
+    tail = " " + std::string(1000, 'x');
+    world.start();
+    ASSERT_TRUE(manager().pause("b", true));
+    begin.open();
+    world.clock.settle();
+    EXPECT_LE(in("b").queued * 1000, bound + beyond);
+    world.plan.workers.back().queue_bytes = 1'000'000;
+    ASSERT_TRUE(manager().apply(world.plan));
+    world.clock.settle();
+    EXPECT_EQ(in("b").queued, 100U);
+    ASSERT_TRUE(manager().resume("b"));
+    world.end_while_time_passes();
+    EXPECT_EQ(seen_by("b"), from_to(1, 100));
+}
+
+using WaitingForBytes = WaitingSender;
+
+TEST_F(WaitingForBytes, EndsWithAStop) {
+    tail = " " + std::string(5000, 'x');
+    gated_source(100);
+    world.plan.workers.back().stop_grace = seconds(1);
+    sink("b");
+    world.plan.workers.back().queue_bytes = 10'000;
+    route("a", "b", 1000);
+    fill_b();
+    EXPECT_EQ(in("b").queued, 1U);
+    EXPECT_TRUE(stop("a"));
+    EXPECT_EQ(in("b").rejected.stopping, 1U);
+    ASSERT_TRUE(manager().resume("b"));
+    world.stop();
+}
+
 // One message each 100 ms, and a receiver that rests 970 ms after each: it takes message 1 at once,
 // three at 1.07 s, three at 3.98 s and three at 6.89 s.
 class DroppingIn : public Backpressure {

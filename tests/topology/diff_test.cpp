@@ -91,6 +91,7 @@ TEST(Diff, SwapsAWorkerThatIsPlacedElsewhere) {
 TEST(Diff, TellsSettingsThatChangeInPlace) {
     const Changes settings = {{}, {}, {}, false, true};
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.mailbox = 1; }), settings);
+    EXPECT_EQ(changed([](WorkerPlan& plan) { plan.queue_bytes = 1; }), settings);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.on_failure = OnFailure::isolate; }), settings);
     EXPECT_EQ(changed([](WorkerPlan& plan) { plan.reload = OnReload::never; }), settings);
     for (const auto span :

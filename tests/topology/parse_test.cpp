@@ -27,6 +27,7 @@ TEST(ParseTopology, NeedsNothingButAVersion) {
     EXPECT_EQ(topology.stop_grace, 20s);
     EXPECT_TRUE(topology.plugin_path.empty());
     EXPECT_FALSE(topology.default_mailbox);
+    EXPECT_FALSE(topology.default_queue_bytes);
     EXPECT_FALSE(topology.default_queue);
     EXPECT_FALSE(topology.default_when_full);
     EXPECT_FALSE(topology.default_on_failure);
@@ -45,6 +46,7 @@ stop_grace = "1.5s"
 [defaults]
 mailbox = 2
 queue = 3
+queue_bytes = "1MiB"
 when_full = "drop_oldest"
 on_failure = "isolate"
 )");
@@ -53,6 +55,7 @@ on_failure = "isolate"
     EXPECT_EQ(topology.stop_grace, 1500ms);
     EXPECT_EQ(topology.default_mailbox->value, 2);
     EXPECT_EQ(topology.default_queue->value, 3);
+    EXPECT_EQ(topology.default_queue_bytes->value, 1 << 20);
     EXPECT_EQ(topology.default_when_full->value, "drop_oldest");
     EXPECT_EQ(topology.default_on_failure->value, "isolate");
 }
@@ -64,6 +67,7 @@ plugin = "regex"
 type = "regex"
 replicas = 4
 mailbox = 8
+queue_bytes = 4096
 on_failure = "isolate"
 config = { pattern = '^\S+$', limit = 5, ratio = 0.5, strict = true }
 )");
@@ -77,11 +81,12 @@ config = { pattern = '^\S+$', limit = 5, ratio = 0.5, strict = true }
     EXPECT_EQ(worker.type->value, "regex");
     EXPECT_EQ(worker.replicas->value, 4);
     EXPECT_EQ(worker.mailbox->value, 8);
+    EXPECT_EQ(worker.queue_bytes->value, 4096);
     EXPECT_EQ(worker.on_failure->value, "isolate");
     ASSERT_EQ(worker.config.size(), 4u);
     EXPECT_EQ(worker.config.at("pattern").value, ConfigLeaf(std::string("^\\S+$")));
-    EXPECT_EQ(worker.config.at("pattern").key_span, (SourceSpan{8, 12, 7}));
-    EXPECT_EQ(worker.config.at("pattern").value_span, (SourceSpan{8, 22, 7}));
+    EXPECT_EQ(worker.config.at("pattern").key_span, (SourceSpan{9, 12, 7}));
+    EXPECT_EQ(worker.config.at("pattern").value_span, (SourceSpan{9, 22, 7}));
     EXPECT_EQ(worker.config.at("limit").value, ConfigLeaf(std::int64_t{5}));
     EXPECT_EQ(worker.config.at("ratio").value, ConfigLeaf(0.5));
     EXPECT_EQ(worker.config.at("strict").value, ConfigLeaf(true));

@@ -47,12 +47,14 @@ when_full = "drop_oldest"
     expected.watch = true;
     const auto integer = [](std::int64_t value) { return ParamValue(value); };
     const auto text = [](const char* value) { return ParamValue(std::string(value)); };
+    constexpr std::uint64_t default_bytes = 64 * 1024 * 1024;
     expected.workers = {
         {"tick",
          "/plugins/ticker.so",
          "ticker",
          {{"every", integer(200'000'000)}},
          1024,
+         default_bytes,
          OnFailure::stop_host},
         {"parse",
          "/plugins/regex.so",
@@ -66,9 +68,10 @@ when_full = "drop_oldest"
           {"timeout", integer(2'000'000'000)},
           {"buffer", integer(65'536)}},
          16,
+         default_bytes,
          OnFailure::isolate},
-        {"rows", "/plugins/store.so", "rows", {}, 1024, OnFailure::stop_host},
-        {"all", "/plugins/sink.so", "sink", {}, 1024, OnFailure::stop_host},
+        {"rows", "/plugins/store.so", "rows", {}, 1024, default_bytes, OnFailure::stop_host},
+        {"all", "/plugins/sink.so", "sink", {}, 1024, default_bytes, OnFailure::stop_host},
     };
     expected.routes = {
         {"tick", 0, "parse", 0, "text/plain", 1024, WhenFull::block, 0, "ticks"},
@@ -85,6 +88,7 @@ TEST(MakePlan, TakesDefaultsOfTheFileWhereAWorkerOrRouteIsSilent) {
 [defaults]
 mailbox = 7
 queue = 9
+queue_bytes = "1KiB"
 when_full = "drop_newest"
 on_failure = "isolate"
 reload = "never"
@@ -94,6 +98,7 @@ plugin = "relay"
 [worker.b]
 plugin = "relay"
 mailbox = 70
+queue_bytes = "2KiB"
 on_failure = "stop_host"
 reload = "swap"
 quiesce = "1m"
@@ -110,6 +115,8 @@ when_full = "block"
 )")
                           .plan;
     EXPECT_EQ(plan.workers.at(0).mailbox, 7u);
+    EXPECT_EQ(plan.workers.at(0).queue_bytes, 1024u);
+    EXPECT_EQ(plan.workers.at(1).queue_bytes, 2048u);
     EXPECT_EQ(plan.workers.at(0).on_failure, OnFailure::isolate);
     EXPECT_EQ(plan.workers.at(1).mailbox, 70u);
     EXPECT_EQ(plan.workers.at(1).on_failure, OnFailure::stop_host);
