@@ -476,6 +476,11 @@ void die_in_plugin(const char* what) {
     std::abort();
 }
 
+void end_forked_child() {
+    report_exit("a child that was forked has returned to the host");
+    ::_exit(exit_code_of_plugin.load());
+}
+
 std::size_t note_code(std::uintptr_t begin, std::uintptr_t end, const CrashPlace& plugin) {
     std::size_t free = 0;
     while (free < code_table.size() && code_table.at(free).begin.load() != 0) {

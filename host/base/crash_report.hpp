@@ -102,6 +102,10 @@ inline constexpr int exit_patience_seconds = 5;
 // pthread_exit() that the host cannot contain. Then aborts. [the plugin's thread]
 [[noreturn]] void die_in_plugin(const char* what);
 
+// A child that a plugin has forked is about to go on as a second host, with the worker's messages
+// and the sockets of the first. Says so, and ends it with the exit code of install_crash_reports().
+[[noreturn]] void end_forked_child();
+
 // Code of a plugin that is mapped. The result is for forget_code(); a table that is full notes no
 // more. [one thread at a time]
 [[nodiscard]] std::size_t note_code(std::uintptr_t begin,

@@ -19,10 +19,14 @@ constexpr std::size_t signal_end = 65;  // Linux counts signals from 1 to 64
 // a handler writes; the child of a fork is alone.
 constinit std::array<std::atomic<SignalHandler>, signal_end> own_handlers{};
 
+// Global for the same reason. Written in the child of a fork, while that is alone.
+constinit std::atomic<bool> is_forked{false};
+
 void do_nothing(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {}
 
 // [the one thread of a forked child] Only what is async-signal-safe.
 void give_back_defaults() {
+    is_forked.store(true, std::memory_order_relaxed);
     for (std::size_t signal = 1; signal < signal_end; ++signal) {
         const SignalHandler own = own_handlers.at(signal).load(std::memory_order_relaxed);
 
@@ -88,6 +92,10 @@ bool is_ignored(int signal) {
 
     return ::sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
            now.sa_handler == SIG_IGN;
+}
+
+bool is_forked_child() {
+    return is_forked.load(std::memory_order_relaxed);
 }
 
 void unblock_all_signals() {

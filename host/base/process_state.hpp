@@ -33,6 +33,9 @@ void set_own_handler(int signal, SignalHandler handler, int flags = 0);
 // Whether the parent had the process ignore the signal, and that is kept.
 [[nodiscard]] bool is_ignored(int signal);
 
+// Whether this is a child that a plugin has forked, and not the host.
+[[nodiscard]] bool is_forked_child();
+
 // Makes the calling thread block nothing.
 void unblock_all_signals();
 

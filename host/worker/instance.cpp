@@ -6,6 +6,7 @@
 #include <cxxabi.h>
 #include <spdlog/spdlog.h>
 
+#include "host/base/process_state.hpp"
 #include "host/worker/worker_context.hpp"
 
 namespace skep::host {
@@ -88,7 +89,11 @@ bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_cod
     const CrashScope scope(crash_place_, what);
     const CallMark mark(is_worker ? &worker_ : nullptr, what);
     try {
-        if (plugin_code() >= 0) {
+        const std::int32_t status = plugin_code();
+        if (is_forked_child()) {
+            end_forked_child();
+        }
+        if (status >= 0) {
             return true;
         }
         text = std::exchange(words_, {});

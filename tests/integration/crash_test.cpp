@@ -152,6 +152,15 @@ TEST_F(DeathReport, IsNotMadeForAForkedChildThatExits) {
     EXPECT_THAT(ended.err, Not(HasSubstr("was called")));
 }
 
+TEST_F(DeathReport, NamesWhoForkedAChildThatReturnsToTheHostAndEndsTheChild) {
+    const Finished ended = die(dying_topology("fork and return", "on_message"));
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_THAT(ended.err,
+                AllOf(HasSubstr("worker 'fragile'@1: a child that was forked has returned to the "
+                                "host in on_message"),
+                      HasSubstr("accepted = delivered 1 + ")));
+}
+
 TEST_F(DeathReport, ToleratesAPluginThatTookTheHandlerAway) {
     EXPECT_EQ(die(dying_topology("default handler", "on_message")).exit_code, -SIGSEGV);
 }

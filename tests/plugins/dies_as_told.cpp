@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <skep/plugin.hpp>
@@ -136,6 +137,11 @@ struct DiesAsTold {
         } else if (way == "default handler") {
             std::signal(SIGSEGV, SIG_DFL);
             write_to_null();
+        } else if (way == "fork and return") {
+            const pid_t child = ::fork();
+            if (child > 0) {
+                (void)::waitpid(child, nullptr, 0);
+            }
         } else if (way == "fork and exit") {
             if (::fork() == 0) {
                 std::exit(0);
