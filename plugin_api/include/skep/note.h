@@ -97,9 +97,16 @@ typedef struct skep_note_section {
 #endif
 #define SKEP_THIS_SANITIZERS (SKEP_THIS_ADDRESS_SANITIZER | SKEP_THIS_THREAD_SANITIZER)
 
+/* AddressSanitizer of clang would put a red zone behind the note, into the note's own section. */
+#if defined(__clang__)
+#define SKEP_NOTE_WITHOUT_RED_ZONE __attribute__((no_sanitize("address")))
+#else
+#define SKEP_NOTE_WITHOUT_RED_ZONE
+#endif
+
 /* clang-format off */
 #define SKEP_NOTE(id, version, language)                                                          \
-    __attribute__((section(".note.skep"), used, aligned(4)))                                      \
+    __attribute__((section(".note.skep"), used, aligned(4))) SKEP_NOTE_WITHOUT_RED_ZONE           \
     static const skep_note_section skep_note_of_this_plugin = {                                   \
         sizeof(SKEP_NOTE_OWNER), sizeof(skep_note), SKEP_NOTE_TYPE, SKEP_NOTE_OWNER,              \
         {SKEP_NOTE_FORMAT, SKEP_ABI_MAJOR, SKEP_ABI_MINOR, SKEP_ABI_LOWEST_HOST_MINOR,            \
