@@ -202,6 +202,14 @@ std::vector<std::string> unload_warnings(const ElfFacts& facts) {
     if (facts.thread_exits) {
         add({.thread_exits = true});
     }
+    if (!facts.thread_keys.empty()) {
+        warnings.emplace_back("calls " + facts.thread_keys +
+                              ": a reload moves its workers to new threads, and on a pool it stays "
+                              "mapped");
+    }
+    if (!facts.registers.empty()) {
+        warnings.emplace_back("stays mapped when it is unloaded: it calls " + facts.registers);
+    }
     if (facts.static_tls) {
         warnings.emplace_back(
             "takes static thread-local storage, of which a process has little: loading it often "

@@ -241,6 +241,7 @@ std::vector<std::string> Reloader::files_to_watch() const {
     std::set<std::string> files = {file_};
     for (const WorkerPlan& worker : (*plan)->workers) {
         files.insert(worker.plugin_path);
+        files.insert(worker.plugin_libraries.begin(), worker.plugin_libraries.end());
     }
     return {files.begin(), files.end()};
 }

@@ -1,10 +1,12 @@
 #include "host/loader/elf_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include <skep/abi.h>
 
+#include "host/base/contains.hpp"
 #include "host/base/printable.hpp"
 #include "host/loader/elf_image.hpp"
 
@@ -36,6 +38,7 @@ private:
     bool count_symbols();
     bool count_by_gnu_hash(std::uint64_t table);
     bool read_symbols();
+    void note_import(std::string_view name);
     bool read_notes();
     bool read_note_segment(const Elf64_Phdr& segment);
     bool take_note(std::string_view owner,
@@ -72,6 +75,7 @@ bool FactReader::read_names() {
             facts_.soname = *name;
         } else if (entry.d_tag == DT_RUNPATH || facts_.runpath.empty()) {
             facts_.runpath = *name;
+            facts_.is_rpath = entry.d_tag == DT_RPATH;
         }
     }
     return true;
@@ -160,10 +164,29 @@ bool FactReader::read_symbols() {
             facts_.unique_symbols.emplace_back(*name);
         }
         facts_.exports_entry |= is_defined && *name == SKEP_ENTRY_NAME;
-        facts_.thread_exits |=
-            !is_defined && (*name == "__cxa_thread_atexit" || *name == "__cxa_thread_atexit_impl");
+        if (!is_defined) {
+            note_import(*name);
+        }
     }
     return true;
+}
+
+// atexit and pthread_atfork are no trouble: libc runs or forgets what they were given at dlclose.
+void FactReader::note_import(std::string_view name) {
+    constexpr std::array<std::string_view, 3> keys = {
+        "pthread_key_create", "tss_create", "__pthread_key_create"};
+    constexpr std::array<std::string_view, 5> registrations = {"on_exit",
+                                                               "register_printf_function",
+                                                               "register_printf_modifier",
+                                                               "register_printf_specifier",
+                                                               "register_printf_type"};
+    facts_.thread_exits |= name == "__cxa_thread_atexit" || name == "__cxa_thread_atexit_impl";
+    if (contains(keys, name)) {
+        facts_.thread_keys = name;
+    }
+    if (contains(registrations, name)) {
+        facts_.registers = name;
+    }
 }
 
 bool FactReader::read_notes() {

@@ -7,9 +7,12 @@
 #include "host/base/contains.hpp"
 #include "host/base/crash_report.hpp"
 #include "host/loader/abi_check.hpp"
+#include "host/loader/brought_libraries.hpp"
 #include "host/loader/content_hash.hpp"
 #include "host/loader/describe.hpp"
 #include "host/loader/elf_file.hpp"
+#include "host/loader/elf_names.hpp"
+#include "host/loader/left_behind.hpp"
 #include "host/loader/pin_cause.hpp"
 #include "host/loader/probe.hpp"
 #include "host/loader/shared_object.hpp"
@@ -19,20 +22,16 @@ namespace skep::host {
 
 class FileLibrary final : public Library {
 public:
-    FileLibrary(const std::string& path,
+    FileLibrary(OpenedFile opened,
                 PluginInfo plugin_info,
                 const skep_plugin* descriptor,
-                ElfFacts elf_facts,
-                std::string copy_path,
                 SharedObject shared_object)
-        : Library(path, std::move(plugin_info), descriptor),
-          facts(std::move(elf_facts)),
-          copy(std::move(copy_path)),
+        : Library(opened.path, std::move(plugin_info), descriptor),
+          file(std::move(opened)),
           object(std::move(shared_object)),
-          noted_code(note(object, path, info())) {}
+          noted_code(note(object, path(), info())) {}
 
-    const ElfFacts facts;
-    const std::string copy;
+    const OpenedFile file;
     SharedObject object;
     const std::size_t noted_code;      // for crash reports; while it is mapped
     std::vector<std::string> threads;  // that its constructors started
@@ -71,13 +70,29 @@ Result<ElfFacts> check_file(std::span<const std::byte> bytes, const std::string&
     return facts;
 }
 
+// What the private copy of an object with these facts has to ask for, so that it gets the copies of
+// what it needs.
+ElfNames names_of(const ElfFacts& facts,
+                  const std::string& runpath,
+                  const std::map<std::string, std::size_t>& needs,
+                  const Brought& brought) {
+    ElfNames names;
+    for (const auto& [name, index] : needs) {
+        names.needed.emplace(name, brought.copies[index]->path());
+    }
+    if (runpath != facts.runpath) {
+        names.runpath = runpath;
+    }
+    return names;
+}
+
 std::string open_hint(const ElfFacts& facts, const std::string& words) {
     if (words.find("undefined symbol") != std::string::npos) {
         return "link the library that defines it; skep_add_plugin finds this when it links";
     }
-    if (facts.runpath.find("$ORIGIN") != std::string::npos) {
-        return "it looks for libraries beside itself ($ORIGIN), but the host loads a private copy "
-               "from elsewhere: link them statically or install them";
+    if (words.find("cannot open shared object file") != std::string::npos) {
+        return "install the library that it names, or put it beside the plugin and link the plugin "
+               "with -Wl,-rpath,'$ORIGIN'";
     }
     if (facts.static_tls && words.find("static TLS") != std::string::npos) {
         return "compile it without -ftls-model=initial-exec";
@@ -93,39 +108,89 @@ std::string without(std::string words, const std::string& copy) {
     return words;
 }
 
+// A library of the system that makes keys with destructors is mapped for good: what it has set on a
+// thread that lives on must not call into nothing. There is one of each, however often plugins
+// change.
+void keep_those_with_keys(const SharedObject& object, const Brought& brought) {
+    for (const std::string& path : object.companions()) {
+        const bool is_staged = std::any_of(brought.copies.begin(),
+                                           brought.copies.end(),
+                                           [&](const auto& copy) { return copy->path() == path; });
+        if (is_staged) {
+            continue;
+        }
+        const Result<FileBytes> bytes = read_trusted(path);
+        if (!bytes) {
+            continue;
+        }
+        if (const auto facts = read_elf(bytes->span(), path);
+            facts && !facts->thread_keys.empty()) {
+            SharedObject::keep_mapped(path);
+        }
+    }
+}
+
 // Steps 5 and 6 of open. Null when dlopen refused; otherwise `problems` says whether it can be
 // used.
-std::shared_ptr<FileLibrary> load(const std::string& path,
-                                  const std::string& copy,
-                                  ElfFacts facts,
-                                  const std::string& content,
-                                  Diagnostics& problems) {
+std::shared_ptr<FileLibrary> load(OpenedFile file, Diagnostics& problems) {
+    const std::string path = file.path;
     const CrashPlace opening{"", 0, "", "", path};
     const CrashScope scope(opening, "dlopen");
-    Result<SharedObject, std::string> object = SharedObject::open(copy);
+    const ElfFacts& facts = file.facts;
+    Result<SharedObject, std::string> object = SharedObject::open(file.copy);
     if (!object) {
-        problems.push_back(error_about(path,
-                                       "cannot be loaded: " + without(object.error(), copy),
+        problems.push_back(error_about(file.path,
+                                       "cannot be loaded: " + without(object.error(), file.copy),
                                        open_hint(facts, object.error())));
         return nullptr;
     }
+    keep_those_with_keys(*object, file.brought);
     const auto entry = reinterpret_cast<skep_plugin_entry>(object->find(SKEP_ENTRY_NAME));
     const skep_plugin* descriptor = entry != nullptr ? entry() : nullptr;
-    Result<PluginInfo> info = describe(descriptor, *facts.note, path);
+    Result<PluginInfo> info = describe(descriptor, *facts.note, file.path);
     if (info) {
-        info->content = content;
+        info->content = file.content;
+        info->libraries = file.brought.paths;
         info->build_id = facts.build_id;
-        info->static_tls = facts.static_tls;
-        info->thread_exits = facts.thread_exits;
+        info->static_tls = facts.static_tls || file.brought.static_tls;
+        info->thread_exits = facts.thread_exits || file.brought.thread_exits;
+        info->thread_keys =
+            facts.thread_keys.empty() ? file.brought.thread_keys : facts.thread_keys;
     } else {
         problems = std::move(info.error());
     }
-    return std::make_shared<FileLibrary>(path,
-                                         info ? std::move(*info) : PluginInfo{},
-                                         descriptor,
-                                         std::move(facts),
-                                         copy,
-                                         std::move(*object));
+    return std::make_shared<FileLibrary>(
+        std::move(file), info ? std::move(*info) : PluginInfo{}, descriptor, std::move(*object));
+}
+
+// Those that came with it and are mapped, by the names that a user knows.
+std::vector<std::string> companions_of(const FileLibrary& library) {
+    const Brought& brought = library.file.brought;
+    std::vector<std::string> companions = library.object.companions();
+    for (std::string& it : companions) {
+        for (std::size_t i = 0; i < brought.copies.size(); ++i) {
+            if (it == brought.copies[i]->path()) {
+                it = brought.paths[i];
+            }
+        }
+    }
+    return companions;
+}
+
+// What the plugin and the libraries that it brings are called by, though they are closed; "":
+// nothing.
+std::string what_is_left_behind(const FileLibrary& library) {
+    const Brought& brought = library.file.brought;
+    const std::string& registers =
+        library.file.facts.registers.empty() ? brought.registers : library.file.facts.registers;
+    if (!registers.empty()) {
+        return registers + ", which keeps a function of it until the process ends";
+    }
+    std::vector<std::string> files = {library.file.copy};
+    for (const auto& copy : brought.copies) {
+        files.push_back(copy->path());
+    }
+    return left_behind(SharedObject::ranges_of(files));
 }
 
 }  // namespace
@@ -139,35 +204,139 @@ Result<std::unique_ptr<FileLoader>> FileLoader::create(
     return std::unique_ptr<FileLoader>(new FileLoader(std::move(*stage)));
 }
 
-Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
-                                                  const std::string& content) {
-    const Closed* const kept = content.empty() ? nullptr : find_closed(content);
-    Result<FileBytes> bytes = read_trusted(kept != nullptr ? kept->copy : path);
+struct FileLoader::Candidate {
+    std::string path;
+    FileBytes bytes;
+    ElfFacts facts;
+    BroughtLibraries libraries;
+    std::string content;
+};
+
+// Steps 1 to 3 of open.
+Result<FileLoader::Candidate> FileLoader::read(const std::string& path) {
+    Result<FileBytes> bytes = read_trusted(path);
     if (!bytes) {
         return failure(bytes.error());
     }
-    const std::string hash = content_hash(bytes->span());
-    if (!content.empty() && hash != content) {
-        return failure(error_about(path, "the file has changed since the topology was read"));
-    }
-    return open_bytes(path, std::move(*bytes), hash);
-}
-
-// Steps 2 to 7 of open.
-Result<std::shared_ptr<Library>> FileLoader::open_bytes(const std::string& path,
-                                                        FileBytes bytes,
-                                                        const std::string& content) {
-    look_at_closed();
-    Result<ElfFacts> facts = check_file(bytes.span(), path);
+    Result<ElfFacts> facts = check_file(bytes->span(), path);
     if (!facts) {
         return failure(facts.error());
     }
-    const std::string stem = std::filesystem::path(path).stem().string();
-    const Result<std::string> copy = stage_->add(bytes.span(), stem, facts->build_id.substr(0, 8));
+    Result<BroughtLibraries> libraries = find_brought_libraries(*facts, path, libraries_of_host());
+    if (!libraries) {
+        return failure(libraries.error());
+    }
+    std::string content = content_hash(bytes->span());
+    if (!libraries->needs.empty()) {
+        for (const auto& [name, index] : libraries->needs) {
+            content += "\n" + name + " " + libraries->all[index].content;
+        }
+        content = content_hash(std::as_bytes(std::span(content)));
+    }
+    return Candidate{
+        path, std::move(*bytes), std::move(*facts), std::move(*libraries), std::move(content)};
+}
+
+Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
+                                                  const std::string& content) {
+    look_at_closed();
+    if (const Closed* const kept = content.empty() ? nullptr : find_closed(content)) {
+        return open_kept(*kept, path);
+    }
+    const Result<Candidate> candidate = read(path);
+    if (!candidate) {
+        return failure(candidate.error());
+    }
+    if (!content.empty() && candidate->content != content) {
+        return failure(error_about(path, "the file has changed since the topology was read"));
+    }
+    return open_candidate(*candidate);
+}
+
+// From the private copies, whose names are as they have to be.
+Result<std::shared_ptr<Library>> FileLoader::open_kept(const Closed& kept,
+                                                       const std::string& path) {
+    OpenedFile file{path, kept.library.content, {}, kept.brought, "", kept.copy_content};
+    const Result<FileBytes> bytes = read_trusted(kept.copy);
+    if (!bytes) {
+        return failure(bytes.error());
+    }
+    if (content_hash(bytes->span()) != kept.copy_content) {
+        return failure(error_about(path, "its private copy " + kept.copy + " has changed"));
+    }
+    Result<ElfFacts> facts = check_file(bytes->span(), path);
+    if (!facts) {
+        return failure(facts.error());
+    }
+    file.facts = std::move(*facts);
+    return open_copy(std::move(file), bytes->span());
+}
+
+// Private copies of all that it brings, or those that there are of the same content.
+Result<Brought> FileLoader::stage_libraries(const Candidate& candidate) {
+    Brought brought;
+    for (const BroughtLibrary& it : candidate.libraries.all) {
+        std::weak_ptr<const StagedFile>& known = libraries_[it.content];
+        std::shared_ptr<const StagedFile> copy = known.lock();
+        if (copy == nullptr || !copy->is_there()) {
+            const Result<std::vector<std::byte>> named = with_names(
+                it.bytes.span(), names_of(it.facts, it.runpath, it.needs, brought), it.path);
+            if (!named) {
+                return failure(named.error());
+            }
+            Result<std::string> added =
+                stage_->add(*named,
+                            std::filesystem::path(it.path).filename().string(),
+                            it.content.substr(0, 8));
+            if (!added) {
+                return failure(added.error());
+            }
+            copy = std::make_shared<const StagedFile>(std::move(*added));
+            known = copy;
+        }
+        brought.copies.push_back(std::move(copy));
+        brought.paths.push_back(it.path);
+        brought.thread_exits = brought.thread_exits || it.facts.thread_exits;
+        brought.static_tls = brought.static_tls || it.facts.static_tls;
+        const std::string name = std::filesystem::path(it.path).filename().string();
+        if (!it.facts.thread_keys.empty()) {
+            brought.thread_keys = name + ": " + it.facts.thread_keys;
+        }
+        if (!it.facts.registers.empty()) {
+            brought.registers = name + ": " + it.facts.registers;
+        }
+    }
+    return brought;
+}
+
+Result<std::shared_ptr<Library>> FileLoader::open_candidate(const Candidate& candidate) {
+    Result<Brought> brought = stage_libraries(candidate);
+    if (!brought) {
+        return failure(brought.error());
+    }
+    const BroughtLibraries& libraries = candidate.libraries;
+    const ElfNames names = names_of(candidate.facts, libraries.runpath, libraries.needs, *brought);
+    OpenedFile file{
+        candidate.path, candidate.content, candidate.facts, std::move(*brought), "", ""};
+    const Result<std::vector<std::byte>> named =
+        with_names(candidate.bytes.span(), names, candidate.path);
+    if (!named) {
+        return failure(named.error());
+    }
+    file.copy_content = content_hash(*named);
+    return open_copy(std::move(file), *named);
+}
+
+// Steps 4 to 7 of open.
+Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file,
+                                                       std::span<const std::byte> bytes) {
+    const std::string path = file.path;
+    Result<std::string> copy = stage_->add(
+        bytes, std::filesystem::path(path).stem().string(), file.facts.build_id.substr(0, 8));
     if (!copy) {
         return failure(copy.error());
     }
-    bytes.data.reset();
+    file.copy = *copy;
     if (!probe_executable_.empty()) {
         if (const Result<Done, std::string> lived = probe(probe_executable_, *copy); !lived) {
             stage_->remove(*copy);
@@ -178,8 +347,7 @@ Result<std::shared_ptr<Library>> FileLoader::open_bytes(const std::string& path,
     std::shared_ptr<FileLibrary> library;
     Diagnostics problems;
     const std::vector<std::string> threads = threads_named(loader_thread_name);
-    const bool ran =
-        run_and_join([&] { library = load(path, *copy, std::move(*facts), content, problems); });
+    const bool ran = run_and_join([&] { library = load(std::move(file), problems); });
     if (!ran) {
         problems.push_back(error_about(path, "no thread could be started to open it"));
     }
@@ -207,6 +375,8 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
     if (alive != own->threads.end()) {
         report.cause =
             "thread " + *alive + ", which it started while it was loaded, is still alive";
+    } else if (std::string left = what_is_left_behind(*own); !left.empty()) {
+        report.cause = std::move(left);
     } else if (
         !run_and_join([&] {
             const CrashPlace closing{"", 0, own->info().id, own->info().version, own->path()};
@@ -215,7 +385,7 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
         })) {
         report.cause = "no thread could be started to close it";
     } else if (!report.unloaded) {
-        report.cause = cause_of_pin(own->facts, own->object.companions());
+        report.cause = cause_of_pin(own->file.facts, companions_of(*own));
     }
     if (report.unloaded) {
         forget_code(own->noted_code);
@@ -246,25 +416,26 @@ std::vector<LibraryFacts> FileLoader::left() {
 }
 
 Result<PluginInfo> FileLoader::inspect(const std::string& path) {
-    Result<FileBytes> bytes = read_trusted(path);
-    if (!bytes) {
-        return failure(bytes.error());
+    const Result<Candidate> candidate = read(path);
+    if (!candidate) {
+        return failure(candidate.error());
     }
-    const std::string content = content_hash(bytes->span());
-    if (const auto found = known_.find(content); found != known_.end()) {
+    if (const auto found = known_.find(candidate->content); found != known_.end()) {
         return found->second;
     }
-    Result<std::shared_ptr<Library>> library = open_bytes(path, std::move(*bytes), content);
+    look_at_closed();
+    Result<std::shared_ptr<Library>> library = open_candidate(*candidate);
     if (!library) {
         return failure(library.error());
     }
     PluginInfo info = (*library)->info();
     static_cast<void>(close(std::move(*library)));
-    return known_.emplace(content, std::move(info)).first->second;
+    return known_.emplace(candidate->content, std::move(info)).first->second;
 }
 
 void FileLoader::note_closed(const FileLibrary& library, std::string cause) {
-    closed_.push_back({facts_of(library), library.copy});
+    const OpenedFile& file = library.file;
+    closed_.push_back({facts_of(library), file.copy, file.copy_content, file.brought});
     closed_.back().library.cause = std::move(cause);
 }
 

@@ -1,13 +1,16 @@
 // The Loader for plugins that are files:
 //
 //   open   1. trust     read the file once, if nobody else could have written it (trust.hpp)
-//          2. ELF       a whole shared object for this machine, with a note (elf_file.hpp)
+//          2. ELF       a whole shared object for this machine, with a note (elf_file.hpp); then
+//                       the libraries that it brings (brought_libraries.hpp)
 //          3. ABI       the note fits this host, and there is an entry (abi_check.hpp)
-//          4. stage     a private copy under a name that was never used before (stage.hpp)
+//          4. stage     a private copy under a name that was never used before (stage.hpp), which
+//                       asks for private copies of its libraries (elf_names.hpp)
 //          5. probe     where that is asked for: the copy is opened in a child process (probe.hpp)
 //          6. dlopen    on a short-lived thread, with the call of the entry (shared_object.hpp)
 //          7. describe  the descriptor keeps the rules and agrees with the note (describe.hpp)
-//   close  dlclose on a short-lived thread, then the proof, or the most likely cause of a pin
+//   close  dlclose on a short-lived thread, then the proof, or the most likely cause of a pin;
+//          nothing is closed that the process would still call (left_behind.hpp)
 //
 // Up to step 5 no code of the plugin has run here, and no file that fails them is left behind.
 //
@@ -19,15 +22,34 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "host/loader/elf_file.hpp"
 #include "host/loader/loader.hpp"
 #include "host/loader/stage.hpp"
 #include "host/loader/trust.hpp"
 
 namespace skep::host {
+
+// The libraries that a plugin brings, as far as it matters once they are staged.
+struct Brought {
+    std::vector<std::shared_ptr<const StagedFile>> copies;
+    std::vector<std::string> paths;  // of the user's files
+    bool thread_exits = false, static_tls = false;
+    std::string thread_keys, registers;  // as in ElfFacts, with the name of the library
+};
+
+// What becomes a library.
+struct OpenedFile {
+    std::string path;     // the user's
+    std::string content;  // of PluginInfo
+    ElfFacts facts;
+    Brought brought;
+    std::string copy, copy_content;  // the private copy, and a hash of it
+};
 
 // One thread at a time.
 class FileLoader final : public Loader {
@@ -65,15 +87,23 @@ private:
     explicit FileLoader(std::unique_ptr<Stage> stage)
         : stage_(std::move(stage)) {}
 
-    [[nodiscard]] Result<std::shared_ptr<Library>> open_bytes(const std::string& path,
-                                                              FileBytes bytes,
-                                                              const std::string& content);
+    struct Candidate;
 
-    // A library that was closed, and its private copy.
+    [[nodiscard]] static Result<Candidate> read(const std::string& path);
+    [[nodiscard]] Result<std::shared_ptr<Library>> open_candidate(const Candidate& candidate);
+    [[nodiscard]] Result<Brought> stage_libraries(const Candidate& candidate);
+    [[nodiscard]] Result<std::shared_ptr<Library>> open_copy(OpenedFile file,
+                                                             std::span<const std::byte> bytes);
+
+    // A library that was closed, and its private copies.
     struct Closed {
         LibraryFacts library;
-        std::string copy;
+        std::string copy, copy_content;
+        Brought brought;
     };
+
+    [[nodiscard]] Result<std::shared_ptr<Library>> open_kept(const Closed& kept,
+                                                             const std::string& path);
 
     void note_closed(const class FileLibrary& library, std::string cause);
     [[nodiscard]] const Closed* find_closed(const std::string& content) const;
@@ -83,6 +113,7 @@ private:
     std::string probe_executable_;             // "": no probe
     std::map<std::string, PluginInfo> known_;  // what inspect() has seen, by content
     std::set<std::string> kept_;               // contents
+    std::map<std::string, std::weak_ptr<const StagedFile>> libraries_;  // by their content
     std::vector<Closed> closed_;  // that were mapped when last looked at, or are to be kept
 };
 

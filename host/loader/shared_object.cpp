@@ -121,6 +121,35 @@ std::pair<std::uintptr_t, std::uintptr_t> SharedObject::range() const {
     return range;
 }
 
+std::vector<SharedObject::Range> SharedObject::ranges_of(const std::vector<std::string>& paths) {
+    struct Search {
+        const std::vector<std::string>& paths;
+        std::vector<Range> ranges;
+    } search{paths, {}};
+
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* object, std::size_t, void* wanted) {
+            auto& [files, ranges] = *static_cast<Search*>(wanted);
+            const bool is_wanted = contains(files, std::string(object->dlpi_name));
+            for (std::size_t i = 0; is_wanted && i < object->dlpi_phnum; ++i) {
+                const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+                if (segment.p_type == PT_LOAD) {
+                    const std::uintptr_t begin = object->dlpi_addr + segment.p_vaddr;
+                    ranges.push_back({begin, begin + segment.p_memsz});
+                }
+            }
+            return 0;
+        },
+        &search);
+    return search.ranges;
+}
+
+void SharedObject::keep_mapped(const std::string& path) {
+    if (void* const handle = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE)) {
+        ::dlclose(handle);
+    }
+}
+
 std::vector<std::string> SharedObject::companions() const {
     const std::vector<std::string> now = mapped_objects();
     std::vector<std::string> still;

@@ -47,6 +47,16 @@ public:
     // How much memory a library that was opened at `path` has now, if it is mapped still, or again.
     [[nodiscard]] static std::size_t mapped_bytes(const std::string& path);
 
+    struct Range {
+        std::uintptr_t begin = 0, end = 0;
+    };
+
+    // Where the segments are of what is mapped from these files.
+    [[nodiscard]] static std::vector<Range> ranges_of(const std::vector<std::string>& paths);
+
+    // Keeps a library mapped for good that is mapped from this file. [loader]
+    static void keep_mapped(const std::string& path);
+
     // Of the libraries that came into the process with this one, those that are mapped now.
     [[nodiscard]] std::vector<std::string> companions() const;
 

@@ -272,6 +272,14 @@ Result<std::string> Stage::add(std::span<const std::byte> bytes,
         "no place for a private copy of " + std::to_string(bytes.size()) + " bytes", tried));
 }
 
+StagedFile::~StagedFile() {
+    ::unlink(path_.c_str());
+}
+
+bool StagedFile::is_there() const {
+    return ::access(path_.c_str(), F_OK) == 0;
+}
+
 void Stage::remove(const std::string& path) {
     ::unlink(path.c_str());
 }

@@ -24,6 +24,25 @@
 
 namespace skep::host {
 
+// A copy in a stage, for as long as somebody needs it.
+class StagedFile {
+public:
+    explicit StagedFile(std::string path)
+        : path_(std::move(path)) {}
+
+    ~StagedFile();
+    StagedFile(const StagedFile&) = delete;
+    StagedFile& operator=(const StagedFile&) = delete;
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    // False: somebody has removed it.
+    [[nodiscard]] bool is_there() const;
+
+private:
+    const std::string path_;
+};
+
 class Stage {
 public:
     // Where stages are made: $TMPDIR and $XDG_RUNTIME_DIR, as far as they are set, /run, /tmp,

@@ -275,7 +275,8 @@ private:
     std::vector<int> own_cpus_;            // those that the process may use
     std::map<std::string, std::unique_ptr<Slot>> slots_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
-        libraries_;  // by path and content
+        libraries_;                      // by path and content
+    std::set<const Library*> on_pools_;  // of these, those of which a plan had a worker on a pool
     std::deque<Retired> retired_;
     FlowCounts forgotten_law_;                        // of those that no longer fit into retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were

@@ -72,6 +72,9 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
         }
         libraries_.emplace(key, library);
     }
+    if (!plan->run.pool.empty()) {
+        on_pools_.insert(library.get());
+    }
     const skep_worker_type* const type = library->find_type(plan->type);
     if (type == nullptr) {
         library.reset();
@@ -145,10 +148,19 @@ void Core::close_library(std::shared_ptr<Library> library) {
     for (const auto& [number, it] : asides_) {
         left.erase(it.id->load());
     }
+    const bool was_on_pool = on_pools_.erase(library.get()) > 0;
     if (!left.empty()) {
         const auto& [thread, name] = *left.begin();
         facts.cause = "a worker left thread " + name + " (" + std::to_string(thread) + ") behind";
-        spdlog::warn("plugin {} stays mapped: {}", facts.id, facts.cause);
+    } else if (was_on_pool && !library->info().thread_keys.empty()) {
+        facts.cause = library->info().thread_keys +
+                      ", whose destructors run when the threads of its pool end";
+    }
+    if (!facts.cause.empty()) {
+        spdlog::log(left.empty() ? spdlog::level::info : spdlog::level::warn,
+                    "plugin {} stays mapped: {}",
+                    facts.id,
+                    facts.cause);
         loader_.abandon(std::move(library), facts.cause);
     } else if (const UnloadReport report = loader_.close(std::move(library)); !report.unloaded) {
         facts.cause = report.cause;

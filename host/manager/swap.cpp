@@ -128,7 +128,10 @@ Core::Spare Core::spare_for(const Slot& slot) const {
     made.owner = slot.worker;
     made.instance = slot.worker->make_successor(
         {next.generation, next.library, next.type, next.plan->config, next.plan->live});
-    const bool pins = slot.library->info().thread_exits || next.library->info().thread_exits;
+    const auto pins_on = [](const Library& library) {
+        return library.info().thread_exits || !library.info().thread_keys.empty();
+    };
+    const bool pins = pins_on(*slot.library) || pins_on(*next.library);
     if (next.pool != nullptr && next.pool != slot.pool) {
         made.place.seat = slot.home->parker->seat_in(*next.pool);
     } else if (next.pool == nullptr && (pins || slot.plan->run != next.plan->run ||

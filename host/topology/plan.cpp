@@ -218,6 +218,7 @@ void Planner::plan_workers() {
         }
         const FoundPlugin& plugin = *found_.at(written.plugin->value);
         planned.plugin_path = plugin.path;
+        planned.plugin_libraries = plugin.info->libraries;
         planned.plugin_content = plugin.info->content;
         planned.type = worker.type->name;
         std::tie(planned.config, planned.live) = plan_config(written, *worker.type, problems_);

@@ -103,8 +103,9 @@ struct WorkerPlan {
     std::uint64_t queue_bytes = std::uint64_t{64} << 20;
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;
-    std::string plugin_content;  // PluginInfo::content of the shared object
-    WorkerConfig live;           // the parameters that may change while an instance works
+    std::string plugin_content;                 // PluginInfo::content of the shared object
+    std::vector<std::string> plugin_libraries;  // the files of those that it brings
+    WorkerConfig live;  // the parameters that may change while an instance works
     OnReload reload = OnReload::swap;
     // So long a reload waits for it to come to a boundary; none: Manager::Limits::take.
     std::optional<std::chrono::nanoseconds> quiesce;

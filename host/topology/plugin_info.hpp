@@ -61,13 +61,20 @@ struct PluginInfo {
     std::string vendor, licence, doc;  // may be empty
     std::uint16_t abi_major = 0, abi_minor = 0, lowest_host_minor = 0;
     std::vector<WorkerTypeInfo> types;
-    std::string content;   // a hash of the file that this was read from; "" when there is none
+    // A hash of the file that this was read from, and of the libraries that it brings; "" when
+    // there is none.
+    std::string content;
+    std::vector<std::string> libraries;  // that it brings: their files
     std::string build_id;  // of that file, as its linker wrote it; "" when there is none
     // Its thread_locals lie in a block of the process that has room for few, and gets none back
     // before a library is closed (DF_STATIC_TLS).
     bool static_tls = false;
     // Some of its thread_locals have destructors, which keep it mapped while their threads live.
     bool thread_exits = false;
+    // What makes keys with destructors, which run when a thread ends: "pthread_key_create", or
+    // "libx.so.1: pthread_key_create" of a library that it brings; "": nothing. They may not meet a
+    // thread that outlives it.
+    std::string thread_keys;
 
     // Null when there is no such type.
     [[nodiscard]] const WorkerTypeInfo* find(std::string_view type) const;

@@ -1,6 +1,12 @@
 // Unloading is proven, and what pins a library is named. Each test is one way in which others are
 // caught out by dlclose, which answers "done" to all of them.
+#include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <fstream>
+#include <iostream>
+#include <memory_resource>
+#include <new>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -174,6 +180,46 @@ TEST_F(UnloadTest, LeavesNothingBehindInThreeHundredOverlappingGenerations) {
     }
     expect_unloads(current);
     EXPECT_EQ(mapped(), 0U);
+}
+
+// What a plugin leaves in the process, and how the report names it; "" where it does no harm.
+struct Left {
+    const char* what;
+    const char* cause;
+};
+
+TEST_F(UnloadTest, LeavesMappedWhatTheProcessWouldStillCall) {
+    const std::vector<Left> cases = {
+        {"nothing", ""},
+        {"atexit", ""},  // libc runs it at dlclose
+        {"signal", "the handler of SIGUSR2 is in it"},
+        {"terminate", "the terminate handler is in it"},
+        {"new", "the new handler is in it"},
+        {"stream", "the buffer of std::clog is in it"},
+        {"resource", "the default memory resource is in it"},
+        {"variable", "the environment variable SKEP_TEST_LEFT_BEHIND is in it"},
+    };
+    const std::terminate_handler terminate = std::get_terminate();
+    const std::new_handler new_handler = std::get_new_handler();
+    std::streambuf* const buffer = std::clog.rdbuf();
+    for (const Left& it : cases) {
+        auto library = open(test_plugin("leaves_behind"));
+        ask(library, const_cast<char*>(it.what));
+        const UnloadReport report = close(library);
+        EXPECT_EQ(report.unloaded, std::string(it.cause).empty()) << it.what;
+        EXPECT_EQ(report.cause, it.cause) << it.what;
+        std::signal(SIGUSR2, SIG_DFL);
+        std::set_terminate(terminate);
+        std::set_new_handler(new_handler);
+        std::clog.rdbuf(buffer);
+        std::pmr::set_default_resource(nullptr);
+        ::unsetenv("SKEP_TEST_LEFT_BEHIND");
+    }
+}
+
+TEST_F(UnloadTest, NamesTheFunctionByWhichLibcKeepsOneOfIt) {
+    auto library = open(test_plugin("calls_on_exit"));
+    expect_pinned(library, "on_exit, which keeps a function of it until the process ends");
 }
 
 }  // namespace

@@ -257,7 +257,8 @@ struct FirstClosed final : Notes {
 };
 
 // Swaps a greeter that remembers in a thread_local; why its first version is mapped still.
-std::string cause_after_a_swap(const std::string& pool) {
+std::string cause_after_a_swap(const std::string& pool,
+                               const std::string& greeter = "remembering") {
     host::Plan plan;
     plan.probation = std::chrono::nanoseconds(1);
     host::WorkerPlan& worker = plan.workers.emplace_back();
@@ -268,8 +269,8 @@ std::string cause_after_a_swap(const std::string& pool) {
     if (!pool.empty()) {
         plan.pools.push_back({pool, 1, {}});
     }
-    const auto version = [](const std::string& number) {
-        return std::string(SKEP_TEST_PLUGIN_DIR) + "/libremembering_greeter_" + number + ".so";
+    const auto version = [&](const std::string& number) {
+        return std::string(SKEP_TEST_PLUGIN_DIR) + "/lib" + greeter + "_greeter_" + number + ".so";
     };
     host::SteadyClock clock;
     auto loader = host::FileLoader::create();
@@ -288,6 +289,16 @@ std::string cause_after_a_swap(const std::string& pool) {
 
 TEST(HandoffOfAPlugin, ItsThreadLocalsDoNotKeepItMapped) {
     EXPECT_EQ(cause_after_a_swap(""), "1.0.0: ");
+}
+
+// Their destructors would run when the thread ends, which may be after the library is gone.
+TEST(HandoffOfAPlugin, ItsThreadKeysDoNotMeetAThreadThatOutlivesIt) {
+    EXPECT_EQ(cause_after_a_swap("", "keyed"), "1.0.0: ");
+}
+
+TEST(HandoffOfAPlugin, OnAPoolThreadKeysKeepItMappedAndAreNamed) {
+    EXPECT_EQ(cause_after_a_swap("p", "keyed"),
+              "1.0.0: pthread_key_create, whose destructors run when the threads of its pool end");
 }
 
 // The control: a thread of a pool lives on.

@@ -24,13 +24,14 @@ foreach(answer 1 2)
 endforeach()
 
 foreach(version 1 2)
-    foreach(greeter greeter_${version} remembering_greeter_${version})
+    foreach(greeter greeter_${version} remembering_greeter_${version} keyed_greeter_${version})
         skep_special_plugin(${greeter} greeter.cpp)
         target_compile_definitions(
             test_${greeter} PRIVATE SKEP_TEST_VERSION=${version}
                                     SKEP_TEST_VERSION_TEXT="${version}.0.0")
     endforeach()
     target_compile_definitions(test_remembering_greeter_${version} PRIVATE SKEP_TEST_REMEMBERS)
+    target_compile_definitions(test_keyed_greeter_${version} PRIVATE SKEP_TEST_HAS_KEYS)
 endforeach()
 
 skep_special_plugin(inline_static inline_static.cpp)
@@ -63,6 +64,25 @@ set_target_properties(test_companion PROPERTIES OUTPUT_NAME companion)
 target_link_options(test_companion PRIVATE "LINKER:-z,nodelete")
 skep_naive_plugin(held_by_companion held_by_companion.c)
 target_link_libraries(test_held_by_companion PRIVATE test_companion)
+add_custom_command(
+    TARGET test_companion
+    POST_BUILD
+    COMMAND chmod go-w $<TARGET_FILE:test_companion>
+    VERBATIM)
+
+# A plugin with a library of its own in two versions, which have the same name.
+foreach(answer 1 2)
+    add_library(test_helper_${answer} SHARED ${special}/helper.c)
+    set_target_properties(
+        test_helper_${answer}
+        PROPERTIES OUTPUT_NAME helper LIBRARY_OUTPUT_DIRECTORY
+                                      ${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/helper_${answer})
+    target_compile_definitions(test_helper_${answer} PRIVATE SKEP_TEST_ANSWER=${answer})
+endforeach()
+skep_special_plugin(uses_helper uses_helper.c)
+target_link_libraries(test_uses_helper PRIVATE test_helper_1)
+set_target_properties(test_uses_helper PROPERTIES INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH
+                                                                          ON)
 
 set(definitions SKEP_BINARY_DIR="${PROJECT_BINARY_DIR}" SKEP_CMAKE="${CMAKE_COMMAND}"
                 SKEP_CXX="${CMAKE_CXX_COMPILER}")

@@ -1,10 +1,13 @@
 // Two versions of one plugin, as an author builds them: the second greets better and takes over
 // how many the first has greeted. It has a mistake that the first has not. Both can be built to
-// remember whom they greeted last, in a thread_local.
+// remember whom they greeted last, in a thread_local, or to keep something for each thread by a key
+// with a destructor.
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include <pthread.h>
 
 #include <skep/plugin.hpp>
 
@@ -27,6 +30,16 @@ struct Greeter {
 #ifdef SKEP_TEST_REMEMBERS
         thread_local std::string last;
         last = message.text();
+#endif
+#ifdef SKEP_TEST_HAS_KEYS
+        static const pthread_key_t key = [] {
+            pthread_key_t made{};
+            pthread_key_create(&made, [](void* it) { delete static_cast<std::string*>(it); });
+            return made;
+        }();
+        if (pthread_getspecific(key) == nullptr) {
+            pthread_setspecific(key, new std::string(message.text()));
+        }
 #endif
         context.info("version " + std::to_string(SKEP_TEST_VERSION) + ": " + word + " " +
                      std::string(message.text()) + ", number " + std::to_string(greeted));
