@@ -44,6 +44,10 @@ public:
         probations_.settled(worker, generation);
     }
 
+    void hangs(const std::string& worker, std::uint64_t generation, Nanos lasts) override {
+        probations_.hangs({worker, generation, lasts});
+    }
+
     void reverted(const Reverted& it) override {
         audit_.reverted(it);
         probations_.reverted(it);
@@ -147,7 +151,8 @@ public:
               },
               [host](const Verdict& verdict, const std::string& who) {
                   host->audit->verdict(verdict, who);
-                  if (verdict.outcome.result == ReloadResult::rolled_back) {
+                  if (verdict.outcome.result == ReloadResult::rolled_back ||
+                      verdict.outcome.result == ReloadResult::hangs) {
                       tell_ready(status_of(verdict.outcome));
                   }
               },

@@ -144,7 +144,7 @@ int reload(const Options& options, const FoundHost& host, const std::string& tar
         json = Json::parse(*body, nullptr, false);
     }
     const std::string verdict = json.is_object() ? json.value("verdict", "refused") : "refused";
-    const bool is_bad = verdict == "refused" || verdict == "rolled back";
+    const bool is_bad = verdict == "refused" || verdict == "rolled back" || verdict == "hangs";
     return answer(options.json ? *body + "\n" : verdict_text(*body),
                   is_bad ? exit_failed : exit_ok);
 }

@@ -21,21 +21,30 @@ void Probations::reverted(const Witness::Reverted& it) {
     changed_.notify_all();
 }
 
+void Probations::hangs(const Hanging& it) {
+    const MutexLock lock(mutex_);
+    if (open_.erase({it.worker, it.generation}) > 0) {
+        hanging_.push_back(it);
+    }
+    changed_.notify_all();
+}
+
 void Probations::begin() {
     const MutexLock lock(mutex_);
     open_.clear();
     failed_.clear();
+    hanging_.clear();
 }
 
 bool Probations::is_empty() {
     const MutexLock lock(mutex_);
-    return open_.empty() && failed_.empty();
+    return open_.empty() && failed_.empty() && hanging_.empty();
 }
 
-std::vector<Witness::Reverted> Probations::wait(const std::atomic<bool>& is_cut_short) {
+Probations::Outcome Probations::wait(const std::atomic<bool>& is_cut_short) {
     const MutexLock lock(mutex_);
     changed_.wait(mutex_, [&]() REQUIRES(mutex_) { return open_.empty() || is_cut_short; });
-    return std::exchange(failed_, {});
+    return {std::exchange(failed_, {}), std::exchange(hanging_, {})};
 }
 
 void Probations::cut_short() {

@@ -20,6 +20,14 @@ public:
     void settled(const std::string& worker, std::uint64_t generation);
     void reverted(const Witness::Reverted& it);
 
+    struct Hanging {
+        std::string worker;
+        std::uint64_t generation = 0;
+        Nanos lasts{0};
+    };
+
+    void hangs(const Hanging& it);
+
     // -- Whoever reloads. --
 
     // What is told from now on counts, and nothing that was told before.
@@ -27,8 +35,13 @@ public:
 
     [[nodiscard]] bool is_empty();
 
-    // Waits until nothing is on probation any more, or `is_cut_short`. Those that have failed.
-    [[nodiscard]] std::vector<Witness::Reverted> wait(const std::atomic<bool>& is_cut_short);
+    struct Outcome {
+        std::vector<Witness::Reverted> failed;
+        std::vector<Hanging> hanging;
+    };
+
+    // Waits until nothing is on probation any more but what hangs, or `is_cut_short`.
+    [[nodiscard]] Outcome wait(const std::atomic<bool>& is_cut_short);
 
     // After `is_cut_short` has become true. [any-thread]
     void cut_short();
@@ -38,6 +51,7 @@ private:
     Condition changed_;
     std::set<std::pair<std::string, std::uint64_t>> open_ GUARDED_BY(mutex_);
     std::vector<Witness::Reverted> failed_ GUARDED_BY(mutex_);
+    std::vector<Hanging> hanging_ GUARDED_BY(mutex_);
 };
 
 }  // namespace skep::host

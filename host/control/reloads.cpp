@@ -1,6 +1,7 @@
 #include "host/control/reloads.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -23,6 +24,15 @@ std::string text_of(const Witness::Reverted& it) {
         fmt::runtime(form), it.worker, it.failed, it.consumed, it.back, it.error, it.with);
 }
 
+std::string text_of(const Probations::Hanging& it) {
+    return fmt::format(
+        "; {}@{} has not come back from a call for {:.1f} s, and nothing can take its "
+        "thread from it",
+        it.worker,
+        it.generation,
+        std::chrono::duration<double>(it.lasts).count());
+}
+
 }  // namespace
 
 std::string_view name_of(ReloadResult result) {
@@ -31,6 +41,8 @@ std::string_view name_of(ReloadResult result) {
             return "applied";
         case ReloadResult::no_change:
             return "no change";
+        case ReloadResult::hangs:
+            return "hangs";
         case ReloadResult::rolled_back:
             return "rolled back";
         default:
@@ -132,8 +144,9 @@ void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
 
 // The audit log has a verdict before whoever waits for it.
 void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
-    const bool is_bad =
-        outcome.result == ReloadResult::refused || outcome.result == ReloadResult::rolled_back;
+    const bool is_bad = outcome.result == ReloadResult::refused ||
+                        outcome.result == ReloadResult::rolled_back ||
+                        outcome.result == ReloadResult::hangs;
     std::vector<std::pair<std::uint64_t, Trigger>> served;
     {
         const MutexLock lock(mutex_);
@@ -189,7 +202,12 @@ void Reloads::serve() {
         ReloadOutcome outcome = run_(next.wish);
         if (outcome.result == ReloadResult::applied && !probations_->is_empty()) {
             announce(next.run, outcome);
-            for (const Witness::Reverted& it : probations_->wait(has_next_)) {
+            const Probations::Outcome ended = probations_->wait(has_next_);
+            for (const Probations::Hanging& it : ended.hanging) {
+                outcome.result = ReloadResult::hangs;
+                outcome.text += text_of(it);
+            }
+            for (const Witness::Reverted& it : ended.failed) {
                 outcome.result = ReloadResult::rolled_back;
                 outcome.text += text_of(it);
             }

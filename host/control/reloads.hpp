@@ -30,6 +30,7 @@ enum class ReloadResult {
     applied,      // the new plan is in force
     no_change,    // it was in force already
     refused,      // the plan before is in force as if nothing had been asked
+    hangs,        // the new plan is in force, and a successor on probation hangs in a call
     rolled_back,  // the new plan is in force, but for workers whose successor failed on probation
 };
 

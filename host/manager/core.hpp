@@ -209,6 +209,8 @@ private:
     void recall_those_with(const Slot& failed);
     void begin_probation(Slot& slot);
     void end_probations(Nanos now);
+    [[nodiscard]] static bool is_in_that_call(const Slot& slot);
+    [[nodiscard]] std::optional<Nanos> look_at_call(Slot& slot, Nanos now);
     void end_probation(Slot& slot);
     void end_swap(Slot& slot);
 

@@ -105,6 +105,13 @@ public:
     virtual void swapped(const std::string& worker, std::uint64_t generation) = 0;
     // Its probation is over, or cut short by what came next.
     virtual void settled(const std::string& worker, std::uint64_t generation) = 0;
+
+    // On probation it has not come back from a call for this long. It stays on probation, and
+    // settled() or reverted() follows when it comes back.
+    virtual void hangs(const std::string& /*worker*/,
+                       std::uint64_t /*generation*/,
+                       Nanos /*lasts*/) {}
+
     // It has failed, or was recalled, and the instance before it is back. Of a reload whoever
     // failed first is told first.
     virtual void reverted(const Reverted& it) = 0;

@@ -1,6 +1,9 @@
 // How swaps end: the probation is over, or the instance before is back.
+#include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -9,6 +12,13 @@
 namespace skep::host {
 
 using Stage = Handover::Stage;
+
+namespace {
+
+// How often a successor is looked at that is in a call at the end of its probation.
+constexpr Nanos call_look_every = std::chrono::milliseconds(20);
+
+}  // namespace
 
 // The instance before is back: the launch was undone, or the successor has failed.
 void Core::on_reverted(Slot& slot) {
@@ -85,10 +95,61 @@ void Core::end_probations(Nanos now) {
     while (!probations_.empty() && probations_.begin()->first <= now) {
         const auto [end, worker] = probations_.extract(probations_.begin()).value();
         Slot* const slot = find(worker);
-        if (slot != nullptr && slot->swap && slot->swap->probation_end == end) {
+        if (slot == nullptr || !slot->swap || slot->swap->probation_end != end) {
+            continue;
+        }
+        if (const std::optional<Nanos> later = look_at_call(*slot, now)) {
+            slot->swap->probation_end = later;
+            probations_.emplace(*later, worker);
+        } else {
             end_probation(*slot);
         }
     }
+}
+
+// Whether the successor is still in the call in which its probation ended.
+bool Core::is_in_that_call(const Slot& slot) {
+    const std::optional<CallSight>& last = slot.swap->last_sight;
+    return slot.worker != nullptr && last && last->call != nullptr && !last->is_asleep &&
+           *last == slot.worker->sight();
+}
+
+// A successor that is in a call at the end of its probation stays on probation until it comes back.
+// When that takes as long as the probation, and a second at least, whoever waits for the verdict is
+// told. Nothing: it is not in a call, or it is being ended.
+std::optional<Nanos> Core::look_at_call(Slot& slot, Nanos now) {
+    const bool is_at_work =
+        slot.state == WorkerState::running || slot.state == WorkerState::pausing;
+    if (slot.worker != nullptr && !slot.swap->last_sight) {
+        slot.swap->last_sight = slot.worker->sight();
+    }
+    if (!is_at_work || !is_in_that_call(slot)) {
+        if (slot.swap->is_hanging) {
+            spdlog::info("{}@{}: has come back from its call", slot.home->name, slot.generation);
+        }
+        return std::nullopt;
+    }
+    const Nanos patience =
+        std::max(slot.plan->probation.value_or(plan_->probation), Nanos(std::chrono::seconds(1)));
+    const Nanos lasts = now - Nanos(slot.swap->last_sight->checkpoint);
+    if (lasts < patience) {
+        return now + std::min(patience - lasts, call_look_every);
+    }
+    if (!std::exchange(slot.swap->is_hanging, true)) {
+        const double seconds = std::chrono::duration<double>(lasts).count();
+        add(slot.home->counters->errors, 1);
+        spdlog::error(
+            "{}@{}: has not come back from a call for {:.1f} s, on probation; its thread cannot be "
+            "taken from it, and generation {} stands by",
+            slot.home->name,
+            slot.generation,
+            seconds,
+            slot.swap->other.generation);
+        if (witness_ != nullptr) {
+            witness_->hangs(slot.home->name, slot.generation, lasts);
+        }
+    }
+    return now + call_look_every;
 }
 
 void Core::end_probation(Slot& slot) {

@@ -49,6 +49,10 @@ struct Swap {
     std::uint64_t launch = 0;            // that it is part of
     std::string recalled_with;           // the worker that has failed; "": it is not recalled
     std::optional<Nanos> probation_end;  // none: it has not begun
+    // Where the successor was at the end of its probation, and whether it has been reported that it
+    // does not come back from there.
+    std::optional<CallSight> last_sight;
+    bool is_hanging = false;
 };
 
 // The version is what it runs now; its library stays from the first start to the removal.

@@ -99,6 +99,11 @@ std::optional<Refusal> Core::swap_refusal(const Slot& slot) const {
     if (slot.swap && !slot.swap->is_committed) {
         return in_between(slot);
     }
+    if (slot.swap && slot.swap->is_hanging && is_in_that_call(slot)) {
+        return Refusal{Refusal::Code::illegal_state,
+                       "worker '" + slot.home->name +
+                           "' has not come back from the call in which its probation ended"};
+    }
     if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
         !is_at_rest(slot.state) && slot.state != WorkerState::created) {
         return cannot("exchange", slot);
