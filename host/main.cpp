@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
     Guard guard;
     start_log(*options);
     install_crash_reports(exit_failed);
-    const int code = guard.watch([&] {
+    const auto carry_out = [&] {
         switch (options->verb) {
             case Verb::run:
             case Verb::dev:
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
             default:
                 return steer(*options);
         }
-    });
+    };
+    const int code = guard.watch([&] { return contained(carry_out); });
     expect_exit();
     return code;
 }

@@ -143,7 +143,7 @@ const char* name_of(SchedulingPolicy policy) {
 ProcessLimits read_process_limits() {
     ProcessLimits limits;
     limits.cpus = allowed_cpus();
-    std::thread([&limits] {
+    const auto try_settings = [&limits] {
         while (limits.lowest_nice < highest_nice && !set_nice(limits.lowest_nice)) {
             ++limits.lowest_nice;
         }
@@ -151,7 +151,12 @@ ProcessLimits read_process_limits() {
                !set_policy(SchedulingPolicy::fifo, limits.highest_priority)) {
             --limits.highest_priority;
         }
-    }).join();
+    };
+    try {
+        std::thread(try_settings).join();
+    } catch (const std::system_error&) {
+        // No thread to try them on: a warning less. Workers will report what they cannot have.
+    }
     return limits;
 }
 

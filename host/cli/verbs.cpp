@@ -3,8 +3,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <new>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include "host/base/printable.hpp"
@@ -40,6 +43,17 @@ Result<ElfFacts> facts_of(const std::string& path) {
 }
 
 }  // namespace
+
+int contained(const std::function<int()>& verb) {
+    try {
+        return verb();
+    } catch (const std::system_error& error) {  // of std::thread
+        spdlog::error("cannot start a thread: {}", error.code().message());
+    } catch (const std::bad_alloc&) {
+        spdlog::error("out of memory");
+    }
+    return exit_failed;
+}
 
 int check(const Options& options) {
     const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();

@@ -2,6 +2,8 @@
 // else to stderr.
 #pragma once
 
+#include <functional>
+
 #include "host/cli/options.hpp"
 #include "host/cli/signals.hpp"
 
@@ -10,6 +12,9 @@ namespace skep::host {
 // Runs a topology until it ends or a signal ends it. As `dev` it ends by a signal alone, and is
 // reloaded when it or a plugin changes, whatever it says of `watch`.
 [[nodiscard]] int run(const Options& options, Guard& guard);
+
+// Carries out a verb. That no thread or no memory can be had is reported, with exit_failed.
+[[nodiscard]] int contained(const std::function<int()>& verb);
 
 // Says what is wrong with a topology.
 [[nodiscard]] int check(const Options& options);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include <poll.h>
@@ -201,10 +202,15 @@ void FileWatch::watch(std::vector<std::string> files) {
     }
     files_ = std::move(files);
     if (!thread_.joinable() && !files_.empty()) {
-        thread_ = std::thread([this] {
-            pthread_setname_np(pthread_self(), "watch");
-            serve();
-        });
+        try {
+            thread_ = std::thread([this] {
+                pthread_setname_np(pthread_self(), "watch");
+                serve();
+            });
+        } catch (const std::system_error& error) {
+            spdlog::warn("files are not watched: cannot start a thread: {}",
+                         error.code().message());
+        }
     }
     wake();
 }

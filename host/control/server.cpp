@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -135,7 +136,11 @@ void ControlServer::accept_one() {
     }
     try {
         connection.thread = std::thread([this, &connection, peer] {
-            serve(connection.fd.get(), ended_.get(), peer, limits_, answers_);
+            try {
+                serve(connection.fd.get(), ended_.get(), peer, limits_, answers_);
+            } catch (const std::bad_alloc&) {
+                // Whoever asked sees the end of the connection; the host goes on.
+            }
             // Whoever asked need not wait until the thread is joined.
             (void)::shutdown(connection.fd.get(), SHUT_RDWR);
             connection.is_over.store(true, std::memory_order_release);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <optional>
 
 #include <spdlog/spdlog.h>
 
@@ -323,8 +325,16 @@ Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
     if (slot == nullptr) {
         return Unexpected<Refusal>(unknown(worker));
     }
-    Envelope envelope = host_envelope(payload);
-    switch (slot->home->mailbox->push(envelope, direct_lane, nullptr)) {
+    std::optional<PushResult> result;
+    try {
+        Envelope envelope = host_envelope(payload);
+        result = slot->home->mailbox->push(envelope, direct_lane, nullptr);
+    } catch (const std::bad_alloc&) {
+        return Unexpected<Refusal>(
+            {Refusal::Code::mailbox_full,
+             "no memory for a message of " + std::to_string(payload.size()) + " bytes"});
+    }
+    switch (*result) {
         case PushResult::accepted:
             return Done{};
         case PushResult::full:
