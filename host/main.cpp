@@ -5,12 +5,16 @@
 #include "host/base/init_process.hpp"
 #include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
+#include "host/cli/probe_child.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/verbs.hpp"
 
 using namespace skep::host;  // NOLINT(google-build-using-namespace): a program, not a library
 
 int main(int argc, char** argv) {
+    if (is_probe_child(argc, argv)) {
+        run_probe_child();
+    }
     const Result<Options, EarlyExit> options = parse_options(argc, argv);
     if (!options) {
         const EarlyExit& early = options.error();

@@ -223,7 +223,8 @@ std::string inspect_text(const Inspected& plugin) {
     std::string text = head_of(plugin);
     for (const WorkerTypeInfo& type : plugin.info.types) {
         text += "\nworker type " + escaped(type.name) + (type.is_loop ? " (loop" : " (handler") +
-                (type.is_exclusive ? ", exclusive)" : ")");
+                (type.is_exclusive ? ", exclusive" : "") +
+                (type.is_create_probed ? ")" : ", created in the host only)");
         text += (type.doc.empty() ? "" : ": " + escaped(type.doc)) + "\n";
         text += ports_text("inputs", type.inputs) + ports_text("outputs", type.outputs);
         text += params_text(type.params);
@@ -244,6 +245,7 @@ std::string inspect_json(const Inspected& plugin) {
         types.push_back({{"name", type.name},
                          {"kind", type.is_loop ? "loop" : "handler"},
                          {"exclusive", type.is_exclusive},
+                         {"create_in_host_only", !type.is_create_probed},
                          {"doc", type.doc},
                          {"inputs", ports_json(type.inputs)},
                          {"outputs", ports_json(type.outputs)},

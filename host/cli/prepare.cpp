@@ -2,10 +2,15 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
+#include <vector>
+
+#include <spdlog/spdlog.h>
 
 #include "host/cli/options.hpp"
+#include "host/topology/planning.hpp"
 
 namespace skep::host {
 namespace {
@@ -22,7 +27,42 @@ std::string own_plugin_folder() {
     return (fs::is_directory(installed, error) ? installed : prefix / "plugins").string();
 }
 
+// This program's file, to be run again. Its path where there is one, because under valgrind the
+// link leads to valgrind; the link, when the file was replaced by another version.
+std::string own_executable() {
+    constexpr const char* link = "/proc/self/exe";
+    std::error_code error;
+    const fs::path path = fs::read_symlink(link, error);
+    return !error && fs::exists(path, error) ? path.string() : link;
+}
+
+// All plugins of a topology, in one child process.
+void probe_plugins(const Topology& topology, const PluginFinder& finder, FileLoader& loader) {
+    std::set<std::string> names;
+    for (const TopologyWorker& worker : topology.workers) {
+        if (worker.plugin) {
+            names.insert(worker.plugin->value);
+        }
+    }
+    std::vector<std::string> paths;
+    for (const std::string& name : names) {
+        if (std::string path = finder.locate(name, plugin_folders(topology)); !path.empty()) {
+            paths.push_back(std::move(path));
+        }
+    }
+    spdlog::debug("trying {} in a child process", counted(paths.size(), "plugin"));
+    loader.probe_all(paths);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<FileLoader>> make_loader(const std::atomic<bool>* is_cancelled) {
+    Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    if (loader) {
+        (*loader)->probe_with(own_executable(), is_cancelled);
+    }
+    return loader;
+}
 
 PluginFinder plugin_finder(FileLoader& loader, const std::string& base) {
     return {loader, base.empty() ? "." : base, own_plugin_folder()};
@@ -33,6 +73,7 @@ Prepared prepare(const std::string& file, FileLoader& loader) {
     prepared.file = file;
     Topology topology = read_topology(file, process_environment);
     PluginFinder finder = plugin_finder(loader, fs::path(file).parent_path().string());
+    probe_plugins(topology, finder, loader);
     Result<Planned> planned = make_plan(
         topology,
         [&](const std::string& plugin, const std::vector<std::string>& search) {

@@ -1,6 +1,8 @@
 // What all verbs begin with: find the plugins, read the topology, plan it, and say what is wrong.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,7 +18,12 @@ struct Prepared {
     std::string source;        // its text; empty when it could not be read
 };
 
-// Starts nothing, but opens and closes every plugin that the topology names.
+// A loader that tries plugins in a child process before it opens them. Once `is_cancelled` it
+// refuses them instead.
+[[nodiscard]] Result<std::unique_ptr<FileLoader>> make_loader(
+    const std::atomic<bool>* is_cancelled = nullptr);
+
+// Starts nothing, but tries, opens and closes every plugin that the topology names.
 [[nodiscard]] Prepared prepare(const std::string& file, FileLoader& loader);
 
 // All diagnostics as compilers print them, with the lines of the topology.

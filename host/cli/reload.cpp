@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,14 +17,6 @@ namespace skep::host {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Result<std::unique_ptr<FileLoader>> make_loader() {
-    Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
-    if (loader) {
-        (*loader)->probe_with("/proc/self/exe");
-    }
-    return loader;
-}
 
 std::string listed(const char* verb, const std::vector<std::string>& workers) {
     constexpr std::size_t shown = 20;
@@ -70,6 +63,19 @@ std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
         found.emplace(worker.name, &worker);
     }
     return found;
+}
+
+// All parameters of a worker that are set.
+std::map<std::string, ParamValue> values_of(const WorkerPlan& worker, const WorkerTypeInfo& type) {
+    std::map<std::string, ParamValue> values;
+    for (const ParamInfo& param : type.params) {
+        const ParamValue* const fixed = worker.config.find(param.name);
+        const ParamValue* const value = fixed != nullptr ? fixed : worker.live.find(param.name);
+        if (value != nullptr) {
+            values.emplace(param.name, *value);
+        }
+    }
+    return values;
 }
 
 // How many workers of `next` are as they were.
@@ -137,6 +143,44 @@ std::string Reloader::problem_of(const Plan& next, FileLoader& loader) const {
     return checked ? "" : checked.error().message;
 }
 
+// What becomes of the workers that the plan would create, when a child process creates them. Of
+// those with the same parameters one is enough.
+std::string Reloader::create_problem_of(const Plan& next,
+                                        const Changes& changes,
+                                        FileLoader& loader) const {
+    std::set<std::string_view> names(changes.to_add.begin(), changes.to_add.end());
+    names.insert(changes.to_swap.begin(), changes.to_swap.end());
+    std::map<std::string, Result<PluginInfo>> infos;  // by path
+    std::map<std::pair<std::string, std::string>, std::vector<ProbeWorker>> plugins;
+    std::set<std::tuple<std::string, std::string, std::map<std::string, ParamValue>>> seen;
+    for (const WorkerPlan& worker : next.workers) {
+        if (!names.contains(worker.name)) {
+            continue;
+        }
+        auto info = infos.find(worker.plugin_path);
+        if (info == infos.end()) {  // it has just been inspected, too
+            info = infos.emplace(worker.plugin_path, loader.inspect(worker.plugin_path)).first;
+        }
+        const WorkerTypeInfo* const type = info->second ? info->second->find(worker.type) : nullptr;
+        if (type == nullptr || !type->is_create_probed) {
+            continue;
+        }
+        ProbeWorker tried{worker.name, worker.type, values_of(worker, *type)};
+        if (seen.emplace(worker.plugin_path, tried.type, tried.config).second) {
+            plugins[{worker.plugin_path, worker.plugin_content}].push_back(std::move(tried));
+        }
+    }
+    for (auto& [plugin, workers] : plugins) {
+        const Result<Done> lived =
+            loader.probe_create(plugin.first, plugin.second, std::move(workers));
+        if (!lived) {
+            const Diagnostic& why = lived.error().front();
+            return (why.file.empty() ? "" : why.file + ": ") + why.message;
+        }
+    }
+    return "";
+}
+
 ReloadOutcome Reloader::reload(StateLoss loss) {
     const Nanos begin = steady_now();
     if (loader_ == nullptr) {
@@ -150,6 +194,10 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     const Preview& preview = read.preview;
     if (!preview.problem.empty()) {
         return {ReloadResult::refused, preview.problem};
+    }
+    if (const std::string problem = create_problem_of(read.next, preview.changes, *loader_);
+        !problem.empty()) {
+        return {ReloadResult::refused, problem};
     }
     const Nanos read_in = steady_now() - begin;
     const auto before = manager_.plan();
@@ -229,6 +277,9 @@ Reloader::Preview Reloader::preview() const {
     Read read = this->read(**loader);
     if (read.preview.problem.empty()) {
         read.preview.problem = problem_of(read.next, **loader);
+    }
+    if (read.preview.problem.empty()) {
+        read.preview.problem = create_problem_of(read.next, read.preview.changes, **loader);
     }
     return std::move(read.preview);
 }

@@ -63,6 +63,9 @@ private:
     [[nodiscard]] ReloadOutcome reload(StateLoss loss);
     [[nodiscard]] ReloadOutcome rollback(StateLoss loss);
     [[nodiscard]] Read read(FileLoader& loader) const;
+    [[nodiscard]] std::string create_problem_of(const Plan& next,
+                                                const Changes& changes,
+                                                FileLoader& loader) const;
     [[nodiscard]] std::string problem_of(const Plan& next, FileLoader& loader) const;
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
                                         const Changes& changes,

@@ -8,7 +8,6 @@
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include "host/base/printable.hpp"
 #include "host/cli/inspect.hpp"
@@ -56,7 +55,7 @@ int contained(const std::function<int()>& verb) {
 }
 
 int check(const Options& options) {
-    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
     }
@@ -77,19 +76,8 @@ int check(const Options& options) {
                   exit_code);
 }
 
-// Also what a host does to try a plugin: that it crashes is the answer, and no reason for a core
-// file where the host runs.
-void leave_no_core_file() {
-    rlimit core{};
-    if (::getrlimit(RLIMIT_CORE, &core) == 0) {
-        core.rlim_cur = 0;
-        (void)::setrlimit(RLIMIT_CORE, &core);
-    }
-}
-
 int inspect(const Options& options) {
-    leave_no_core_file();
-    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
     }
@@ -110,7 +98,7 @@ int inspect(const Options& options) {
 }
 
 int graph(const Options& options) {
-    const Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
     }

@@ -144,6 +144,7 @@ WorkerTypeInfo Describer::read_type(const skep_worker_type& type,
     read_state(type, named, info);
     read_exclusive(type, named, info);
     info.can_reconfigure = has_reconfigure(type);
+    info.is_create_probed = (type.flags & SKEP_TYPE_CREATE_IN_HOST_ONLY) == 0;
     return info;
 }
 

@@ -108,6 +108,16 @@ std::string without(std::string words, const std::string& copy) {
     return words;
 }
 
+// The same for words of a probe, which has had a copy of its own.
+std::string without_copy(std::string words) {
+    constexpr std::string_view before = "cannot be loaded: /";
+    const std::size_t end = words.find(".so: ");
+    if (words.starts_with(before) && end != std::string::npos) {
+        words.erase(before.size() - 1, end + 5 - (before.size() - 1));
+    }
+    return words;
+}
+
 // A library of the system that makes keys with destructors is mapped for good: what it has set on a
 // thread that lives on must not call into nothing. There is one of each, however often plugins
 // change.
@@ -269,7 +279,10 @@ Result<std::shared_ptr<Library>> FileLoader::open_kept(const Closed& kept,
         return failure(facts.error());
     }
     file.facts = std::move(*facts);
-    return open_copy(std::move(file), bytes->span());
+    if (const Result<Done> added = add_copy(file, bytes->span()); !added) {
+        return failure(added.error());
+    }
+    return open_copy(std::move(file));
 }
 
 // Private copies of all that it brings, or those that there are of the same content.
@@ -309,7 +322,8 @@ Result<Brought> FileLoader::stage_libraries(const Candidate& candidate) {
     return brought;
 }
 
-Result<std::shared_ptr<Library>> FileLoader::open_candidate(const Candidate& candidate) {
+// Step 4 of open.
+Result<OpenedFile> FileLoader::stage_candidate(const Candidate& candidate) {
     Result<Brought> brought = stage_libraries(candidate);
     if (!brought) {
         return failure(brought.error());
@@ -324,25 +338,34 @@ Result<std::shared_ptr<Library>> FileLoader::open_candidate(const Candidate& can
         return failure(named.error());
     }
     file.copy_content = content_hash(*named);
-    return open_copy(std::move(file), *named);
+    if (const Result<Done> added = add_copy(file, *named); !added) {
+        return failure(added.error());
+    }
+    return file;
 }
 
-// Steps 4 to 7 of open.
-Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file,
-                                                       std::span<const std::byte> bytes) {
-    const std::string path = file.path;
+Result<Done> FileLoader::add_copy(OpenedFile& file, std::span<const std::byte> bytes) {
     Result<std::string> copy = stage_->add(
-        bytes, std::filesystem::path(path).stem().string(), file.facts.build_id.substr(0, 8));
+        bytes, std::filesystem::path(file.path).stem().string(), file.facts.build_id.substr(0, 8));
     if (!copy) {
         return failure(copy.error());
     }
-    file.copy = *copy;
-    if (!probe_executable_.empty()) {
-        if (const Result<Done, std::string> lived = probe(probe_executable_, *copy); !lived) {
-            stage_->remove(*copy);
-            return failure(error_about(path, without(lived.error(), *copy)));
-        }
+    file.copy = std::move(*copy);
+    return Done{};
+}
+
+Result<std::shared_ptr<Library>> FileLoader::open_candidate(const Candidate& candidate) {
+    Result<OpenedFile> file = stage_candidate(candidate);
+    if (!file) {
+        return failure(file.error());
     }
+    return open_copy(std::move(*file));
+}
+
+// Steps 5 and 6 of open.
+Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file) {
+    const std::string path = file.path;
+    const std::string copy = file.copy;
 
     std::shared_ptr<FileLibrary> library;
     Diagnostics problems;
@@ -352,7 +375,7 @@ Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file,
         problems.push_back(error_about(path, "no thread could be started to open it"));
     }
     if (!library) {
-        stage_->remove(*copy);
+        stage_->remove(copy);
         return failure(std::move(problems));
     }
     library->threads = threads_named(loader_thread_name);
@@ -424,6 +447,9 @@ Result<PluginInfo> FileLoader::inspect(const std::string& path) {
         return found->second;
     }
     look_at_closed();
+    if (const Result<Done> lived = probe_one(*candidate); !lived) {
+        return failure(lived.error());
+    }
     Result<std::shared_ptr<Library>> library = open_candidate(*candidate);
     if (!library) {
         return failure(library.error());
@@ -431,6 +457,84 @@ Result<PluginInfo> FileLoader::inspect(const std::string& path) {
     PluginInfo info = (*library)->info();
     static_cast<void>(close(std::move(*library)));
     return known_.emplace(candidate->content, std::move(info)).first->second;
+}
+
+std::vector<Result<Done, std::string>> FileLoader::probe_copies(
+    std::span<const ProbeSubject> subjects) const {
+    return probe(probe_executable_, subjects, probe_limit, is_cancelled_);
+}
+
+Result<Done> FileLoader::probe_one(const Candidate& candidate) {
+    if (probe_executable_.empty()) {
+        return Done{};
+    }
+    auto found = probed_.find(candidate.content);
+    if (found == probed_.end()) {
+        const Result<OpenedFile> file = stage_candidate(candidate);
+        if (!file) {
+            return failure(file.error());
+        }
+        const std::vector<ProbeSubject> subjects = {{file->copy, {}}};
+        found = probed_.emplace(candidate.content, probe_copies(subjects).front()).first;
+        stage_->remove(file->copy);
+    }
+    if (const Result<Done, std::string>& lived = found->second; !lived) {
+        return failure(error_about(candidate.path,
+                                   without_copy(lived.error()),
+                                   open_hint(candidate.facts, lived.error())));
+    }
+    return Done{};
+}
+
+void FileLoader::probe_all(const std::vector<std::string>& paths) {
+    if (probe_executable_.empty()) {
+        return;
+    }
+    std::vector<OpenedFile> files;  // with the copies of what they bring
+    std::vector<ProbeSubject> subjects;
+    std::set<std::string> contents;
+    for (const std::string& path : paths) {
+        const Result<Candidate> candidate = read(path);  // inspect() reports what is wrong
+        if (!candidate || probed_.contains(candidate->content) ||
+            known_.contains(candidate->content) || !contents.insert(candidate->content).second) {
+            continue;
+        }
+        if (Result<OpenedFile> file = stage_candidate(*candidate)) {
+            subjects.push_back({file->copy, {}});
+            files.push_back(std::move(*file));
+        }
+    }
+    const auto verdicts = probe_copies(subjects);
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+        probed_.emplace(files[i].content, verdicts[i]);
+        stage_->remove(files[i].copy);
+    }
+}
+
+Result<Done> FileLoader::probe_create(const std::string& path,
+                                      const std::string& content,
+                                      std::vector<ProbeWorker> workers) {
+    if (probe_executable_.empty()) {
+        return Done{};
+    }
+    const Result<Candidate> candidate = read(path);
+    if (!candidate) {
+        return failure(candidate.error());
+    }
+    if (candidate->content != content) {
+        return failure(error_about(path, "the file has changed since the topology was read"));
+    }
+    const Result<OpenedFile> file = stage_candidate(*candidate);
+    if (!file) {
+        return failure(file.error());
+    }
+    const std::vector<ProbeSubject> subjects = {{file->copy, std::move(workers)}};
+    const Result<Done, std::string> lived = probe_copies(subjects).front();
+    stage_->remove(file->copy);
+    if (!lived) {
+        return failure(error_about(path, without_copy(lived.error())));
+    }
+    return Done{};
 }
 
 void FileLoader::note_closed(const FileLibrary& library, std::string cause) {

@@ -6,19 +6,20 @@
 //          3. ABI       the note fits this host, and there is an entry (abi_check.hpp)
 //          4. stage     a private copy under a name that was never used before (stage.hpp), which
 //                       asks for private copies of its libraries (elf_names.hpp)
-//          5. probe     where that is asked for: the copy is opened in a child process (probe.hpp)
-//          6. dlopen    on a short-lived thread, with the call of the entry (shared_object.hpp)
-//          7. describe  the descriptor keeps the rules and agrees with the note (describe.hpp)
+//          5. dlopen    on a short-lived thread, with the call of the entry (shared_object.hpp)
+//          6. describe  the descriptor keeps the rules and agrees with the note (describe.hpp)
 //   close  dlclose on a short-lived thread, then the proof, or the most likely cause of a pin;
 //          nothing is closed that the process would still call (left_behind.hpp)
 //
-// Up to step 5 no code of the plugin has run here, and no file that fails them is left behind.
+// Up to step 4 no code of the plugin has run here, and no file that fails them is left behind.
+// inspect() tries the plugin in a child process before step 5 (probe.hpp), once for each content.
 //
 // What is pinned keeps its private copy until it is found unmapped at a later open or close: glibc
 // collects a library whose thread_local lived on only then. What keep() names keeps it longer: a
 // plan that was in force before can then be opened again.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,7 @@
 
 #include "host/loader/elf_file.hpp"
 #include "host/loader/loader.hpp"
+#include "host/loader/probe_request.hpp"
 #include "host/loader/stage.hpp"
 #include "host/loader/trust.hpp"
 
@@ -58,9 +60,21 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<FileLoader>> create(
         const std::vector<std::string>& stage_parents = Stage::usual_parents());
 
-    // From now on plugins are probed by this executable, which is skep, before they are opened.
-    // Until then they are not.
-    void probe_with(std::string executable) { probe_executable_ = std::move(executable); }
+    // From now on this executable, which is skep, tries a plugin in a child process before
+    // inspect() opens it. open() tries nothing: whoever opens a plugin has inspected it. A probe
+    // that runs ends early once `is_cancelled` is true, which outlives this; null: none does.
+    void probe_with(std::string executable, const std::atomic<bool>* is_cancelled = nullptr) {
+        probe_executable_ = std::move(executable);
+        is_cancelled_ = is_cancelled;
+    }
+
+    // Tries these plugins in one child process, so that inspect() need not try each in its own.
+    void probe_all(const std::vector<std::string>& paths);
+
+    // Creates `workers` of the plugin at `path` in a child process. The error is for people.
+    [[nodiscard]] Result<Done> probe_create(const std::string& path,
+                                            const std::string& content,
+                                            std::vector<ProbeWorker> workers);
 
     using Loader::open;
     [[nodiscard]] Result<std::shared_ptr<Library>> open(const std::string& path,
@@ -90,10 +104,14 @@ private:
     struct Candidate;
 
     [[nodiscard]] static Result<Candidate> read(const std::string& path);
+    [[nodiscard]] Result<OpenedFile> stage_candidate(const Candidate& candidate);
+    [[nodiscard]] Result<Done> add_copy(OpenedFile& file, std::span<const std::byte> bytes);
     [[nodiscard]] Result<std::shared_ptr<Library>> open_candidate(const Candidate& candidate);
     [[nodiscard]] Result<Brought> stage_libraries(const Candidate& candidate);
-    [[nodiscard]] Result<std::shared_ptr<Library>> open_copy(OpenedFile file,
-                                                             std::span<const std::byte> bytes);
+    [[nodiscard]] Result<std::shared_ptr<Library>> open_copy(OpenedFile file);
+    [[nodiscard]] std::vector<Result<Done, std::string>> probe_copies(
+        std::span<const ProbeSubject> subjects) const;
+    [[nodiscard]] Result<Done> probe_one(const Candidate& candidate);
 
     // A library that was closed, and its private copies.
     struct Closed {
@@ -110,7 +128,9 @@ private:
     void look_at_closed();
 
     const std::unique_ptr<Stage> stage_;
-    std::string probe_executable_;             // "": no probe
+    std::string probe_executable_;                             // "": no probe
+    const std::atomic<bool>* is_cancelled_ = nullptr;          // of the probe
+    std::map<std::string, Result<Done, std::string>> probed_;  // by content
     std::map<std::string, PluginInfo> known_;  // what inspect() has seen, by content
     std::set<std::string> kept_;               // contents
     std::map<std::string, std::weak_ptr<const StagedFile>> libraries_;  // by their content

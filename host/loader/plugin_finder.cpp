@@ -49,18 +49,27 @@ std::vector<std::string> PluginFinder::folders(const std::vector<std::string>& s
     return result;
 }
 
+std::string PluginFinder::locate(const std::string& plugin,
+                                 const std::vector<std::string>& search) const {
+    if (plugin.find('/') != std::string::npos || plugin.ends_with(".so")) {
+        return (fs::path(base_) / plugin).lexically_normal().string();
+    }
+    for (const std::string& folder : folders(search)) {
+        if (std::string path = folder + "/lib" + plugin + ".so"; exists(path)) {
+            return path;
+        }
+    }
+    return "";
+}
+
 Result<FoundPlugin> PluginFinder::find(const std::string& plugin,
                                        const std::vector<std::string>& search) {
-    if (plugin.find('/') != std::string::npos || plugin.ends_with(".so")) {
-        return read((fs::path(base_) / plugin).lexically_normal().string());
+    if (const std::string path = locate(plugin, search); !path.empty()) {
+        return read(path);
     }
     std::string looked;
     std::vector<std::string> names;
     for (const std::string& folder : folders(search)) {
-        const std::string path = folder + "/lib" + plugin + ".so";
-        if (exists(path)) {
-            return read(path);
-        }
         add_names(folder, names);
         looked += (looked.empty() ? "" : ", ") + folder;
     }

@@ -35,6 +35,10 @@ public:
     [[nodiscard]] Result<FoundPlugin> find(const std::string& plugin,
                                            const std::vector<std::string>& search);
 
+    // The file that find() reads; "" where there is none.
+    [[nodiscard]] std::string locate(const std::string& plugin,
+                                     const std::vector<std::string>& search) const;
+
     // Every folder that is looked in, in order.
     [[nodiscard]] std::vector<std::string> folders(const std::vector<std::string>& search) const;
 

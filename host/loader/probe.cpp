@@ -1,51 +1,83 @@
 #include "host/loader/probe.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/base/fd.hpp"
 
 namespace skep::host {
 namespace {
 
-using Failure = Unexpected<std::string>;
+using Cause = ProbeFailure::Cause;
+using std::chrono::milliseconds;
 
-constexpr std::size_t words_limit = 2000;
+constexpr std::size_t words_limit = 2000;       // of what the plugin writes, so much is kept
+constexpr milliseconds look_every{10};          // how often the child is looked at
+constexpr milliseconds end_after_silence{500};  // for a child that has closed its pipe to end
+constexpr milliseconds end_after_kill{2000};    // longer only in a call that no signal interrupts
 
-// What the child wrote, without the newline at its end.
-std::string words_in(int file) {
-    std::string words(words_limit, '\0');
-    const ssize_t count = ::pread(file, words.data(), words.size(), 0);
-    words.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-    while (!words.empty() && words.back() == '\n') {
-        words.pop_back();
+std::string hex_nonce() {
+    std::array<unsigned char, 16> bytes{};
+    if (::getrandom(bytes.data(), bytes.size(), 0) < 0) {
+        const std::int64_t now = steady_now().count();  // still nothing that a plugin writes
+        std::memcpy(bytes.data(), &now, sizeof(now));
     }
-    return words;
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        text += digits[byte >> 4U];
+        text += digits[byte & 15U];
+    }
+    return text;
 }
 
+bool write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return ::lseek(fd, 0, SEEK_SET) == 0;
+}
+
+// The child's descriptors 0 to 2, and no other: the request, and twice the pipe.
 class SpawnSettings {
 public:
-    explicit SpawnSettings(int words) {
+    SpawnSettings(int request, int pipe) {
         ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        ::posix_spawn_file_actions_adddup2(&actions, words, STDERR_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, request, STDIN_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, pipe, STDOUT_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, pipe, STDERR_FILENO);
         ::posix_spawnattr_init(&attributes);
         // In a group of its own: a Ctrl-C is for the host, and what the plugin starts goes with it.
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+        ::posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
         sigset_t none;
         ::sigemptyset(&none);
         ::posix_spawnattr_setsigmask(&attributes, &none);
+        sigset_t all;
+        ::sigfillset(&all);
+        ::posix_spawnattr_setsigdefault(&attributes, &all);
         ::posix_spawnattr_setpgroup(&attributes, 0);
     }
 
@@ -61,51 +93,313 @@ public:
     posix_spawnattr_t attributes{};
 };
 
-}  // namespace
+// One child, from its start to its end.
+class Child {
+public:
+    Child(std::string nonce, std::size_t subjects)
+        : nonce_(std::move(nonce)),
+          count_(subjects) {}
 
-Result<Done, std::string> probe(const std::string& executable,
-                                const std::string& plugin,
-                                std::chrono::milliseconds limit) {
-    const Fd words(::memfd_create("skep-probe", MFD_CLOEXEC));
-    if (words.get() < 0) {
-        return Failure("no memory file for the probe: " + error_text(errno));
+    ~Child() { end(); }
+
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+    // What could not be had, when it cannot be started.
+    std::optional<ProbeFailure> start(const std::string& executable, const std::string& request);
+
+    // Until all subjects have passed, or one has not.
+    std::optional<ProbeFailure> wait(milliseconds limit, const std::atomic<bool>* is_cancelled);
+
+    [[nodiscard]] std::size_t passed() const { return passed_; }
+
+    // The number of the worker that is being created.
+    [[nodiscard]] std::optional<std::size_t> worker() const { return worker_; }
+
+private:
+    static ProbeFailure lacks(std::string what, int error) {
+        return {Cause::not_started, error, std::move(what), "", false};
     }
-    std::array<std::string, 3> arguments = {"skep", "inspect", plugin};
-    std::array<char*, 4> pointers = {
-        arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-    const SpawnSettings settings(words.get());
-    pid_t child = 0;
-    if (const int error = ::posix_spawn(&child,
+
+    [[nodiscard]] bool is_done() const { return passed_ == count_ || said_; }
+
+    // Reads what there is. Whether the child has made a step.
+    bool read_pipe();
+    bool take_lines();
+    void keep_words(std::string_view line);
+    [[nodiscard]] std::optional<ProbeFailure> look() const;
+    [[nodiscard]] ProbeFailure failed(Cause cause, int number) const;
+    void end();
+
+    const std::string nonce_;
+    const std::size_t count_;
+    pid_t pid_ = 0;
+    int pipe_ = -1;  // non-blocking; -1: at its end
+    std::string line_, words_;
+    std::size_t passed_ = 0;
+    std::optional<std::size_t> worker_;
+    std::optional<std::string> said_;
+    bool has_begun_ = false;
+};
+
+std::optional<ProbeFailure> Child::start(const std::string& executable,
+                                         const std::string& request) {
+    const Fd file(::memfd_create("skep-probe", MFD_CLOEXEC));
+    if (file.get() < 0) {
+        return lacks("memory file", errno);
+    }
+    if (!write_all(file.get(), request)) {
+        return lacks("memory file of " + std::to_string(request.size()) + " bytes", errno);
+    }
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
+        return lacks("pipe", errno);
+    }
+    pipe_ = pipe[0];
+    const Fd childs_end(pipe[1]);
+    (void)::fcntl(pipe_, F_SETFL, O_NONBLOCK);
+    std::array<std::string, 2> arguments = {"skep", probe_verb};
+    std::array<char*, 3> pointers = {arguments[0].data(), arguments[1].data(), nullptr};
+    const SpawnSettings settings(file.get(), childs_end.get());
+    if (const int error = ::posix_spawn(&pid_,
                                         executable.c_str(),
                                         &settings.actions,
                                         &settings.attributes,
                                         pointers.data(),
                                         environ);
         error != 0) {
-        return Failure("the probe cannot be started: " + error_text(error));
+        pid_ = 0;
+        return lacks("process", error);
     }
-    const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-    pollfd ended = {handle.get(), POLLIN, 0};
-    const int woken = ::poll(&ended, 1, static_cast<int>(limit.count()));
-    // Also what it has left behind; when it has ended and left nothing there is no such group.
-    ::kill(-child, SIGKILL);
+    return std::nullopt;
+}
+
+std::optional<ProbeFailure> Child::wait(milliseconds limit, const std::atomic<bool>* is_cancelled) {
+    Nanos deadline = steady_now() + limit;
+    std::optional<Nanos> silent_until;
+    for (;;) {
+        pollfd pipe = {pipe_, POLLIN, 0};  // poll passes over a negative one
+        (void)::poll(&pipe, 1, poll_timeout(std::min(deadline, steady_now() + look_every)));
+        if (read_pipe()) {
+            deadline = steady_now() + limit;
+        }
+        std::optional<ProbeFailure> ended = is_done() ? std::nullopt : look();
+        if (ended) {
+            read_pipe();  // what it wrote before it ended
+            ended->words = words_;
+        }
+        if (said_) {
+            return ProbeFailure{Cause::said, 0, *said_, "", true};
+        }
+        if (passed_ == count_) {
+            return std::nullopt;
+        }
+        if (ended) {
+            return ended;
+        }
+        if (is_cancelled != nullptr && is_cancelled->load(std::memory_order_relaxed)) {
+            return ProbeFailure{Cause::cancelled, 0, "", "", false};
+        }
+        const Nanos now = steady_now();
+        if (now >= deadline) {
+            return failed(Cause::timed_out, static_cast<int>(limit.count()));
+        }
+        if (pipe_ < 0) {
+            silent_until = silent_until.value_or(now + end_after_silence);
+            if (now >= *silent_until) {
+                return failed(Cause::silent, 0);
+            }
+        }
+    }
+}
+
+bool Child::read_pipe() {
+    bool has_made_step = false;
+    std::array<char, 4096> buffer{};
+    // A plugin that writes without end does not keep this from looking at the time.
+    for (int reads = 0; pipe_ >= 0 && reads < 64; ++reads) {
+        const ssize_t count = ::read(pipe_, buffer.data(), buffer.size());
+        if (count > 0) {
+            line_.append(buffer.data(), static_cast<std::size_t>(count));
+            has_made_step = take_lines() || has_made_step;
+        } else if (count == 0) {
+            ::close(std::exchange(pipe_, -1));
+        } else if (errno != EINTR) {
+            break;
+        }
+    }
+    return has_made_step;
+}
+
+// The whole lines in line_.
+bool Child::take_lines() {
+    bool has_made_step = false;
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = line_.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+        const std::string_view line(line_.data() + begin, end - begin);
+        const std::optional<ProbeLine> step = decode_probe_line(nonce_, line);
+        if (!step || step->subject != passed_ || said_) {
+            keep_words(line);
+            continue;
+        }
+        has_made_step = true;
+        has_begun_ = true;
+        worker_.reset();
+        if (step->step == ProbeStep::create) {
+            worker_ = step->worker;
+        } else if (step->step == ProbeStep::pass) {
+            ++passed_;
+            words_.clear();
+        } else if (step->step == ProbeStep::fail) {
+            said_ = step->words;
+        }
+    }
+    line_.erase(0, begin);
+    if (line_.size() > 2 * words_limit) {  // no line of the child's is that long
+        keep_words(line_);
+        line_.clear();
+    }
+    return has_made_step;
+}
+
+void Child::keep_words(std::string_view line) {
+    if (!line.empty() && words_.size() < words_limit) {
+        words_ += words_.empty() ? "" : "\n";
+        words_ += line.substr(0, words_limit - words_.size());
+    }
+}
+
+// Whether it has ended, or stopped. Its status is left where it is, so that its number stays its
+// own until end().
+std::optional<ProbeFailure> Child::look() const {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) !=
+        0) {
+        const bool is_gone = errno == ECHILD && ::kill(pid_, 0) != 0;
+        return is_gone ? std::optional(failed(Cause::vanished, 0)) : std::nullopt;
+    }
+    if (info.si_pid == 0) {
+        return std::nullopt;
+    }
+    switch (info.si_code) {
+        case CLD_EXITED:
+            return failed(Cause::exited, info.si_status);
+        case CLD_STOPPED:
+            return failed(Cause::stopped, info.si_status);
+        default:
+            return failed(Cause::killed, info.si_status);
+    }
+}
+
+ProbeFailure Child::failed(Cause cause, int number) const {
+    return {cause, number, words_, "", has_begun_};
+}
+
+// Also what it has left behind in its group; a group that is empty does not exist.
+void Child::end() {
+    if (pipe_ >= 0) {
+        ::close(std::exchange(pipe_, -1));
+    }
+    if (pid_ == 0) {
+        return;
+    }
+    ::kill(-pid_, SIGKILL);
+    const Nanos deadline = steady_now() + end_after_kill;
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    pid_t ended = 0;
+    do {
+        ended = ::waitpid(pid_, &status, WNOHANG);
+        if (ended == 0) {
+            (void)::poll(nullptr, 0, 1);
+        }
+    } while ((ended == 0 || (ended < 0 && errno == EINTR)) && steady_now() < deadline);
+    pid_ = 0;
+}
+
+std::string cause_text(const ProbeFailure& it) {
+    switch (it.cause) {
+        case Cause::timed_out:
+            return "did not come back within " + std::to_string(it.number) + " ms";
+        case Cause::killed:
+            return "crashed";
+        case Cause::stopped:
+            return "stopped the process";
+        case Cause::exited:
+        case Cause::vanished:
+            return "ended the process";
+        default:
+            return "closed the descriptors of the process";
     }
-    if (woken == 0) {
-        return Failure("it did not come back from being loaded within " +
-                       std::to_string(limit.count()) + " ms, in a child process");
+}
+
+std::string detail_text(const ProbeFailure& it) {
+    const std::string said = it.words.empty() ? "" : ": " + it.words;
+    switch (it.cause) {
+        case Cause::killed:
+        case Cause::stopped: {
+            const char* const name = ::sigabbrev_np(it.number);
+            return name != nullptr ? ": SIG" + std::string(name)
+                                   : ": signal " + std::to_string(it.number);
+        }
+        case Cause::exited:
+            return ": exit code " + std::to_string(it.number) + said;
+        case Cause::vanished:
+            return ": its exit code is not known" + said;
+        default:
+            return "";
     }
-    if (WIFSIGNALED(status)) {
-        return Failure("it crashed while it was loaded in a child process: SIG" +
-                       std::string(::sigabbrev_np(WTERMSIG(status))));
+}
+
+}  // namespace
+
+std::string text_of(const ProbeFailure& it) {
+    if (it.cause == Cause::not_started) {
+        return "cannot try it in a child process: no " + it.words + ": " + error_text(it.number);
     }
-    if (WEXITSTATUS(status) != 0) {
-        const std::string said = words_in(words.get());
-        return Failure("it cannot be loaded in a child process: " +
-                       (said.empty() ? "exit code " + std::to_string(WEXITSTATUS(status)) : said));
+    if (it.cause == Cause::cancelled) {
+        return "it was not tried, as the process is asked to end";
     }
-    return Done{};
+    if (!it.has_begun) {
+        return "cannot try it in a child process: the child " +
+               (it.cause == Cause::silent ? "closed its pipe" : cause_text(it)) + detail_text(it);
+    }
+    if (it.cause == Cause::said) {
+        return it.words;
+    }
+    const bool is_loading = it.worker.empty();
+    return (is_loading ? "it " : "worker '" + it.worker + "': create ") + cause_text(it) +
+           (is_loading ? " while it was loaded" : "") + " in a child process" + detail_text(it);
+}
+
+std::vector<Result<Done, std::string>> probe(const std::string& executable,
+                                             std::span<const ProbeSubject> subjects,
+                                             milliseconds limit,
+                                             const std::atomic<bool>* is_cancelled) {
+    std::vector<Result<Done, std::string>> verdicts;
+    while (verdicts.size() < subjects.size()) {
+        const auto left = subjects.subspan(verdicts.size());
+        ProbeRequest request{hex_nonce(), {left.begin(), left.end()}};
+        Child child(request.nonce, left.size());
+        std::optional<ProbeFailure> failed = child.start(executable, encode(request));
+        if (!failed) {
+            failed = child.wait(limit, is_cancelled);
+        }
+        verdicts.insert(verdicts.end(), child.passed(), Done{});
+        if (!failed) {
+            continue;
+        }
+        const ProbeSubject& culprit = left[child.passed()];
+        if (child.worker() && *child.worker() < culprit.workers.size()) {
+            failed->worker = culprit.workers[*child.worker()].name;
+        }
+        verdicts.emplace_back(Unexpected<std::string>(text_of(*failed)));
+        if (!failed->has_begun) {  // it would be the same for all others
+            const Result<Done, std::string> same = verdicts.back();
+            verdicts.resize(subjects.size(), same);
+        }
+    }
+    return verdicts;
 }
 
 }  // namespace skep::host

@@ -72,11 +72,7 @@ Result<Planned> Planner::plan() {
         problems_.error(
             {}, "there is no worker", "add a table [worker.NAME] with plugin = \"...\"");
     }
-    const auto folder = std::filesystem::path(topology_.file).parent_path();
-    for (const std::string& path : topology_.plugin_path) {
-        search_.push_back((folder / path).lexically_normal().string());
-    }
-
+    search_ = plugin_folders(topology_);
     if (!count_workers()) {
         return failure(problems_.errors());
     }
@@ -367,6 +363,15 @@ const PoolPlan* Plan::find_pool(std::string_view pool) const {
     const auto found = std::find_if(
         pools.begin(), pools.end(), [&](const PoolPlan& plan) { return plan.name == pool; });
     return found == pools.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> plugin_folders(const Topology& topology) {
+    std::vector<std::string> folders;
+    const auto base = std::filesystem::path(topology.file).parent_path();
+    for (const std::string& path : topology.plugin_path) {
+        folders.push_back((base / path).lexically_normal().string());
+    }
+    return folders;
 }
 
 Result<Planned> make_plan(const Topology& topology,

@@ -1,5 +1,5 @@
 // What the parts of the planner share: the workers that a file names, and words that stand for
-// enumerators. For the planner's own files only.
+// enumerators. For the planner's own files, and for who looks for plugins before it does.
 #pragma once
 
 #include <array>
@@ -17,6 +17,9 @@
 #include "host/topology/problems.hpp"
 
 namespace skep::host {
+
+// [host] plugin_path of a topology, resolved against the folder of its file.
+[[nodiscard]] std::vector<std::string> plugin_folders(const Topology& topology);
 
 // A [worker.NAME], and what it becomes.
 struct NamedWorker {

@@ -52,6 +52,7 @@ struct WorkerTypeInfo {
     // Of the state that an instance hands over: what it writes (0: none), and the oldest it takes.
     std::uint32_t state_version = 0, state_oldest = 0;
     bool can_reconfigure = false;  // reloadable parameters may change while an instance works
+    bool is_create_probed = true;  // a reload tries create() in a child process first
     bool is_exclusive = false;     // of two instances one at a time has what it needs to work
 };
 

@@ -1,5 +1,7 @@
 #include "host/loader/probe.hpp"
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -14,23 +16,135 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using Cause = ProbeFailure::Cause;
 
 std::string plugin(const std::string& name) {
     return std::string(SKEP_TEST_PLUGIN_DIR) + "/lib" + name + ".so";
 }
 
+std::string words_of(const Result<Done, std::string>& verdict) {
+    return verdict ? "" : verdict.error();
+}
+
 std::string verdict(const std::string& name, milliseconds limit = probe_limit) {
-    const Result<Done, std::string> lived = probe(SKEP_EXECUTABLE, plugin(name), limit);
-    return lived ? "" : lived.error();
+    const std::vector<ProbeSubject> subjects = {{plugin(name), {}}};
+    return words_of(probe(SKEP_EXECUTABLE, subjects, limit).front());
+}
+
+// What the plugin "misbehaves" does while it is loaded, as long as this lives.
+class WhenLoaded {
+public:
+    explicit WhenLoaded(const char* how) { ::setenv("SKEP_TEST_WHEN_LOADED", how, 1); }
+
+    ~WhenLoaded() { ::unsetenv("SKEP_TEST_WHEN_LOADED"); }
+
+    WhenLoaded(const WhenLoaded&) = delete;
+    WhenLoaded& operator=(const WhenLoaded&) = delete;
+};
+
+ProbeSubject creating(const char* how) {
+    return {plugin("misbehaves"),
+            {{"w",
+              "misbehaving",
+              {{"when_created", std::string(how)}, {"when_sent", std::string("nothing")}}}}};
 }
 
 TEST(Probe, APluginThatCanBeLoadedPasses) {
     EXPECT_EQ(verdict("greeter_1"), "");
 }
 
-TEST(Probe, OneThatEndsTheProcessEndsTheChild) {
-    EXPECT_EQ(verdict("crashes_when_loaded"),
-              "it crashed while it was loaded in a child process: SIGABRT");
+// One row for each way to misbehave: what the verdict on it says, while it is loaded and in create.
+struct Row {
+    const char* how;
+    const char* verdict;  // with %: "it", or whose create; "": it passes
+    milliseconds limit = probe_limit;
+};
+
+const Row misbehaviours[] = {
+    {"nothing", ""},
+    {"ends with 0", "% ended the process* in a child process: exit code 0"},
+    {"exits with 0", "% ended the process* in a child process: exit code"},
+    {"quick_exit", "% ended the process* in a child process: exit code"},
+    {"ends with 7", "% ended the process* in a child process: exit code 7: no such database"},
+    {"aborts", "% crashed* in a child process: SIGABRT"},
+    {"kills itself", "% crashed* in a child process: SIGKILL"},
+    {"stops itself", "% stopped the process* in a child process: SIGSTOP"},
+    {"hangs", "% did not come back within 300 ms* in a child process", milliseconds(300)},
+    {"leaves a process and ends", "% ended the process* in a child process: exit code 0"},
+    {"leaves a process", ""},
+    {"closes all descriptors", "% closed the descriptors of the process* in a child process"},
+    {"closes all descriptors and hangs", "% closed the descriptors of the process* in a child"},
+    {"writes garbage", ""},
+    {"raises limits", ""},
+};
+
+// `verdict` of a row with its two gaps filled.
+std::string filled(std::string text, const std::string& who, const std::string& when) {
+    for (const auto& [gap, words] : {std::pair("%", who), std::pair("*", when)}) {
+        if (const std::size_t at = text.find(gap); at != std::string::npos) {
+            text.replace(at, 1, words);
+        }
+    }
+    return text;
+}
+
+class ProbeOf : public testing::TestWithParam<Row> {};
+
+TEST_P(ProbeOf, WhatIsLoadedIsJudgedByWhatItDid) {
+    const auto [how, expected, limit] = GetParam();
+    const WhenLoaded loaded(how);
+    const std::string found = verdict("misbehaves", limit);
+    EXPECT_THAT(found, HasSubstr(filled(expected, "it", " while it was loaded")));
+    EXPECT_EQ(found.empty(), *expected == '\0') << found;
+}
+
+TEST_P(ProbeOf, WhatIsCreatedIsJudgedByWhatItDid) {
+    const auto [how, expected, limit] = GetParam();
+    const std::vector<ProbeSubject> subjects = {creating(how)};
+    const std::string found = words_of(probe(SKEP_EXECUTABLE, subjects, limit).front());
+    EXPECT_THAT(found, HasSubstr(filled(expected, "worker 'w': create", "")));
+    EXPECT_EQ(found.empty(), *expected == '\0') << found;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ProbeOf, testing::ValuesIn(misbehaviours));
+
+TEST(Probe, OneThatClosesTheHostsDescriptorsIsRefused) {
+    const WhenLoaded loaded("closes the first descriptors");
+    EXPECT_EQ(verdict("misbehaves"), "it closed descriptor 0 of the process while it was loaded");
+}
+
+TEST(Probe, NamesTheCulpritAndTriesThoseBehindIt) {
+    const std::vector<ProbeSubject> subjects = {
+        creating("nothing"), creating("ends with 0"), creating("aborts"), creating("nothing")};
+    const auto verdicts = probe(SKEP_EXECUTABLE, subjects);
+    ASSERT_EQ(verdicts.size(), 4U);
+    EXPECT_EQ(words_of(verdicts[0]), "");
+    EXPECT_THAT(words_of(verdicts[1]), HasSubstr("exit code 0"));
+    EXPECT_THAT(words_of(verdicts[2]), HasSubstr("SIGABRT"));
+    EXPECT_EQ(words_of(verdicts[3]), "");
+}
+
+TEST(Probe, NeedsNoSignalOfItsChildren) {
+    const auto before = std::signal(SIGCHLD, SIG_IGN);
+    const std::string good = verdict("greeter_1");
+    const WhenLoaded loaded("ends with 0");
+    const std::string bad = verdict("misbehaves");
+    std::signal(SIGCHLD, before);
+    EXPECT_EQ(good, "");
+    EXPECT_THAT(bad, HasSubstr("it ended the process while it was loaded in a child process"));
+}
+
+TEST(Probe, WhatItLacksIsSaidAtOnce) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit few = before;
+    const std::vector<ProbeSubject> subjects = {{plugin("greeter_1"), {}}};
+    for (few.rlim_cur = 0; few.rlim_cur < 4; ++few.rlim_cur) {
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+        const auto verdicts = probe(SKEP_EXECUTABLE, subjects);
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+        EXPECT_THAT(words_of(verdicts.front()), HasSubstr("Too many open files"));
+    }
 }
 
 TEST(Probe, OneThatCrashesLeavesNoCoreFile) {
@@ -46,31 +160,63 @@ TEST(Probe, OneThatCrashesLeavesNoCoreFile) {
     EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
-TEST(Probe, OneThatHangsIsNotWaitedFor) {
-    EXPECT_EQ(verdict("hangs_when_loaded", milliseconds(50)),
-              "it did not come back from being loaded within 50 ms, in a child process");
-}
-
 TEST(Probe, OneThatIsRefusedIsRefusedInTheWordsOfTheLoader) {
     EXPECT_THAT(verdict("undefined_symbol"), HasSubstr("undefined symbol"));
 }
 
 TEST(Probe, WithoutAnExecutableThereIsNone) {
-    const Result<Done, std::string> lived = probe("/nowhere/skep", plugin("greeter_1"));
-    ASSERT_FALSE(lived);
-    EXPECT_THAT(lived.error(), HasSubstr("the probe cannot be started: No such file"));
+    const std::vector<ProbeSubject> subjects = {{plugin("greeter_1"), {}},
+                                                {plugin("greeter_2"), {}}};
+    for (const auto& verdict : probe("/nowhere/skep", subjects)) {
+        EXPECT_EQ(words_of(verdict),
+                  "cannot try it in a child process: no process: No such file or directory");
+    }
+}
+
+TEST(Probe, WhatIsNoProbeChildIsNamed) {
+    const std::vector<ProbeSubject> subjects = {{plugin("greeter_1"), {}}};
+    EXPECT_EQ(words_of(probe("/bin/false", subjects).front()),
+              "cannot try it in a child process: the child ended the process: exit code 1");
 }
 
 TEST(Probe, IsMadeByALoaderThatIsToldTo) {
     const auto loader = FileLoader::create();
     ASSERT_TRUE(loader);
     (*loader)->probe_with(SKEP_EXECUTABLE);
-    const auto refused = (*loader)->open(plugin("crashes_when_loaded"));
+    const auto refused = (*loader)->inspect(plugin("crashes_when_loaded"));
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().front().message, HasSubstr("SIGABRT"));
-    auto opened = (*loader)->open(plugin("greeter_1"));
-    ASSERT_TRUE(opened);
-    EXPECT_TRUE((*loader)->close(std::move(*opened)).unloaded);
+    EXPECT_TRUE((*loader)->inspect(plugin("greeter_1")));
+    (*loader)->probe_all({plugin("undefined_symbol"), plugin("greeter_2"), "/nowhere.so"});
+    EXPECT_TRUE((*loader)->inspect(plugin("greeter_2")));
+    EXPECT_THAT((*loader)->inspect(plugin("undefined_symbol")).error().front().hint,
+                HasSubstr("link the library that defines it"));
+    EXPECT_TRUE(std::filesystem::is_empty((*loader)->stage_folder()));
+}
+
+TEST(ProbeRequest, IsReadAsItWasWritten) {
+    const ProbeRequest request{
+        "nonce",
+        {{"/a b.so",
+          {{"w#0", "type", {{"text", std::string("a\0\n:b", 5)}, {"i", std::int64_t{-1}}}},
+           {"w", "t", {{"d", 0.1}}}}},
+         {"", {}}}};
+    EXPECT_EQ(decode_probe_request(encode(request)), request);
+    const std::string text = encode(request);
+    for (std::size_t size = 0; size < text.size(); ++size) {
+        EXPECT_EQ(decode_probe_request(text.substr(0, size)), std::nullopt) << size;
+    }
+    EXPECT_EQ(decode_probe_request(text + "0:"), std::nullopt);
+}
+
+TEST(ProbeRequest, AnAnswerCarriesTheNonce) {
+    const ProbeLine line{ProbeStep::fail, 3, 0, "in two lines"};
+    EXPECT_EQ(encode("n", {ProbeStep::fail, 3, 0, "in two\nlines"}), "\nn f 3 0 in two lines\n");
+    EXPECT_EQ(decode_probe_line("n", "n f 3 0 in two lines"), line);
+    for (const char* const other :
+         {"", "n", "n ", "n f", "n f 3", "n f 3 0", "n x 3 0 ", "m f 3 0 in", "n f a 0 "}) {
+        EXPECT_EQ(decode_probe_line("n", other), std::nullopt) << other;
+    }
 }
 
 }  // namespace

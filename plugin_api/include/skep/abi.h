@@ -377,6 +377,15 @@ typedef struct skep_state_sink {
         SKEP_NOEXCEPT;
 } skep_state_sink;
 
+enum {
+    /* A reload tries create() in a child process before it makes a successor or a new worker in the
+     * host: a create that crashes or hangs does that to the child. That instance gets no other
+     * call, and its process ends without destroy. With this flag create() runs in the host only: it
+     * must not run in another process, or takes longer than ten seconds. A host that does not know
+     * the flag ignores it. */
+    SKEP_TYPE_CREATE_IN_HOST_ONLY = 1u
+};
+
 /* A type of worker. Exactly one of run and on_message is not null:
  *   loop worker     run() owns its thread and calls receive() and checkpoint() itself.
  *   handler worker  the host owns the loop and calls on_message and on_timer, so pausing and
@@ -407,7 +416,7 @@ typedef struct skep_state_sink {
  */
 typedef struct skep_worker_type {
     uint32_t size;
-    uint32_t flags;
+    uint32_t flags;   /* SKEP_TYPE_* */
     const char* name; /* [a-z][a-z0-9_]* */
     const char* doc;  /* one sentence; may be null */
     const skep_param* const* params;

@@ -28,6 +28,8 @@
 //   state_version, state_oldest, save_state, load_state       hand-over in a reload: skep/state.hpp
 //   void acquire(skep::context&)  and  void release()         take, and give up for a successor,
 //                                                             what only one instance can have
+//   static constexpr bool create_in_host_only = true          a reload does not try the constructor
+//                                                             in a child process first
 //   ~T()                                                      destroy; must not throw
 //
 // Only the name, and either on_message or run, are needed.
@@ -74,6 +76,7 @@ SKEP_DETECT(on_drain);
 SKEP_DETECT(reconfigure);
 SKEP_DETECT(acquire);
 SKEP_DETECT(release);
+SKEP_DETECT(create_in_host_only);
 SKEP_DETECT(state_version);
 SKEP_DETECT(state_oldest);
 #undef SKEP_DETECT
@@ -232,6 +235,9 @@ class type_of {
         it.name = T::name;
         it.create = &create;
         it.destroy = &destroy;
+        if constexpr (has_create_in_host_only<T>::value) {
+            it.flags = T::create_in_host_only ? SKEP_TYPE_CREATE_IN_HOST_ONLY : 0;
+        }
         if constexpr (has_doc<T>::value) {
             it.doc = T::doc;
         }

@@ -1,0 +1,208 @@
+#include "host/cli/probe_child.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "host/base/fd.hpp"
+#include "host/base/process_state.hpp"
+#include "host/cli/options.hpp"
+#include "host/loader/describe.hpp"
+#include "host/loader/elf_file.hpp"
+#include "host/loader/probe_request.hpp"
+#include "host/loader/shared_object.hpp"
+#include "host/loader/trust.hpp"
+#include "host/worker/instance.hpp"
+#include "host/worker/worker_context.hpp"
+
+namespace skep::host {
+namespace {
+
+// Where the pipe goes, out of the way of what counts descriptors from below; or as high as the
+// limit allows.
+constexpr int high_descriptor = 200;
+
+std::string read_all(int fd) {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (;;) {
+        const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+        if (count > 0) {
+            text.append(buffer.data(), static_cast<std::size_t>(count));
+        } else if (count == 0 || errno != EINTR) {
+            return text;
+        }
+    }
+}
+
+int moved_up(int fd) {
+    const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, high_descriptor);
+    return high >= 0 ? high : ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+// What the context of a worker stands on, as the manager makes it. Nobody else is there.
+struct World {
+    SteadyClock clock;
+    WorkerWorld world{
+        &clock, std::make_shared<Router>(), std::make_shared<NamePool>(), std::make_shared<Taps>()};
+};
+
+// A worker whose instance is created, and never destroyed.
+struct TriedWorker {
+    TriedWorker(World& in, const ProbeWorker& worker, std::shared_ptr<Library> library)
+        : home(make_home(in, worker.name)),
+          context(in.world, *home, [](std::uint64_t) {}),
+          instance(context, {1, library, library->find_type(worker.type), config_of(worker), {}}) {}
+
+    static std::shared_ptr<const WorkerHome> make_home(World& in, const std::string& name) {
+        const auto parker = std::make_shared<ForwardingParker>(in.clock.make_parker());
+        return std::make_shared<const WorkerHome>(WorkerHome{name,
+                                                             std::make_shared<Mailbox>(parker, 1),
+                                                             std::make_shared<WorkerCounters>(),
+                                                             parker});
+    }
+
+    static WorkerConfig config_of(const ProbeWorker& worker) {
+        return WorkerConfig::Values(worker.config.begin(), worker.config.end());
+    }
+
+    std::shared_ptr<const WorkerHome> home;
+    WorkerContext context;
+    Instance instance;
+};
+
+class ProbeChild {
+public:
+    ProbeChild(ProbeRequest request, int answers)
+        : request_(std::move(request)),
+          answers_(answers) {}
+
+    void run() {
+        for (std::size_t i = 0; i < request_.subjects.size(); ++i) {
+            const std::string problem = try_subject(i);
+            say(problem.empty() ? ProbeStep::pass : ProbeStep::fail, i, 0, problem);
+            if (!problem.empty()) {
+                return;
+            }
+        }
+    }
+
+private:
+    void say(ProbeStep step, std::size_t subject, std::size_t worker, const std::string& words) {
+        const std::string line = encode(request_.nonce, {step, subject, worker, words});
+        while (::write(answers_, line.data(), line.size()) < 0) {
+            if (errno != EINTR) {
+                ::pause();  // a plugin has closed the pipe, which the parent sees by that
+            }
+        }
+    }
+
+    // Why it cannot be used; "": nothing is wrong with it, or only what the host finds as well.
+    std::string try_subject(std::size_t number) {
+        const ProbeSubject& subject = request_.subjects[number];
+        const Result<FileBytes> bytes = read_trusted(subject.path);
+        if (!bytes) {
+            return bytes.error().front().message;
+        }
+        const Result<ElfFacts> facts = read_elf(bytes->span(), subject.path);
+        if (!facts || !facts->note) {
+            return "";
+        }
+        say(ProbeStep::load, number, 0, "");
+        Result<SharedObject, std::string> object = SharedObject::open(subject.path);
+        if (!object) {
+            return "cannot be loaded: " + object.error();
+        }
+        const auto entry = reinterpret_cast<skep_plugin_entry>(object->find(SKEP_ENTRY_NAME));
+        const skep_plugin* const descriptor = entry != nullptr ? entry() : nullptr;
+        Result<PluginInfo> info = describe(descriptor, *facts->note, subject.path);
+        if (std::string closed = closed_descriptor(" while it was loaded"); !closed.empty()) {
+            return "it " + closed;
+        }
+        if (!info) {
+            return "";
+        }
+        const auto library = std::make_shared<Library>(subject.path, std::move(*info), descriptor);
+        for (std::size_t i = 0; i < subject.workers.size(); ++i) {
+            const ProbeWorker& worker = subject.workers[i];
+            if (library->find_type(worker.type) == nullptr) {
+                continue;
+            }
+            say(ProbeStep::create, number, i, "");
+            TriedWorker& tried = tried_.emplace_back(world_, worker, library);
+            (void)tried.instance.create();  // an error of it the host handles as well
+            if (std::string closed = closed_descriptor(" in create"); !closed.empty()) {
+                return "worker '" + worker.name + "' " + closed;
+            }
+        }
+        return "";
+    }
+
+    // In the host these three are the host's.
+    static std::string closed_descriptor(const char* when) {
+        for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+            if (::fcntl(fd, F_GETFD) < 0) {
+                return "closed descriptor " + std::to_string(fd) + " of the process" + when;
+            }
+        }
+        return "";
+    }
+
+    const ProbeRequest request_;
+    const int answers_;
+    World world_;
+    std::deque<TriedWorker> tried_;
+};
+
+// That a plugin crashes is an answer, and no reason for a core file where the host runs.
+void leave_no_core_file() {
+    rlimit core{};
+    if (::getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = 0;
+        (void)::setrlimit(RLIMIT_CORE, &core);
+    }
+}
+
+}  // namespace
+
+bool is_probe_child(int argc, const char* const* argv) {
+    return argc == 2 && std::strcmp(argv[1], probe_verb) == 0;
+}
+
+void run_probe_child() {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // with the thread of the host that waits for this
+    leave_no_core_file();
+    normalise_process_state();  // as in the host
+    std::optional<ProbeRequest> request = decode_probe_request(read_all(STDIN_FILENO));
+    if (!request) {
+        ::_exit(exit_usage);
+    }
+    const int answers = moved_up(STDOUT_FILENO);
+    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (answers < 0 || nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0 ||
+        ::dup2(nothing, STDOUT_FILENO) < 0) {
+        const std::string why = "skep: " + error_text(errno) + "\n";
+        (void)!::write(STDERR_FILENO, why.data(), why.size());
+        ::_exit(exit_failed);
+    }
+    ::close(nothing);
+    spdlog::default_logger()->set_level(spdlog::level::off);  // what a plugin logs here is dropped
+    auto child = std::make_unique<ProbeChild>(std::move(*request), answers);
+    child->run();
+    ::_exit(exit_ok);
+}
+
+}  // namespace skep::host
