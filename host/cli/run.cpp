@@ -237,6 +237,12 @@ int conclude(const Options& options, const HostMetrics& metrics, const Ending& e
     return exit_code;
 }
 
+// A signal to stop came while the plugins were tried and loaded.
+int stopped_early() {
+    spdlog::info("stopped before the host ran");
+    return exit_ok;
+}
+
 }  // namespace
 
 int run(const Options& given, Guard& guard) {
@@ -246,12 +252,16 @@ int run(const Options& given, Guard& guard) {
             return refuse(writable.error(), exit_usage);
         }
     }
-    Result<std::unique_ptr<FileLoader>> loader = FileLoader::create();
+    guard.expect_host();
+    Result<std::unique_ptr<FileLoader>> loader = make_loader(&guard.is_stop_wanted());
     if (!loader) {
         return refuse(loader.error(), exit_failed);
     }
     const auto watch = std::make_shared<FileWatch>(std::chrono::system_clock::now());
     const Prepared prepared = prepare(options.target, **loader);
+    if (guard.is_stop_wanted()) {
+        return stopped_early();
+    }
     tell(prepared, options.log_json);
     if (!prepared.plan) {
         return exit_config;
@@ -274,6 +284,9 @@ int run(const Options& given, Guard& guard) {
         modes.always_watches ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     watch_exit_again();
+    if (guard.is_stop_wanted()) {
+        return stopped_early();
+    }
     const Answer<Done> started = host->manager.apply(plan);
     std::optional<Steering> steering;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;

@@ -128,6 +128,11 @@ int Guard::watch(const std::function<int()>& work) {
     return forced_ ? exit_interrupted : exit_code;
 }
 
+void Guard::expect_host() {
+    const MutexLock lock(mutex_);
+    expects_host_ = true;
+}
+
 void Guard::stop_with(Stop stop, Nanos grace) {
     const MutexLock lock(mutex_);
     stop_ = std::move(stop);
@@ -154,20 +159,30 @@ void Guard::handle(int signal) {
     Stop stop;
     std::function<void()> reload;
     Nanos grace{0};
+    bool expects_host = false;
     {
         const MutexLock lock(mutex_);
+        expects_host = expects_host_;
         stop = stop_;
         has_missed_reload_ = has_missed_reload_ || (signal == SIGHUP && !reload_);
         reload = reload_;
         grace = grace_;
     }
-    if (!stop) {
+    if (!stop && !expects_host) {
         ::_exit(128 + signal);
     }
     if (signal == SIGHUP) {
         if (reload) {
             reload();
         }
+        return;
+    }
+    if (!stop) {
+        if (is_stop_wanted_.exchange(true)) {
+            ::_exit(exit_interrupted);
+        }
+        (void)steps_.next(signal);
+        set_deadline(Nanos(0));
         return;
     }
     switch (steps_.next(signal)) {

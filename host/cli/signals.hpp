@@ -10,7 +10,9 @@
 // have blocked or a plugin has installed as its handler. A signal that comes to another thread
 // nevertheless is forwarded by a handler.
 //
-// While there is no host yet, any of them ends the process at once. A host that has not ended soon
+// While there is no host yet, any of them ends the process at once. For a host that is about to be,
+// from expect_host() on, a signal to stop is remembered, and one more ends the process at once;
+// SIGHUP is made up for when the host runs. A host that has not ended soon
 // after the time it was given ends the process with exit code 70: no thread of a plugin can keep it
 // alive.
 #pragma once
@@ -48,13 +50,19 @@ public:
     // the process: what `work` returned, or 130 when the end was forced. [main-thread]
     int watch(const std::function<int()>& work);
 
+    // From now on a host is being made, and asks is_stop_wanted() now and then. [any-thread]
+    void expect_host();
+
+    // Whether a signal to stop came before stop_with(). Never becomes false again. [any-thread]
+    [[nodiscard]] const std::atomic<bool>& is_stop_wanted() const { return is_stop_wanted_; }
+
     using Stop = std::function<void(Nanos grace)>;
     // From now on signals call `stop`, with `grace` at first and then with 0. It is called by the
     // main thread, must not wait, and lives as long as the guard needs it. [any-thread]
     void stop_with(Stop stop, Nanos grace);
 
     // From now on SIGHUP calls `reload`, as a stop is called; null: nothing. One that came since
-    // stop_with() is made up for here. [any-thread]
+    // expect_host() is made up for here. [any-thread]
     void reload_with(const std::function<void()>& reload);
 
     // Ends the process without running a destructor, since threads are still inside of plugins.
@@ -74,8 +82,11 @@ private:
     // Written by the main thread, read by leave(); nothing else depends on it, so any order will
     // do.
     std::atomic<bool> forced_{false};
+    // The same; stop_with() has followed, or will.
+    std::atomic<bool> is_stop_wanted_{false};
 
     Mutex mutex_;
+    bool expects_host_ GUARDED_BY(mutex_) = false;
     Stop stop_ GUARDED_BY(mutex_);
     std::function<void()> reload_ GUARDED_BY(mutex_);
     bool has_missed_reload_ GUARDED_BY(mutex_) = false;

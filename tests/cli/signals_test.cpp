@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -112,6 +113,45 @@ TEST_F(GuardDeathTest, SignalBeforeThereIsAHostEndsTheProcess) {
             });
         },
         ExitedWithCode(128 + SIGTERM),
+        "");
+}
+
+// Signals that come while a host is being made; the answer of the work when it was told to stop.
+int watch_start(const std::vector<int>& signals) {
+    Guard guard;
+    return guard.watch([&] {
+        guard.expect_host();
+        for (const int signal : signals) {
+            ::kill(::getpid(), signal);
+        }
+        while (!guard.is_stop_wanted()) {
+            std::this_thread::yield();
+        }
+        return 9;
+    });
+}
+
+TEST_F(GuardDeathTest, SignalWhileAHostIsBeingMadeIsRemembered) {
+    for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
+        EXPECT_EXIT(::_exit(watch_start({signal})), ExitedWithCode(9), "") << signal;
+    }
+    EXPECT_EXIT(::_exit(watch_start({SIGHUP, SIGTERM})), ExitedWithCode(9), "");
+}
+
+TEST_F(GuardDeathTest, HangUpWhileAHostIsBeingMadeIsMadeUpFor) {
+    EXPECT_EXIT(
+        {
+            Guard guard;
+            ::_exit(guard.watch([&] {
+                guard.expect_host();
+                ::kill(::getpid(), SIGHUP);
+                std::promise<int> reloaded;
+                guard.stop_with([](Nanos) {}, Nanos(0));
+                guard.reload_with([&] { reloaded.set_value(5); });
+                return reloaded.get_future().get();
+            }));
+        },
+        ExitedWithCode(5),
         "");
 }
 

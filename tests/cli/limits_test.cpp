@@ -1,0 +1,75 @@
+// A host with few descriptors, little address space or no threads: it runs, or it says at once what
+// it could not get. By the real program, under the limits of a shell.
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/process.hpp"
+#include "tests/support/temp_folder.hpp"
+
+namespace skep::host {
+namespace {
+
+using test::Finished;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+const std::string topology = R"(version = 1
+[worker.source]
+plugin = "generate"
+config = { count = 10 }
+[worker.sink]
+plugin = "blackhole"
+[[route]]
+from = "source"
+to   = "sink"
+)";
+
+// `flag` of ulimit, from `first` to `last`.
+struct Row {
+    const char* flag;
+    long first, last, step;
+};
+
+class Limits : public testing::TestWithParam<Row> {};
+
+// clang-format off
+INSTANTIATE_TEST_SUITE_P(Each, Limits, testing::Values(
+    Row{"-n", 4, 24, 2},                                       // descriptors
+    Row{"-v", 60'000, 460'000, 50'000},                        // KiB of address space
+    Row{"-s", 68'719'476'736, 68'719'476'736, 1}));            // KiB of stack: no thread has room
+
+// clang-format on
+
+TEST_P(Limits, AHostRunsOrSaysAtOnceWhatItCouldNotGet) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer needs more than that itself";
+#endif
+    const test::TempFolder folder;
+    const std::string file = folder.write("a.toml", topology);
+    const Row row = GetParam();
+    for (long limit = row.first; limit <= row.last; limit += row.step) {
+        for (const char* const verb : {"check", "run"}) {
+            const std::string command = std::string("ulimit ") + row.flag + " " +
+                                        std::to_string(limit) + "; exec \"$0\" " + verb + " \"$1\"";
+            const Finished ended = test::run({"/bin/sh", "-c", command, SKEP_EXECUTABLE, file},
+                                             {{"XDG_RUNTIME_DIR", folder.path()}});
+            SCOPED_TRACE(command);
+            EXPECT_GE(ended.exit_code, 0) << ended.err;  // no signal
+            if (ended.exit_code != 0) {
+                EXPECT_THAT(ended.err,
+                            AnyOf(HasSubstr("Too many open files"),
+                                  HasSubstr("annot allocate memory"),
+                                  HasSubstr("out of memory"),
+                                  HasSubstr("Resource temporarily unavailable"),
+                                  HasSubstr("failed to map segment"),  // the loader's words
+                                  HasSubstr("error while loading shared libraries"),
+                                  HasSubstr("threads")));
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace skep::host

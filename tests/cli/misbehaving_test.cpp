@@ -1,0 +1,145 @@
+// Plugins that misbehave, against every verb that opens plugins, by the real program. The table of
+// what they do, and what each verdict says, is in tests/loader/probe_test.cpp; here are the ways to
+// meet such a plugin.
+#include <csignal>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/reload_fixture.hpp"
+
+namespace skep::host {
+namespace {
+
+using testing::AllOf;
+using testing::IsEmpty;
+
+struct Row {
+    const char* how;
+    const char* verdict;
+};
+
+// While it is loaded.
+const Row misbehaviours[] = {
+    {"ends with 0", "it ended the process while it was loaded in a child process: exit code 0"},
+    {"aborts", "it crashed while it was loaded in a child process: SIGABRT"},
+    {"stops itself", "it stopped the process while it was loaded in a child process: SIGSTOP"},
+    {"closes the first descriptors", "it closed descriptor 0 of the process while it was loaded"},
+};
+
+class Misbehaving : public Reload, public testing::WithParamInterface<Row> {
+protected:
+    [[nodiscard]] test::Variables misbehaving() const {
+        test::Variables set = variables();
+        set["SKEP_TEST_WHEN_LOADED"] = GetParam().how;
+        return set;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, Misbehaving, testing::ValuesIn(misbehaviours));
+
+TEST_P(Misbehaving, CheckAndRunRefuseThePluginWithItsPlace) {
+    install("misbehaves");
+    write(one_worker);
+    for (const char* const verb : {"check", "run", "graph"}) {
+        const Finished refused =
+            test::run({SKEP_EXECUTABLE, verb, folder / "bees.toml"}, misbehaving());
+        EXPECT_EQ(refused.exit_code, 78) << verb;
+        EXPECT_THAT(
+            refused.err,
+            AllOf(HasSubstr("bees.toml:5:10: error: plugin"), HasSubstr(GetParam().verdict)));
+    }
+}
+
+TEST_P(Misbehaving, InspectRefusesThePlugin) {
+    install("misbehaves");
+    const Finished refused =
+        test::run({SKEP_EXECUTABLE, "inspect", folder / "libplugin.so"}, misbehaving());
+    EXPECT_EQ(refused.exit_code, 78);
+    EXPECT_THAT(refused.out, IsEmpty());
+    EXPECT_THAT(refused.err, HasSubstr(GetParam().verdict));
+}
+
+TEST_P(Misbehaving, PlanAndReloadRefuseThePluginAndTheHostGoesOn) {
+    install("greeter_1");
+    write(one_worker);
+    host = std::make_unique<Process>(test::Arguments{SKEP_EXECUTABLE, "run", folder / "bees.toml"},
+                                     misbehaving());
+    ASSERT_TRUE(host->wait_for_err("running 'bees'")) << host->wait().err;
+    install("misbehaves");
+    const Finished plan = skep({"plan"});
+    EXPECT_EQ(plan.exit_code, 1);
+    EXPECT_THAT(plan.err, HasSubstr(GetParam().verdict));
+    EXPECT_THAT(reload(1), HasSubstr(GetParam().verdict));
+    greet("Ada", "version 1: hello Ada, number 1");
+    stop();
+}
+
+// In create, which a reload tries with the parameters that it would get.
+class MisbehavingCreate : public Reload, public testing::WithParamInterface<Row> {};
+
+const Row in_create[] = {
+    {"ends with 0", "worker 'w': create ended the process in a child process: exit code 0"},
+    {"kills itself", "worker 'w': create crashed in a child process: SIGKILL"},
+    {"stops itself", "worker 'w': create stopped the process in a child process: SIGSTOP"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, MisbehavingCreate, testing::ValuesIn(in_create));
+
+TEST_P(MisbehavingCreate, IsRefusedForASuccessorAndForANewWorker) {
+    const std::string misbehaving =
+        "config.when_created = \"" + std::string(GetParam().how) + "\"\n";
+    const std::string other = "[worker.v]\nplugin = \"plugin\"\n";
+    install("misbehaves");
+    write(one_worker + other);
+    start();
+    write(one_worker + misbehaving + other);
+    const Finished plan = skep({"plan"});
+    EXPECT_EQ(plan.exit_code, 1);
+    EXPECT_THAT(plan.err, HasSubstr(GetParam().verdict));
+    EXPECT_THAT(reload(1), HasSubstr(GetParam().verdict));
+    write(one_worker + other + "[worker.x]\nplugin = \"plugin\"\n" + misbehaving);
+    std::string verdict = GetParam().verdict;
+    verdict.replace(verdict.find("'w'"), 3, "'x'");
+    EXPECT_THAT(reload(1), HasSubstr(verdict));
+    write(one_worker + "config.when_sent = \"raises limits\"\n" + other);
+    EXPECT_THAT(reload(), HasSubstr("applied: swap w; 1 stay"));
+    stop();
+}
+
+TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
+    install("misbehaves");
+    const std::string fed =
+        "[worker.g]\nplugin = \"generate\"\nconfig.interval = \"1ms\"\n"
+        "[[route]]\nfrom = \"g\"\nto = \"w\"\n";
+    write(one_worker + fed);
+    start();
+    write(one_worker + "config.when_sent = \"hangs\"\n" + fed);
+    EXPECT_THAT(reload(1), HasSubstr("hangs: swap w; 1 stay; w@2 has not come back from a call"));
+    EXPECT_TRUE(host->wait_for_err("generation 1 stands by"));
+    write(one_worker + fed);
+    EXPECT_THAT(reload(1), HasSubstr("has not come back from the call in which its probation"));
+    host->send(SIGQUIT);
+    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
+}
+
+TEST(Start, ASignalWhilePluginsAreLoadedIsHeeded) {
+    const test::TempFolder folder;
+    const std::string from = std::string(SKEP_TEST_PLUGIN_DIR) + "/libhangs_when_loaded.so";
+    const std::string file =
+        folder.write("a.toml", "version = 1\n[worker.w]\nplugin = \"" + from + "\"\n");
+    for (const int signal : {SIGTERM, SIGINT}) {
+        Process host({SKEP_EXECUTABLE, "run", file, "--log-level", "debug"},
+                     {{"XDG_RUNTIME_DIR", folder.path()}});
+        ASSERT_TRUE(host.wait_for_err("trying")) << host.wait().err;
+        host.send(SIGHUP);
+        host.send(signal);
+        EXPECT_EQ(host.wait().exit_code, 0);
+        EXPECT_THAT(host.wait().err, HasSubstr("stopped before the host ran"));
+        EXPECT_THAT(host.wait().err, testing::Not(HasSubstr("error")));
+    }
+}
+
+}  // namespace
+}  // namespace skep::host
