@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <new>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -178,6 +180,17 @@ void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
     changed_.notify_all();
 }
 
+// What a reload cannot have refuses it, and nothing else.
+ReloadOutcome Reloads::run_contained(const ReloadWish& wish) const {
+    try {
+        return run_(wish);
+    } catch (const std::bad_alloc&) {
+        return {ReloadResult::refused, "out of memory", ""};
+    } catch (const std::system_error& error) {  // of std::thread
+        return {ReloadResult::refused, "cannot start a thread: " + error.code().message(), ""};
+    }
+}
+
 void Reloads::serve() {
     for (;;) {
         Waiting next{};
@@ -199,7 +212,7 @@ void Reloads::serve() {
             continue;
         }
         probations_->begin();
-        ReloadOutcome outcome = run_(next.wish);
+        ReloadOutcome outcome = run_contained(next.wish);
         if (outcome.result == ReloadResult::applied && !probations_->is_empty()) {
             announce(next.run, outcome);
             const Probations::Outcome ended = probations_->wait(has_next_);

@@ -106,6 +106,7 @@ private:
         bool is_final = false;
     };
 
+    [[nodiscard]] ReloadOutcome run_contained(const ReloadWish& wish) const;
     void serve();
     [[nodiscard]] std::optional<Verdict> known(std::uint64_t number) REQUIRES(mutex_);
     void announce(std::uint64_t run, const ReloadOutcome& outcome);

@@ -13,8 +13,11 @@
 
 namespace skep::host {
 
-// `then` runs on the manager's thread, when `work` has.
-void Core::aside(std::string what, std::function<void()> work, EventQueue::Action then) {
+// `then` runs on the manager's thread, when `work` has. The error: there was no thread to be had,
+// and `work` is dropped.
+Result<Done, std::string> Core::try_aside(std::string what,
+                                          std::function<void()> work,
+                                          EventQueue::Action then) {
     const std::uint64_t number = ++asides_made_;
     Aside& made = asides_[number];
     made.what = std::move(what);
@@ -41,9 +44,23 @@ void Core::aside(std::string what, std::function<void()> work, EventQueue::Actio
     try {
         made.thread = std::thread(run);
     } catch (const std::system_error& error) {
-        spdlog::error("{}: no thread: {}", made.what, error.what());
         presence->detach();
-        made.keeps = run;  // what it holds is neither called nor let go
+        asides_.erase(number);
+        return Unexpected<std::string>("cannot start a thread: " + error.code().message());
+    }
+    return Done{};
+}
+
+// The same for what has to be done: without a thread it is neither done nor let go.
+void Core::aside(const std::string& what,
+                 const std::function<void()>& work,
+                 EventQueue::Action then) {
+    if (const auto started = try_aside(what, work, std::move(then)); !started) {
+        spdlog::error("{}: {}", what, started.error());
+        Aside& kept = asides_[++asides_made_];
+        kept.what = what;
+        kept.id = std::make_shared<std::atomic<pid_t>>(0);
+        kept.keeps = work;
     }
 }
 

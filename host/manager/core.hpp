@@ -215,7 +215,10 @@ private:
     void end_swap(Slot& slot);
 
     // aside.cpp
-    void aside(std::string what, std::function<void()> work, EventQueue::Action then);
+    [[nodiscard]] Result<Done, std::string> try_aside(std::string what,
+                                                      std::function<void()> work,
+                                                      EventQueue::Action then);
+    void aside(const std::string& what, const std::function<void()>& work, EventQueue::Action then);
     void discard(Spare spare);
     void give_up_asides();
 

@@ -159,8 +159,9 @@ void Core::create_successors() {
         return;
     }
     launch_->making += 1;  // all of them at once
-    aside(
-        "worker '" + spares->front().worker + "' in create",
+    const std::string first = spares->front().worker;
+    const Result<Done, std::string> started = try_aside(
+        "worker '" + first + "' in create",
         [spares] {
             for (Spare& it : *spares) {
                 name_this_thread(it.worker, it.instance->generation());
@@ -175,6 +176,9 @@ void Core::create_successors() {
             }
         },
         [this, spares, number = launch_->number] { on_created(number, *spares); });
+    if (!started) {
+        undo_launch(bad_plan("worker '" + first + "' cannot be created: " + started.error()));
+    }
 }
 
 // [aside]

@@ -1,19 +1,18 @@
 // A host with few descriptors, little address space or no threads: it runs, or it says at once what
 // it could not get. By the real program, under the limits of a shell.
+#include <csignal>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
-#include "tests/support/process.hpp"
-#include "tests/support/temp_folder.hpp"
+#include "tests/cli/reload_fixture.hpp"
 
 namespace skep::host {
 namespace {
 
-using test::Finished;
 using testing::AnyOf;
-using testing::HasSubstr;
 
 const std::string topology = R"(version = 1
 [worker.source]
@@ -69,6 +68,26 @@ TEST_P(Limits, AHostRunsOrSaysAtOnceWhatItCouldNotGet) {
             }
         }
     }
+}
+
+// A host that runs, and gets no more memory than it has: no child, no stack of a new thread.
+TEST_F(Reload, WithoutMemoryForAChildItIsRefusedAndTheHostGoesOn) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer needs more than that itself";
+#endif
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("greeter_2");
+    rlimit before{};
+    const rlimit nothing_more = {1, RLIM_INFINITY};
+    ASSERT_EQ(::prlimit(host->pid(), RLIMIT_AS, &nothing_more, &before), 0);
+    host->send(SIGHUP);
+    EXPECT_TRUE(host->wait_for_err("reload #1 (SIGHUP): refused")) << host->wait().err;
+    ASSERT_EQ(::prlimit(host->pid(), RLIMIT_AS, &before, nullptr), 0);
+    EXPECT_EQ(reload(), "reload #2: applied: swap w; 0 stay\n");
+    greet("Ada", "version 2: hello Ada, number 1");
+    EXPECT_THAT(stop(), AnyOf(HasSubstr("annot allocate memory"), HasSubstr("out of memory")));
 }
 
 }  // namespace
