@@ -339,8 +339,9 @@ std::string detail_text(const ProbeFailure& it) {
         case Cause::killed:
         case Cause::stopped: {
             const char* const name = ::sigabbrev_np(it.number);
-            return name != nullptr ? ": SIG" + std::string(name)
-                                   : ": signal " + std::to_string(it.number);
+            return (name != nullptr ? ": SIG" + std::string(name)
+                                    : ": signal " + std::to_string(it.number)) +
+                   said.substr(0, said.find('\n'));
         }
         case Cause::exited:
             return ": exit code " + std::to_string(it.number) + said;

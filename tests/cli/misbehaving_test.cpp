@@ -108,6 +108,19 @@ TEST_P(MisbehavingCreate, IsRefusedForASuccessorAndForANewWorker) {
     stop();
 }
 
+TEST_F(Reload, ATypeCanBeCreatedInTheHostOnly) {
+    install("created_in_host_only");
+    write(source);
+    start();
+    write(source + one_worker);
+    EXPECT_THAT(reload(), HasSubstr("applied: start w; 1 stay"));
+    stop();
+    const Finished shown = skep({"inspect", folder / "libplugin.so"});
+    EXPECT_THAT(shown.out, HasSubstr("(handler, created in the host only)"));
+    EXPECT_THAT(skep({"inspect", "-o", "json", folder / "libplugin.so"}).out,
+                HasSubstr("\"create_in_host_only\": true"));
+}
+
 TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     install("misbehaves");
     const std::string fed =
