@@ -101,6 +101,17 @@ std::string flow_text(const Json& flow) {
     return text;
 }
 
+// "no route 3, misuse 1", of those that are not 0.
+std::string rejected_text(const Json& counts) {
+    Json some = Json::object();
+    for (const auto& [reason, count] : counts.items()) {
+        if (count != 0) {
+            some[reason] = count;
+        }
+    }
+    return flow_text(some);
+}
+
 }  // namespace
 
 std::string lines_text(const std::string& text) {
@@ -194,6 +205,7 @@ std::string worker_text(const std::string& body) {
                        {"errors", text_at(worker, "errors")},
                        {"in", flow_text(object_at(worker, "in"))},
                        {"out", text_at(worker, "out")},
+                       {"out rejected", rejected_text(object_at(worker, "out_rejected"))},
                        {"queue high", text_at(worker, "queue_high")}});
 }
 

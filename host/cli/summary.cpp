@@ -31,7 +31,8 @@ Row row_of(const WorkerMetrics& worker) {
             std::to_string(worker.errors),
             std::to_string(worker.items),
             fmt::format("{:.3f}s", std::chrono::duration<double>(worker.cpu).count()),
-            std::to_string(worker.queue_high)};
+            std::to_string(worker.queue_high),
+            std::to_string(worker.out_rejected.total())};
 }
 
 fs::path folder_of(const fs::path& path) {
@@ -69,7 +70,8 @@ std::string summary_text(const HostMetrics& metrics) {
                               "ERRORS",
                               "ITEMS",
                               "CPU",
-                              "QUEUE-HIGH"}};
+                              "QUEUE-HIGH",
+                              "REJECTED"}};
     std::transform(
         metrics.workers.begin(), metrics.workers.end(), std::back_inserter(rows), row_of);
     return table_text(rows, text_columns) + law_text(metrics.law) + "\n";
@@ -87,7 +89,8 @@ std::string summary_json(const HostMetrics& metrics) {
                            {"errors", worker.errors},
                            {"items", worker.items},
                            {"cpu_ns", worker.cpu.count()},
-                           {"queue_high", worker.queue_high}});
+                           {"queue_high", worker.queue_high},
+                           {"out_rejected", worker.out_rejected.total()}});
     }
     const FlowCounts& law = metrics.law;
     const nlohmann::ordered_json summary = {{"workers", std::move(workers)},

@@ -37,6 +37,14 @@ Json flow_json(const FlowCounts& flow) {
             {"dead_lettered", flow.dead_lettered.total()}};
 }
 
+// What a worker sent and was offered to no receiver, by reason.
+Json out_rejected_json(const FlowCounts::Rejected& rejected) {
+    return {{"no_route", rejected.no_route},
+            {"too_big", rejected.too_big},
+            {"misuse", rejected.misuse},
+            {"no_memory", rejected.no_memory}};
+}
+
 Json json_of(const std::optional<SwapMetrics>& swap) {
     if (!swap) {
         return nullptr;
@@ -61,6 +69,7 @@ Json json_of(const WorkerMetrics& worker) {
             {"errors", worker.errors},
             {"in", flow_json(worker.in)},
             {"out", worker.out},
+            {"out_rejected", out_rejected_json(worker.out_rejected)},
             {"queue_high", worker.queue_high},
             {"queued_bytes", worker.queued_bytes},
             {"swaps", worker.swaps},

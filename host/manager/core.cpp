@@ -381,7 +381,7 @@ HostMetrics Core::collect() const {
     HostMetrics all;
     all.law = forgotten_law_;
     for (auto& [order, metrics] : ordered) {
-        all.law += metrics.in;
+        all.law += metrics.law();
         all.workers.push_back(std::move(metrics));
     }
     return all;
@@ -391,7 +391,7 @@ void Core::retire(Slot& slot) {
     retired_.push_back({slot.order, slot.metrics(clock_.now()), slot.home});
     if (retired_.size() > retired_max) {
         read_counts(*retired_.front().home, retired_.front().metrics);
-        forgotten_law_ += retired_.front().metrics.in;
+        forgotten_law_ += retired_.front().metrics.law();
         retired_.pop_front();
     }
     if (slot.group) {

@@ -36,17 +36,16 @@ void read_counts(const WorkerHome& home, WorkerMetrics& into) {
     into.items = counters.items.load(std::memory_order_relaxed);
     into.errors = counters.errors.load(std::memory_order_relaxed);
     into.out = counters.out.load(std::memory_order_relaxed);
+    into.out_rejected.no_route = counters.no_route.load(std::memory_order_relaxed);
+    into.out_rejected.too_big = counters.too_big.load(std::memory_order_relaxed);
+    into.out_rejected.misuse = counters.misuse.load(std::memory_order_relaxed);
+    into.out_rejected.no_memory = counters.no_memory.load(std::memory_order_relaxed);
     into.in = home.mailbox->counts();
     into.queue_high = home.mailbox->queue_high();
     if (const auto budget = home.mailbox->budget()) {
         into.queued_bytes = budget->used();
         into.is_full_of_bytes = budget->is_awaited();
     }
-    const std::uint64_t no_route = counters.no_route.load(std::memory_order_relaxed);
-    const std::uint64_t too_big = counters.too_big.load(std::memory_order_relaxed);
-    into.in.offered += no_route + too_big;
-    into.in.rejected.no_route += no_route;
-    into.in.rejected.too_big += too_big;
 }
 
 void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {

@@ -21,10 +21,23 @@ struct FlowCounts {
         std::uint64_t closed = 0;    // the receiver takes no more
         std::uint64_t no_route = 0;  // nothing is joined to the port
         std::uint64_t too_big = 0;
-        std::uint64_t stopping = 0;  // the sender was told to stop while it waited for room
+        std::uint64_t stopping = 0;   // the sender was told to stop while it waited for room
+        std::uint64_t misuse = 0;     // sent in a way that the contract with plugins forbids
+        std::uint64_t no_memory = 0;  // the host could not allocate
 
         [[nodiscard]] std::uint64_t total() const {
-            return full + closed + no_route + too_big + stopping;
+            return full + closed + no_route + too_big + stopping + misuse + no_memory;
+        }
+
+        Rejected& operator+=(const Rejected& other) {
+            full += other.full;
+            closed += other.closed;
+            no_route += other.no_route;
+            too_big += other.too_big;
+            stopping += other.stopping;
+            misuse += other.misuse;
+            no_memory += other.no_memory;
+            return *this;
         }
 
         bool operator==(const Rejected&) const = default;
@@ -60,11 +73,7 @@ struct FlowCounts {
     FlowCounts& operator+=(const FlowCounts& other) {
         offered += other.offered;
         accepted += other.accepted;
-        rejected.full += other.rejected.full;
-        rejected.closed += other.rejected.closed;
-        rejected.no_route += other.rejected.no_route;
-        rejected.too_big += other.rejected.too_big;
-        rejected.stopping += other.rejected.stopping;
+        rejected += other.rejected;
         delivered += other.delivered;
         in_flight += other.in_flight;
         queued += other.queued;

@@ -198,6 +198,11 @@ void Inbox::lend_copies(Views& views) {
     }
 }
 
+bool Inbox::is_view(const skep_message& view) const {
+    return view.host != nullptr && view.origin <= of_kept_envelope &&
+           (view.origin != of_slot || source_ != nullptr);
+}
+
 Inbox::Facts Inbox::facts_of(const skep_message& view) const {
     if (view.origin != of_slot) {
         const Envelope& it = *static_cast<const Envelope*>(view.host);

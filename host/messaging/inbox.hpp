@@ -85,6 +85,8 @@ public:
         std::uint64_t trace_id = 0;
     };
 
+    // Whether it may be one: what a plugin hands in is looked at before it is followed.
+    [[nodiscard]] bool is_view(const skep_message& view) const;
     [[nodiscard]] Facts facts_of(const skep_message& view) const;
     // Its payload: the same bytes, or a copy of those that lie in a slot. Throws std::bad_alloc.
     [[nodiscard]] PayloadRef payload_of(const skep_message& view) const;

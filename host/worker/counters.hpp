@@ -1,6 +1,6 @@
 // What a worker counts beside its mailbox's books. Belongs to the name, like the mailbox. Written
-// by the worker's thread (items and errors: by any thread of its plugin), read by anyone; each
-// number is exact on its own, so relaxed order is enough.
+// by the worker's thread (items, errors and misuse: by any thread of its plugin), read by anyone;
+// each number is exact on its own, so relaxed order is enough.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,8 @@ struct alignas(64) WorkerCounters {
     std::atomic<std::uint64_t> out{0};       // taken by a receiver, or by a route's policy
     std::atomic<std::uint64_t> no_route{0};  // offered where nobody listens
     std::atomic<std::uint64_t> too_big{0};
+    std::atomic<std::uint64_t> misuse{0};  // see FlowCounts::Rejected, as for the next
+    std::atomic<std::uint64_t> no_memory{0};
     std::atomic<std::uint64_t> sequence{0};  // of the last emission of the generations before
 };
 

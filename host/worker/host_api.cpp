@@ -1,11 +1,14 @@
 // The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None
-// throws.
+// throws. An emission that is refused before a receiver could count it is counted here, whichever
+// thread it comes from: see note_refused().
 #include <atomic>
+#include <bit>
 #include <cstring>
 
 #include <spdlog/spdlog.h>
 
 #include "host/base/crash_report.hpp"
+#include "host/base/printable.hpp"
 #include "host/worker/instance.hpp"
 #include "host/worker/worker_context.hpp"
 
@@ -98,35 +101,117 @@ std::int32_t timer_set(const skep_context* context,
     });
 }
 
+// Where a worker wanted to send something.
+struct Target {
+    enum class Kind : std::uint8_t { output, worker, all, sender } kind;
+    std::uint32_t port = 0;
+    std::string_view worker{};
+};
+
+std::string text_of(const Target& target) {
+    switch (target.kind) {
+        case Target::Kind::output:
+            return "emission to output " + std::to_string(target.port);
+        case Target::Kind::worker:
+            return "message to worker '" + escaped(target.worker) + "'";
+        case Target::Kind::sender:
+            return "reply";
+        default:
+            return "broadcast";
+    }
+}
+
+// Why something was refused that no receiver has been offered; null when the receiver counts it, or
+// the outbox has.
+const char* reason_of(const Target& target, std::int32_t status) {
+    switch (status) {
+        case SKEP_E_STATE:
+            return "create, load_state and acquire cannot send";
+        case SKEP_E_THREAD:
+            return "it came from another thread than the worker's";
+        case SKEP_E_REVOKED:
+            return "the worker did not stop in time and was abandoned";
+        case SKEP_E_INVALID:
+            return "an argument is invalid";
+        case SKEP_E_UNKNOWN:
+            return target.kind == Target::Kind::output   ? "the worker type has no such output"
+                   : target.kind == Target::Kind::worker ? "there is no worker of that name"
+                   : target.kind == Target::Kind::sender ? "its receiver is the host, or gone"
+                                                         : nullptr;
+        case SKEP_E_TOO_BIG:
+            static_assert(max_payload_bytes == std::uint64_t{64} << 20);
+            return "its payload is larger than 64 MiB";
+        case SKEP_E_NO_MEMORY:
+        case SKEP_E_FAILED:
+            return "the host could not allocate memory";
+        default:
+            return nullptr;
+    }
+}
+
+// [any-thread] Counts an emission that was refused before it was offered to a receiver. Logs the
+// 1st, 2nd, 4th, 8th, ... of each reason, so that a mistake shows and cannot flood the log.
+[[gnu::cold, gnu::noinline]] void note_refused(const skep_context* context,
+                                               const Target& target,
+                                               std::int32_t status) noexcept {
+    const char* const reason = reason_of(target, status);
+    if (reason == nullptr) {
+        return;
+    }
+    WorkerCounters& counters = *of(context).home().counters;
+    const bool is_memory = status == SKEP_E_NO_MEMORY || status == SKEP_E_FAILED;
+    std::atomic<std::uint64_t>& counter = status == SKEP_E_TOO_BIG ? counters.too_big
+                                          : is_memory              ? counters.no_memory
+                                                                   : counters.misuse;
+    const std::uint64_t so_far = counter.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (std::has_single_bit(so_far)) {
+        (void)contained([&] {
+            Instance::of(context).log().warn(
+                "{} was rejected, {} so far: {}", text_of(target), so_far, reason);
+            return SKEP_OK;
+        });
+    }
+}
+
+bool is_valid(const WorkerContext& it, const skep_payload& payload) {
+    return payload.share == nullptr ? payload.data != nullptr || payload.size == 0
+                                    : it.inbox().is_view(*payload.share);
+}
+
 // The loop that all four ways of sending share: payload by payload, in order, until one is not
-// taken.
+// taken. The first `refused` says why none can be, if it is not SKEP_OK.
 template <typename Send>
 std::int64_t send_each(const skep_context* context,
+                       const Target& target,
+                       std::int32_t refused,
                        const skep_payload* first,
                        std::uint32_t stride,
                        std::uint32_t count,
                        Send&& send) noexcept {
-    WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
+    if (count == 0) {
         return refused;
     }
-    if (first == nullptr || stride < sizeof(skep_payload)) {
-        return SKEP_E_INVALID;
+    if (refused == SKEP_OK && (first == nullptr || stride < sizeof(skep_payload))) {
+        refused = SKEP_E_INVALID;
     }
-    return contained([&]() -> std::int64_t {
-        if (count == 1) {  // nearly always, and without the loop a good part cheaper
-            const std::int32_t status = send(it, *first);
-            return status == SKEP_OK ? 1 : static_cast<std::int64_t>(status);
+    if (refused != SKEP_OK) {
+        note_refused(context, target, refused);
+        return refused;
+    }
+    WorkerContext& it = of(context);
+    const char* at = reinterpret_cast<const char*>(first);
+    for (std::uint32_t i = 0; i < count; ++i, at += stride) {
+        const skep_payload& payload = *reinterpret_cast<const skep_payload*>(at);
+        std::int32_t status = SKEP_E_INVALID;
+        if (is_valid(it, payload)) {
+            status = contained([&] { return send(it, payload); });
         }
-        const char* at = reinterpret_cast<const char*>(first);
-        for (std::uint32_t i = 0; i < count; ++i, at += stride) {
-            const std::int32_t status = send(it, *reinterpret_cast<const skep_payload*>(at));
-            if (status != SKEP_OK) {
-                return i > 0 ? i : static_cast<std::int64_t>(status);
-            }
+        if (status != SKEP_OK) {
+            note_refused(context, target, status);
+            return i > 0 ? i : static_cast<std::int64_t>(status);
         }
-        return count;
-    });
+    }
+    return count;
 }
 
 std::int64_t emit(const skep_context* context,
@@ -134,14 +219,19 @@ std::int64_t emit(const skep_context* context,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
-    return send_each(
-        context, first, stride, count, [port](WorkerContext& it, const skep_payload& payload) {
-            const std::int32_t status = it.outbox().emit(port, payload);
-            if (it.outbox().is_waiting()) {
-                it.control().ask_to_return(true);
-            }
-            return status;
-        });
+    return send_each(context,
+                     {Target::Kind::output, port},
+                     refusal(context),
+                     first,
+                     stride,
+                     count,
+                     [port](WorkerContext& it, const skep_payload& payload) {
+                         const std::int32_t status = it.outbox().emit(port, payload);
+                         if (it.outbox().is_waiting()) {
+                             it.control().ask_to_return(true);
+                         }
+                         return status;
+                     });
 }
 
 // A function of its own, so that the usual way needs no stack.
@@ -175,25 +265,43 @@ std::int32_t emit_bytes(const skep_context* context,
     return end_emit_bytes(context, port, data, size, so_far);
 }
 
+std::int32_t refusal(const skep_context* context, skep_text argument) {
+    const std::int32_t refused = refusal(context);
+    const bool is_bad = argument.data == nullptr && argument.size > 0;
+    return refused == SKEP_OK && is_bad ? SKEP_E_INVALID : refused;
+}
+
 std::int64_t send(const skep_context* context,
                   skep_text worker,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
-    return send_each(
-        context, first, stride, count, [&](WorkerContext& it, const skep_payload& payload) {
-            return it.outbox().send(view_of(worker), payload);
-        });
+    const std::int32_t refused = refusal(context, worker);
+    const std::string_view name = refused == SKEP_E_INVALID ? "" : view_of(worker);
+    return send_each(context,
+                     {Target::Kind::worker, 0, name},
+                     refused,
+                     first,
+                     stride,
+                     count,
+                     [name](WorkerContext& it, const skep_payload& payload) {
+                         return it.outbox().send(name, payload);
+                     });
 }
 
 std::int64_t broadcast(const skep_context* context,
                        const skep_payload* first,
                        std::uint32_t stride,
                        std::uint32_t count) noexcept {
-    return send_each(
-        context, first, stride, count, [](WorkerContext& it, const skep_payload& payload) {
-            return it.outbox().broadcast(payload);
-        });
+    return send_each(context,
+                     {Target::Kind::all},
+                     refusal(context),
+                     first,
+                     stride,
+                     count,
+                     [](WorkerContext& it, const skep_payload& payload) {
+                         return it.outbox().broadcast(payload);
+                     });
 }
 
 std::int64_t reply(const skep_context* context,
@@ -201,7 +309,19 @@ std::int64_t reply(const skep_context* context,
                    const skep_payload* first,
                    std::uint32_t stride,
                    std::uint32_t count) noexcept {
-    return send(context, text_of(*of(context).inbox().facts_of(*to).sender), first, stride, count);
+    std::int32_t refused = refusal(context);
+    if (refused == SKEP_OK && (to == nullptr || !of(context).inbox().is_view(*to))) {
+        refused = SKEP_E_INVALID;
+    }
+    return send_each(context,
+                     {Target::Kind::sender},
+                     refused,
+                     first,
+                     stride,
+                     count,
+                     [to](WorkerContext& it, const skep_payload& payload) {
+                         return it.outbox().send(*it.inbox().facts_of(*to).sender, payload);
+                     });
 }
 
 // What message_release takes. The mark goes when it is released, and tells one that is released
@@ -241,8 +361,11 @@ std::int32_t buffer_new(const skep_context* context,
 std::int32_t message_keep(const skep_context* context,
                           const skep_message* message,
                           skep_message* kept) noexcept {
+    const Inbox& inbox = of(context).inbox();
+    if (message == nullptr || kept == nullptr || !inbox.is_view(*message)) {
+        return SKEP_E_INVALID;
+    }
     return contained([&] {
-        const Inbox& inbox = of(context).inbox();
         const Inbox::Facts facts = inbox.facts_of(*message);
         return give(Instance::of(context),
                     {inbox.payload_of(*message),
@@ -275,7 +398,11 @@ void message_release(const skep_context* context, const skep_message* kept) noex
 std::int32_t message_info(const skep_context* context,
                           const skep_message* message,
                           skep_message_info* info) noexcept {
-    const Inbox::Facts facts = of(context).inbox().facts_of(*message);
+    const Inbox& inbox = of(context).inbox();
+    if (message == nullptr || info == nullptr || !inbox.is_view(*message)) {
+        return SKEP_E_INVALID;
+    }
+    const Inbox::Facts facts = inbox.facts_of(*message);
     skep_message_info full{};
     full.size = info->size;
     full.sender = text_of(*facts.sender);

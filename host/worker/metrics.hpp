@@ -41,14 +41,23 @@ struct WorkerMetrics {
     std::optional<SwapMetrics> last_swap;
     std::uint64_t items = 0;
     std::uint64_t errors = 0;
-    std::uint64_t out = 0;       // what others accepted from it
-    FlowCounts in;               // its mailbox, and what it offered in vain to no route
-    std::size_t queue_high = 0;  // the most that ever waited in its mailbox
+    std::uint64_t out = 0;              // what others accepted from it
+    FlowCounts::Rejected out_rejected;  // what it sent and the host offered to no receiver
+    FlowCounts in;                      // its mailbox
+    std::size_t queue_high = 0;         // the most that ever waited in its mailbox
     // Bytes of payloads that wait there, and whether a sender waits because they are too many.
     std::uint64_t queued_bytes = 0;
     bool is_full_of_bytes = false;
 
     std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread
+
+    // Its part of the host's message accounting: every message offered to it or rejected at it.
+    [[nodiscard]] FlowCounts law() const {
+        FlowCounts all = in;
+        all.offered += out_rejected.total();
+        all.rejected += out_rejected;
+        return all;
+    }
 };
 
 // All workers, in the order of the plan, and the law over all of them.

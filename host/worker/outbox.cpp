@@ -86,11 +86,7 @@ void Outbox::take_new_table() {
 }
 
 bool Outbox::is_too_big(const skep_payload& payload) {
-    if (payload.share != nullptr || payload.size <= max_payload_bytes) {
-        return false;
-    }
-    count(sender_.counters->too_big, 1);
-    return true;
+    return payload.share == nullptr && payload.size > max_payload_bytes;
 }
 
 void Outbox::begin(Draft& draft, const skep_payload& payload, const std::string* content_type) {
@@ -169,7 +165,11 @@ Envelope Outbox::envelope_of(Draft& draft, std::uint32_t port) {
 std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
     table();
     if (port >= outputs_.size()) {
-        return SKEP_E_UNKNOWN;
+        if (port >= declared_outputs_) {
+            return SKEP_E_UNKNOWN;
+        }
+        count(sender_.counters->no_route, 1);
+        return SKEP_E_NO_ROUTE;
     }
     if (is_too_big(payload)) {
         return SKEP_E_TOO_BIG;
@@ -360,6 +360,9 @@ std::int32_t Outbox::broadcast(const skep_payload& payload) {
         }
         const std::int32_t status = push_direct(mailbox, draft);
         best = status == SKEP_OK || best != SKEP_OK ? status : best;
+    }
+    if (best == SKEP_E_UNKNOWN) {
+        count(sender_.counters->no_route, 1);
     }
     return best;
 }

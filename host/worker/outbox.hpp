@@ -54,7 +54,8 @@ public:
 
     Bytes emit_bytes(std::uint32_t port, const void* data, std::uint64_t size) noexcept {
         if (router_->version() != table_version_ || port >= outputs_.size() ||
-            size > inline_bytes || is_waiting() || is_time_to_look_at_the_clock()) {
+            size > inline_bytes || data == nullptr || is_waiting() ||
+            is_time_to_look_at_the_clock()) {
             return Bytes::refused;
         }
         Ring* const ring = outputs_[port].only_ring;
@@ -77,7 +78,13 @@ public:
         return end_publish(*outputs_[port].only_ring);
     }
 
-    // These follow skep_host_api: one payload, a status. Throw std::bad_alloc only.
+    // How many outputs the type has that is served from now on. The route table of a successor's
+    // new output may come later.
+    void serve(std::uint32_t outputs) { declared_outputs_ = outputs; }
+
+    // These follow skep_host_api: one payload, a status. Throw std::bad_alloc only. What a receiver
+    // rejects is counted there, what has no receiver as `no_route` here; the caller counts the rest
+    // (SKEP_E_UNKNOWN of emit and send, SKEP_E_TOO_BIG, what is thrown).
     std::int32_t emit(std::uint32_t port, const skep_payload& payload);
     std::int32_t send(std::string_view worker, const skep_payload& payload);
     std::int32_t broadcast(const skep_payload& payload);
@@ -167,7 +174,7 @@ private:
     void give_payload(Draft& draft);
     void fill(RingSlot& slot, Draft& draft, Ring& ring);
     [[nodiscard]] Envelope envelope_of(Draft& draft, std::uint32_t port);
-    [[nodiscard]] bool is_too_big(const skep_payload& payload);
+    [[nodiscard]] static bool is_too_big(const skep_payload& payload);
 
     std::int32_t emit_draft(const Output& output, const skep_payload& payload);
     std::int32_t deliver(const Path& path, Draft& draft);
@@ -197,6 +204,7 @@ private:
     std::shared_ptr<const RouteTable> table_;
     std::uint64_t table_version_ = 0;
     std::span<const Output> outputs_;  // of the table
+    std::uint32_t declared_outputs_ = 0;
     std::uint64_t sequence_;
     Nanos time_{0};
     PayloadCache cache_;

@@ -118,6 +118,7 @@ public:
     void serve(const skep_worker_type& type) {
         has_inputs_ = type.input_count > 0;
         is_loop_ = type.run != nullptr;
+        outbox_.serve(type.output_count);
     }
 
     // -- Flow. --

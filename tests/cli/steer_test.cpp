@@ -288,13 +288,14 @@ TEST(SteerText, WhatAWorkerSaysCannotActOnTheTerminal) {
     const std::string body =
         R"({"name":"a","status":"error","state":"failed","error":"\u001b[2Jgone",)"
         R"("swaps":2,"rollbacks":1,"last_swap":{"blackout_ns":4100,"state_bytes":9},)"
-        R"("in":{"queued":2}})";
+        R"("in":{"queued":2},"out_rejected":{"no_route":3,"too_big":0,"misuse":1}})";
     EXPECT_THAT(worker_text(body),
                 AllOf(StartsWith("a\n"),
-                      HasSubstr("status  error (failed)\n"),
-                      HasSubstr("error   \\x1b[2Jgone\n"),
-                      HasSubstr("swaps   2, 1 rolled back; the last in 4.1 us, with 9 bytes"),
-                      HasSubstr("queued 2\n")));
+                      HasSubstr("status        error (failed)\n"),
+                      HasSubstr("error         \\x1b[2Jgone\n"),
+                      HasSubstr("swaps         2, 1 rolled back; the last in 4.1 us, with 9 bytes"),
+                      HasSubstr("queued 2\n"),
+                      HasSubstr("out rejected  no route 3, misuse 1\n")));
     EXPECT_EQ(
         explanation_text(R"({"worker":"a","state":"failed","why":"\u001b","also":["\u0007"]})"),
         "a is failed: \\x1b\n  - \\x07\n");

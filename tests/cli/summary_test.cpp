@@ -19,6 +19,8 @@ HostMetrics two_workers() {
     source.items = 1200;
     source.out = 1200;
     source.cpu = std::chrono::milliseconds(12);
+    source.out_rejected.no_route = 3;
+    source.out_rejected.misuse = 2;
     WorkerMetrics sink;
     sink.name = "count#0";
     sink.state = WorkerState::failed;
@@ -26,26 +28,28 @@ HostMetrics two_workers() {
     sink.items = 1190;
     sink.cpu = std::chrono::nanoseconds(1'234'567'890);
     sink.queue_high = 77;
-    sink.in.offered = 1205;
+    sink.in.offered = 1202;
     sink.in.accepted = 1200;
-    sink.in.rejected.no_route = 5;
+    sink.in.rejected.full = 2;
     sink.in.delivered = 1190;
     sink.in.dropped.newest = 3;
     sink.in.dropped.oldest = 4;
     sink.in.dead_lettered.crash = 1;
     sink.in.dead_lettered.stop = 2;
-    metrics.law += sink.in;
+    metrics.law += source.law();
+    metrics.law += sink.law();
     metrics.workers = {source, sink};
     return metrics;
 }
 
 TEST(Summary, TextIsATableWithTheLawBelow) {
-    EXPECT_EQ(summary_text(two_workers()),
-              "WORKER   STATE      IN   OUT  DROPPED  DEAD  ERRORS  ITEMS     CPU  QUEUE-HIGH\n"
-              "tail     stopped     0  1200        0     0       0   1200  0.012s           0\n"
-              "count#0  failed   1190     0        7     3       1   1190  1.235s          77\n"
-              "law: offered 1205 = accepted 1200 + rejected 5; accepted = delivered 1190 + "
-              "in flight 0 + queued 0 + dropped 7 + dead-lettered 3: holds\n");
+    EXPECT_EQ(
+        summary_text(two_workers()),
+        "WORKER   STATE      IN   OUT  DROPPED  DEAD  ERRORS  ITEMS     CPU  QUEUE-HIGH  REJECTED\n"
+        "tail     stopped     0  1200        0     0       0   1200  0.012s           0         5\n"
+        "count#0  failed   1190     0        7     3       1   1190  1.235s          77         0\n"
+        "law: offered 1207 = accepted 1200 + rejected 7; accepted = delivered 1190 + "
+        "in flight 0 + queued 0 + dropped 7 + dead-lettered 3: holds\n");
 }
 
 TEST(Summary, BrokenLawIsNamed) {
@@ -59,10 +63,12 @@ TEST(Summary, BrokenLawIsNamed) {
 TEST(Summary, JsonHasTheSameCounts) {
     EXPECT_EQ(summary_json(two_workers()),
               R"({"workers":[{"name":"tail","state":"stopped","in":0,"out":1200,"dropped":0,)"
-              R"("dead_lettered":0,"errors":0,"items":1200,"cpu_ns":12000000,"queue_high":0},)"
+              R"("dead_lettered":0,"errors":0,"items":1200,"cpu_ns":12000000,"queue_high":0,)"
+              R"("out_rejected":5},)"
               R"({"name":"count#0","state":"failed","in":1190,"out":0,"dropped":7,)"
-              R"("dead_lettered":3,"errors":1,"items":1190,"cpu_ns":1234567890,"queue_high":77}],)"
-              R"("law":{"offered":1205,"accepted":1200,"rejected":5,"delivered":1190,"queued":0,)"
+              R"("dead_lettered":3,"errors":1,"items":1190,"cpu_ns":1234567890,"queue_high":77,)"
+              R"("out_rejected":0}],)"
+              R"("law":{"offered":1207,"accepted":1200,"rejected":7,"delivered":1190,"queued":0,)"
               R"("in_flight":0,"dropped":7,"dead_lettered":3,"holds":true}})"
               "\n");
 }

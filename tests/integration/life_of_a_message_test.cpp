@@ -214,7 +214,7 @@ TEST_F(LifeOfAMessage, AMessageToAPortWithoutARouteIsRejectedAndCounted) {
     world.start();
     world.end();
     EXPECT_EQ(result, skep::send_result::no_route);
-    EXPECT_EQ(world.metrics("a").in.rejected.no_route, 1U);
+    EXPECT_EQ(world.metrics("a").out_rejected.no_route, 1U);
     EXPECT_EQ(world.manager->metrics().law.offered, 1U);
 }
 
@@ -228,7 +228,7 @@ TEST_F(LifeOfAMessage, AMessageThatIsTooBigIsRejectedAndCounted) {
     world.route("a", "b");
     world.start();
     world.end();
-    EXPECT_EQ(world.metrics("a").in.rejected.too_big, 1U);
+    EXPECT_EQ(world.metrics("a").out_rejected.too_big, 1U);
     EXPECT_TRUE(seen["b"].empty());
 }
 

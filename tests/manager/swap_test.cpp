@@ -264,7 +264,10 @@ TEST_F(Swap, InCreateAWorkerHasNoPlaceInTheTopologyYet) {
     EXPECT_EQ(results, std::vector(3, skep::send_result::failed));
     world.clock.run_for(seconds(1));
     EXPECT_EQ(noted(), (Lines{"timer 1"})) << "the successor's, and no longer the old one's";
-    EXPECT_EQ(manager.metrics().law.offered, 0U);
+    const host::FlowCounts law = manager.metrics().law;
+    EXPECT_EQ(law.accepted, 0U);
+    EXPECT_EQ(law.offered, 6U) << "what the two instances tried, of which nothing was taken";
+    EXPECT_EQ(law.rejected.misuse, 6U);
 }
 
 }  // namespace

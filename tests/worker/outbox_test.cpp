@@ -75,13 +75,14 @@ std::string type_of(skep::context& context, const skep::message& message) {
     return std::string(context.info(message).content_type);
 }
 
-TEST_F(OutboxTest, APortThatTheTypeLacksIsUnknownAndNotCounted) {
+TEST_F(OutboxTest, APortThatTheTypeLacksIsUnknown) {
     sender("a", [this](skep::context& context, const skep::message&) {
         told.push_back(context.emit_to(2, "x"));
     });
     world.start();
     go();
     EXPECT_EQ(told, std::vector{send_result::unknown});
+    EXPECT_EQ(world.metrics("a").out_rejected.misuse, 1U);
     EXPECT_EQ(world.metrics("a").in.offered, 1U);  // the test's own "go"
 }
 
@@ -244,7 +245,7 @@ TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
     go();
     const send_result too_big = send_result::too_big;
     EXPECT_EQ(told, (std::vector{send_result::ok, too_big, too_big, too_big}));
-    EXPECT_EQ(world.metrics("a").in.rejected.too_big, 3U);
+    EXPECT_EQ(world.metrics("a").out_rejected.too_big, 3U);
     EXPECT_EQ(seen["b"], Texts{std::to_string(host::max_payload_bytes)});
     world.expect_law();
 }
