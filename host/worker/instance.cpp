@@ -170,7 +170,7 @@ bool Instance::run() {
 bool Instance::on_message(const skep_batch& batch, std::uint32_t& done) {
     return call("on_message", [&] {
         const std::int32_t status = type().on_message(object_, &batch, &done);
-        if (status >= 0 && done == 0) {
+        if (status >= 0 && done == 0 && __atomic_load_n(control, __ATOMIC_RELAXED) == 0) {
             fail("it returned without an error and without a message done");
             return static_cast<std::int32_t>(SKEP_E_FAILED);
         }

@@ -86,7 +86,8 @@ bool WorkerContext::is_to_end(Wanted wanted) {
             is_told_to_return_ = is_loop_;  // a handler comes to a boundary by itself
             return is_loop_;
         case Wanted::drain:
-            return !has_inputs_ || inbox_.finish();
+            // What a handler has in hand is not finished before it returns.
+            return !has_inputs_ || ((is_loop_ || inbox_.in_flight() == 0) && inbox_.finish());
         default:
             return false;
     }

@@ -1,6 +1,7 @@
 // A running host and those who steer it, by the real program.
 #include "host/cli/steer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -123,6 +124,47 @@ TEST_F(Steer, AHostIsWatchedPausedExplainedAndStopped) {
                       Not(HasSubstr("control: explain")),
                       HasSubstr(": holds\n")));
     EXPECT_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_F(Steer, AMessageHasTheBytesOfTheArgument) {
+    const std::unique_ptr<Process> host = start("bees");
+    for (const char* const text : {"", "\xc3\xa9t\xc3\xa9", "caf\xe9", "a\nb\t\x01", "\xff\xfe"}) {
+        expect({"send", "show", text}, 0, "");
+        expect({"broadcast", text}, 0, "");
+    }
+    expect({"drain", "show"}, 0, "");
+    expect({"stop", "--now"}, 0, "");
+    EXPECT_EQ(host->wait().out,
+              "\n\n\xc3\xa9t\xc3\xa9\n\xc3\xa9t\xc3\xa9\ncaf\xe9\ncaf\xe9\n"
+              "a\nb\t\x01\na\nb\t\x01\n\xff\xfe\n\xff\xfe\n");
+}
+
+// Nobody reads the pipe before the end. What was delivered was written, line by line.
+TEST_F(Steer, AnOutputThatNobodyReadsHoldsUpNoStopAndNoPause) {
+    const std::string file = folder.write("bees.toml", R"(version = 1
+[worker.feed]
+plugin = "generate"
+[worker.show]
+plugin = "console"
+[[route]]
+from  = "feed"
+to    = "show"
+queue = 4
+)");
+    Process host({SKEP_EXECUTABLE, "run", file}, variables());
+    ASSERT_TRUE(host.wait_for_err("running 'bees'"));
+    while (skep({"status", "show"}).out.find("queued 4") == std::string::npos) {
+    }
+    expect({"pause", "show", "--wait"}, 0, "");
+    expect({"resume", "show"}, 0, "");
+    expect({"stop", "--grace", "100ms"}, 0, "");
+    const Finished& ended = host.wait();
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_THAT(ended.err, HasSubstr(": holds\n"));
+    const auto lines = std::count(ended.out.begin(), ended.out.end(), '\n');
+    EXPECT_GT(lines, 0);
+    EXPECT_THAT(ended.err, testing::ContainsRegex("show +stopped +" + std::to_string(lines) + " "));
+    EXPECT_EQ(ended.out.back(), '\n');
 }
 
 TEST_F(Steer, RefusalsAreTold) {

@@ -221,9 +221,9 @@ struct skep_host_api {
 
     /* -- Sending. All four take `count` payloads, `stride` bytes apart, in order, and return how
      * many were taken, or the status of the first when it was not. They stop at the first that
-     * is not taken: that one is counted as rejected, and those after it have not been offered. A
-     * message that a route's policy drops counts as taken; the host counts the drop. From one
-     * worker to another, order holds over all four. -- */
+     * is not taken: that one is counted as rejected, whatever the status, and those after it have
+     * not been offered. A message that a route's policy drops counts as taken; the host counts the
+     * drop. From one worker to another, order holds over all four. -- */
 
     /* [worker] To whoever the topology's routes join to this output port (index among the type's
      * outputs). Waits where a route says when_full = "block". */
@@ -434,9 +434,10 @@ typedef struct skep_worker_type {
     /* Works until its work is done or it is told to stop. */
     int32_t (*run)(void* instance);
     /* Handles the messages in order and writes into *done how many it has finished. It may return
-     * early, with SKEP_OK and *done >= 1, when the control word is set; the host keeps the rest. On
-     * failure *done is the index of the message that failed: those before it count as delivered, it
-     * as a dead letter, the rest stays in the mailbox. */
+     * early, with SKEP_OK and *done >= 1; while the control word is set also with 0, as a sink does
+     * that waits for its output. The host keeps the rest and gives it again. On failure *done is
+     * the index of the message that failed: those before it count as delivered, it as a dead
+     * letter, the rest stays in the mailbox. */
     int32_t (*on_message)(void* instance, const skep_batch* batch, uint32_t* done);
     int32_t (*on_timer)(void* instance, uint32_t id); /* may be null */
     /* The input has ended: no message will come any more. Last chance to emit. May be null. */

@@ -59,6 +59,33 @@ private:
     const skep_message* raw_;
 };
 
+// The messages that a handler worker is given at once, oldest first. It says how many it has
+// finished; the others come again, in their order. To finish none is right only while
+// context::is_wanted().
+class messages {
+public:
+    explicit messages(const skep_batch& raw)
+        : raw_(raw) {}
+
+    [[nodiscard]] std::uint32_t size() const { return raw_.count; }
+
+    // `index` is below size().
+    [[nodiscard]] message operator[](std::uint32_t index) const {
+        const char* at = reinterpret_cast<const char*>(raw_.first) +
+                         static_cast<std::size_t>(index) * raw_.stride;
+        return message(*reinterpret_cast<const skep_message*>(at));
+    }
+
+    // The first `count` of them are finished, also if the call fails later: it failed on the next.
+    void finish(std::uint32_t count) { finished_ = count; }
+
+    [[nodiscard]] std::uint32_t finished() const { return finished_; }
+
+private:
+    const skep_batch& raw_;
+    std::uint32_t finished_ = 0;
+};
+
 // A counted reference to a message: it stays valid after the callback has returned. Move-only; must
 // be gone before the worker is destroyed (a member of the worker is).
 class kept_message {

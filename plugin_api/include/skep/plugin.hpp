@@ -21,6 +21,7 @@
 //   static constexpr skep::port inputs[], outputs[]           its ports; routes go to and from them
 //   explicit T(skep::context&)  or  T()                       create; throw to refuse
 //   void on_message(skep::context&, const skep::message&)     one message of a handler worker
+//   void on_messages(skep::context&, skep::messages&)         instead: several at once
 //   void run(skep::context&)                                  the loop of a loop worker
 //   void on_timer(skep::context&, std::uint32_t)              a timer set with context.set_timer
 //   void on_drain(skep::context&)                             the input has ended: last chance to
@@ -32,7 +33,7 @@
 //                                                             in a child process first
 //   ~T()                                                      destroy; must not throw
 //
-// Only the name, and either on_message or run, are needed.
+// Only the name, and one of on_message, on_messages and run, are needed.
 //
 // Everything runs on the worker's own thread, one call at a time; the constructor and the
 // destructor also on others (abi.h, "Threads"). An exception that leaves any of these is caught
@@ -71,6 +72,7 @@ SKEP_DETECT(inputs);
 SKEP_DETECT(outputs);
 SKEP_DETECT(run);
 SKEP_DETECT(on_message);
+SKEP_DETECT(on_messages);
 SKEP_DETECT(on_timer);
 SKEP_DETECT(on_drain);
 SKEP_DETECT(reconfigure);
@@ -134,8 +136,11 @@ struct instance {
 // The descriptor of one worker type, and the functions that it points to.
 template <typename T>
 class type_of {
-    static_assert(has_run<T>::value != has_on_message<T>::value,
+    static constexpr bool is_handler = has_on_message<T>::value || has_on_messages<T>::value;
+    static_assert(has_run<T>::value != is_handler,
                   "a worker type has either run (loop worker) or on_message (handler worker)");
+    static_assert(!has_on_message<T>::value || !has_on_messages<T>::value,
+                  "a handler worker gets its messages one by one or several at once");
     static_assert(has_acquire<T>::value == has_release<T>::value,
                   "what acquire takes, release gives up: a worker type has both or neither");
 
@@ -154,19 +159,21 @@ class type_of {
 
     static std::int32_t on_message(void* made, const skep_batch* batch, std::uint32_t* done) {
         auto& it = *static_cast<self*>(made);
-        const char* at = reinterpret_cast<const char*>(batch->first);
-        std::uint32_t index = 0;
+        messages all(*batch);
         const std::int32_t status = fenced(it.ctx.raw(), [&] {
-            while (index < batch->count) {
-                it.object.on_message(it.ctx, message(*reinterpret_cast<const skep_message*>(at)));
-                ++index;
-                at += batch->stride;
-                if (it.ctx.is_wanted()) {
-                    break;  // a pause or a stop need not wait for the rest of the batch
+            if constexpr (has_on_messages<T>::value) {
+                it.object.on_messages(it.ctx, all);
+            } else {
+                for (std::uint32_t index = 0; index < all.size(); ++index) {
+                    it.object.on_message(it.ctx, all[index]);
+                    all.finish(index + 1);
+                    if (it.ctx.is_wanted()) {
+                        break;  // a pause or a stop need not wait for the rest of the batch
+                    }
                 }
             }
         });
-        *done = index;
+        *done = all.finished();
         return status;
     }
 
@@ -256,7 +263,7 @@ class type_of {
         if constexpr (has_run<T>::value) {
             it.run = &run;
         }
-        if constexpr (has_on_message<T>::value) {
+        if constexpr (is_handler) {
             it.on_message = &on_message;
         }
         if constexpr (has_on_timer<T>::value) {
