@@ -1,6 +1,7 @@
 #include "host/base/printable.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace skep::host {
 namespace {
@@ -19,13 +20,12 @@ bool turns_text(std::string_view character) {
                                   : last >= 0xa6 && last <= 0xa9;
 }
 
-}  // namespace
-
-std::size_t printable_length(std::string_view text) {
+// The length of the UTF-8 character at the start of `text`, which is not empty; 0: there is none.
+std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = byte(0);
     if (lead < 0x80) {
-        return lead == '\t' || (lead >= 0x20 && lead != 0x7f) ? 1 : 0;
+        return 1;
     }
     const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
     if (lead < 0xc2 || lead > 0xf4 || length > text.size()) {
@@ -39,8 +39,29 @@ std::size_t printable_length(std::string_view text) {
     const bool too_long = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
     const bool no_character =
         (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf4 && byte(1) >= 0x90);
-    const bool control = lead == 0xc2 && byte(1) < 0xa0;
-    return too_long || no_character || control || turns_text(text.substr(0, length)) ? 0 : length;
+    return too_long || no_character ? 0 : length;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0) {
+            return false;
+        }
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::size_t printable_length(std::string_view text) {
+    const std::size_t length = utf8_length(text);
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const bool is_control =
+        length == 1 ? lead != '\t' && (lead < 0x20 || lead == 0x7f)
+                    : length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    return is_control || turns_text(text.substr(0, length)) ? 0 : length;
 }
 
 std::size_t shown_width(std::string_view text) {
@@ -73,6 +94,24 @@ std::string hex(std::string_view bytes) {
         text += {digits[byte >> 4U], digits[byte & 0xfU]};
     }
     return text;
+}
+
+std::optional<std::string> bytes_of_hex(std::string_view text) {
+    if (text.size() % 2 != 0) {
+        return std::nullopt;
+    }
+    std::string bytes;
+    bytes.reserve(text.size() / 2);
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        const char* const first = text.data() + i;
+        unsigned char byte = 0;
+        if (const auto read = std::from_chars(first, first + 2, byte, 16);
+            read.ec != std::errc() || read.ptr != first + 2) {
+            return std::nullopt;
+        }
+        bytes += static_cast<char>(byte);
+    }
+    return bytes;
 }
 
 }  // namespace skep::host

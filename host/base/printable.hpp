@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace skep::host {
+
+[[nodiscard]] bool is_utf8(std::string_view text);
 
 // The length of the UTF-8 character at the start of `text`, which is not empty; or 0 when it is
 // invalid or would do something to the terminal rather than be shown: control characters, and those
@@ -21,5 +24,8 @@ namespace skep::host {
 
 // Two digits a byte.
 [[nodiscard]] std::string hex(std::string_view bytes);
+
+// Reads what hex() writes, in lower or upper case. Empty when it is anything else.
+[[nodiscard]] std::optional<std::string> bytes_of_hex(std::string_view text);
 
 }  // namespace skep::host

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/base/printable.hpp"
 #include "host/cli/asking.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/steer.hpp"
@@ -21,9 +22,11 @@ std::string worker_target(const Options& options, const std::string& what = "") 
     return "/v1/workers/" + encoded(options.worker) + (what.empty() ? "" : "/" + what);
 }
 
-std::string text_body(const Options& options) {
-    const Json body = {{"text", options.text}};
-    return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+// The bytes of the argument, also those that JSON cannot hold as text.
+std::string payload_body(const Options& options) {
+    const Json body =
+        is_utf8(options.text) ? Json{{"text", options.text}} : Json{{"hex", hex(options.text)}};
+    return body.dump();
 }
 
 // Whether every worker of a status is at rest; of a host, never.
@@ -200,9 +203,9 @@ int steer(const Options& options) {
         case Verb::restart:
             return command(options, *host, worker("restart"), "", long_patience);
         case Verb::send:
-            return command(options, *host, worker("send"), text_body(options));
+            return command(options, *host, worker("send"), payload_body(options));
         case Verb::broadcast:
-            return command(options, *host, "/v1/broadcast", text_body(options));
+            return command(options, *host, "/v1/broadcast", payload_body(options));
         case Verb::wait:
             return wait(options, *host);
         case Verb::plan:

@@ -11,6 +11,7 @@
 
 #include "host/base/contains.hpp"
 #include "host/base/deadline.hpp"
+#include "host/base/printable.hpp"
 #include "host/control/explain.hpp"
 #include "host/control/metrics_json.hpp"
 #include "host/control/refusals.hpp"
@@ -114,29 +115,38 @@ Reply plain(ControlWorld& world, const Call& call, const std::string& worker) {
     return body ? reply_of((world.manager.*request)(worker)) : body.error();
 }
 
-Result<std::string, Reply> text_in(const Call& call) {
-    const Result<Body, Reply> body = Body::of(call, {"text"});
+// The payload of a message: text, or any bytes as hexadecimal digits.
+Result<std::string, Reply> payload_in(const Call& call) {
+    const Result<Body, Reply> body = Body::of(call, {"text", "hex"});
     if (!body) {
         return Unexpected<Reply>(body.error());
     }
     const Json* const text = body->find("text");
-    if (text == nullptr || !text->is_string()) {
-        return Unexpected<Reply>(refused(bad_request, R"(the body has to be {"text":"..."})"));
+    const Json* const digits = body->find("hex");
+    if (text != nullptr && digits == nullptr && text->is_string()) {
+        return text->get<std::string>();
     }
-    return text->get<std::string>();
+    if (text == nullptr && digits != nullptr && digits->is_string()) {
+        if (std::optional<std::string> bytes = bytes_of_hex(digits->get<std::string>())) {
+            return std::move(*bytes);
+        }
+        return Unexpected<Reply>(refused(bad_request, "'hex' has to be two digits for each byte"));
+    }
+    return Unexpected<Reply>(
+        refused(bad_request, R"(the body has to be {"text":"..."} or {"hex":"..."})"));
 }
 
 Reply send(ControlWorld& world, const Call& call, const std::string& worker) {
-    const Result<std::string, Reply> text = text_in(call);
-    return text ? reply_of(world.manager.send(worker, *text)) : text.error();
+    const Result<std::string, Reply> payload = payload_in(call);
+    return payload ? reply_of(world.manager.send(worker, *payload)) : payload.error();
 }
 
 Reply broadcast(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<std::string, Reply> text = text_in(call);
-    if (!text) {
-        return text.error();
+    const Result<std::string, Reply> payload = payload_in(call);
+    if (!payload) {
+        return payload.error();
     }
-    const Answer<std::size_t> taken = world.manager.broadcast(*text);
+    const Answer<std::size_t> taken = world.manager.broadcast(*payload);
     return taken ? Reply{200, R"({"done":true,"taken":)" + std::to_string(*taken) + "}"}
                  : refused(taken.error());
 }

@@ -116,7 +116,7 @@ std::string line_of(const Tap::Shown& it, const std::string& time) {
                  {"sequence", it.message.sequence},
                  {"time", time},
                  {"age_ns", it.age.count()},
-                 {"content_type", *it.message.content_type},
+                 {"content_type", escaped(*it.message.content_type)},
                  {"trace_id", it.message.trace_id},
                  {"failed", it.has_failed},
                  {"size", it.size}};

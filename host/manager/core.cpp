@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "host/base/assert.hpp"
+#include "host/base/printable.hpp"
 #include "host/topology/diff.hpp"
 
 namespace skep::host {
@@ -313,7 +314,8 @@ Envelope Core::host_envelope(const std::string& payload) {
         std::memcpy(made.payload.data(), payload.data(), payload.size());
     }
     made.sender = world_.names->intern("");
-    made.content_type = world_.names->intern("text/plain");
+    made.content_type =
+        world_.names->intern(is_utf8(payload) ? "text/plain" : "application/octet-stream");
     made.sequence = ++host_sequence_;
     made.time = clock_.now();
     made.port = SKEP_PORT_DIRECT;

@@ -37,5 +37,21 @@ TEST(Hex, IsTwoDigitsAByte) {
     EXPECT_EQ(hex(std::string_view("\0\x0f\xff", 3)), "000fff");
 }
 
+TEST(Hex, IsReadInEitherCase) {
+    EXPECT_EQ(bytes_of_hex(""), "");
+    EXPECT_EQ(bytes_of_hex("000fFf"), std::string("\0\x0f\xff", 3));
+    for (const char* const bad : {"0", "0g", "g0", "-1", "+1", " 1", "1 ", "0x"}) {
+        EXPECT_EQ(bytes_of_hex(bad), std::nullopt) << bad;
+    }
+}
+
+TEST(Utf8, IsWholeAndShortestAndOfCharacters) {
+    EXPECT_TRUE(is_utf8(std::string_view("a\0\n\x7f\xc2\x80\xe2\x82\xac\xf0\x9f\x90\x9d", 14)));
+    for (const char* const bad :
+         {"caf\xe9", "\xff", "\x80", "\xe2\x82", "\xc0\x80", "\xed\xa0\x80"}) {
+        EXPECT_FALSE(is_utf8(bad));
+    }
+}
+
 }  // namespace
 }  // namespace skep::host

@@ -97,6 +97,19 @@ TEST_F(ServerTest, SendsToOneAndToAll) {
     expect_refused("/v1/workers/c/send", R"({"text":"one"})", 404, "unknown_worker");
 }
 
+TEST_F(ServerTest, SendsAnyBytes) {
+    expect_done("/v1/workers/b/send", R"({"hex":"636166e9"})");
+    expect_done("/v1/workers/b/send", R"({"hex":"00FF"})");
+    expect_done("/v1/workers/b/send", R"({"hex":""})");
+    expect_done("/v1/workers/b/send", R"({"text":""})");
+    expect_done("/v1/workers/b/send", R"({"text":"a\u0000b"})");
+    expect("POST", "/v1/broadcast", R"({"hex":"e9"})", 200, R"({"done":true,"taken":2})");
+    expect_done("/v1/workers/b/drain");
+    EXPECT_THAT(
+        heard_so_far(),
+        ElementsAre("caf\xe9", std::string("\0\xff", 2), "", "", std::string("a\0b", 3), "\xe9"));
+}
+
 TEST_F(ServerTest, AFullMailboxIsTold) {
     ASSERT_TRUE(world.manager->pause("b", true));
     for (std::size_t i = 0; i < world.plan.workers[1].mailbox; ++i) {
@@ -190,6 +203,11 @@ TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
         {"/v1/workers/a/send", ""},
         {"/v1/workers/a/send", R"({"text":1})"},
         {"/v1/workers/a/send", "{\"text\":\"\xff\"}"},
+        {"/v1/workers/a/send", R"({"hex":"0"})"},
+        {"/v1/workers/a/send", R"({"hex":"0g"})"},
+        {"/v1/workers/a/send", R"({"hex":"-1"})"},
+        {"/v1/workers/a/send", R"({"hex":1})"},
+        {"/v1/workers/a/send", R"({"text":"x","hex":"00"})"},
         {"/v1/broadcast", "{}"},
         {"/v1/stop", R"({"grace_ms":-1})"},
         {"/v1/stop", R"({"grace_ms":1e300})"},
