@@ -42,6 +42,11 @@ public:
         if (worker_.in.queued > 0) {
             it_.also.push_back(messages_wait(worker_.in.queued) + " at it");
         }
+        if (worker_.state == WorkerState::running && !plan_.workers.empty() &&
+            plan_.find(worker_.name) == nullptr) {
+            it_.also.push_back(
+                "a reload removed it; it drains when the removed workers that feed it have ended");
+        }
         const bool is_told =
             worker_.state == WorkerState::failed || worker_.state == WorkerState::lost;
         if (!worker_.error.empty() && !is_told) {

@@ -200,6 +200,8 @@ void Core::start(const std::string& worker, const Reply& reply) {
         reply(Unexpected<Refusal>(unknown(worker)));
     } else if (is_ending()) {
         reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+    } else if (slot->is_removed) {
+        reply(Unexpected<Refusal>(unknown(worker)));
     } else if (!can(*slot, WorkerEvent::start)) {
         reply(Unexpected<Refusal>(cannot("start", *slot)));
     } else if (slot->launch_part == LaunchPart::swap) {
@@ -396,6 +398,7 @@ void Core::retire(Slot& slot) {
         forgotten_law_ += retired_.front().metrics.law();
         retired_.pop_front();
     }
+    end_leaving(slot);
     if (slot.group) {
         flow_[*slot.group].slots[slot.place] = nullptr;
     }

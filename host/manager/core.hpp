@@ -13,6 +13,7 @@
 //   aside.cpp       what calls plugins, on threads of its own
 //   lifecycle.cpp   what happens to one worker: start, facts, ends
 //   ending.cpp      the order in which workers drain, and the end of the host
+//   leaving.cpp     the workers that a reload removes, until they have ended
 #pragma once
 
 #include <atomic>
@@ -255,6 +256,14 @@ private:
     void retire_what_is_gone();
     [[nodiscard]] std::vector<bool> groups_to_drain() const;
     [[nodiscard]] bool is_all_at_rest() const;
+
+    // leaving.cpp
+    void begin_leaving(const std::vector<std::string>& workers);
+    [[nodiscard]] std::shared_ptr<const Plan> plan_with_leaving();
+    [[nodiscard]] static bool is_fed_by_leaving(const SlotGroup& group);
+    void drain_leaving();
+    void drain_leaving_cycles(const std::vector<Slot*>& waiting);
+    void end_leaving(const Slot& slot);
 
     // Constant after construction.
     Clock& clock_;

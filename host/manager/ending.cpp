@@ -146,7 +146,7 @@ void Core::advance() {
 void Core::drain_what_may() {
     const std::vector<bool> drains = groups_to_drain();
     for (std::size_t i = 0; i < flow_.size(); ++i) {
-        if (!drains[i]) {
+        if (!drains[i] || is_fed_by_leaving(flow_[i])) {
             continue;
         }
         if (flow_[i].is_cycle && !is_ending() && !are_quiet(flow_[i].slots)) {
@@ -161,12 +161,7 @@ void Core::drain_what_may() {
             }
         }
     }
-    // Workers that a plan no longer has: their routes are gone already.
-    for (const auto& [name, slot] : slots_) {
-        if (slot->is_removed && !is_ending() && can(*slot, WorkerEvent::drain)) {
-            drain_alone(*slot);
-        }
-    }
+    drain_leaving();
 }
 
 void Core::retire_what_is_gone() {
@@ -176,8 +171,16 @@ void Core::retire_what_is_gone() {
             gone.push_back(slot.get());
         }
     }
+    bool has_left = false;
     for (Slot* const slot : gone) {
+        has_left = has_left || slot->is_leaving;
         retire(*slot);
+    }
+    // Nobody finds them any more. Not for each of many that end one after the other.
+    if (has_left && !is_ending() && std::none_of(slots_.begin(), slots_.end(), [](const auto& it) {
+            return it.second->is_leaving;
+        })) {
+        rewire();
     }
 }
 

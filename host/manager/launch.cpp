@@ -32,8 +32,12 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
         return bad_plan(*vetoed);
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
-        if (const Slot* const slot = find(worker->name)) {  // of the plan before, and not gone yet
-            return cannot("add", *slot);
+        if (const Slot* const slot = find(worker->name)) {  // of a plan before, and not gone yet
+            Refusal refusal = cannot("add", *slot);
+            if (slot->is_leaving && slot->state != WorkerState::draining) {
+                refusal.message += "; an earlier reload removed it, and it has not ended yet";
+            }
+            return refusal;
         }
     }
     return std::nullopt;
@@ -250,9 +254,7 @@ void Core::commit_launch() {
         schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
         schedule_start_ = clock_.now();
     }
-    for (const std::string& name : launched.to_remove) {
-        find(name)->is_removed = true;
-    }
+    begin_leaving(launched.to_remove);
     for (Slot* const slot : launched.swaps) {
         commit_swap(*slot);
     }

@@ -54,7 +54,8 @@ Slot& Core::add_slot(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<P
 }
 
 void Core::rewire() {
-    world_.router->publish(wire(*plan_, *world_.names, rings_, [this](const std::string& worker) {
+    const std::shared_ptr<const Plan> plan = plan_with_leaving();
+    world_.router->publish(wire(*plan, *world_.names, rings_, [this](const std::string& worker) {
         const Slot& slot = *find(worker);
         return WiredWorker{slot.home->mailbox, slot.order, slot.pool != nullptr, slot.info()};
     }));

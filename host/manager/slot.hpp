@@ -55,6 +55,13 @@ struct Swap {
     bool is_hanging = false;
 };
 
+// A route that a removed worker keeps until it has ended. The order tells its receiver from a later
+// worker of the same name.
+struct LastRoute {
+    RoutePlan route;
+    std::size_t receiver_order = 0;
+};
+
 // The version is what it runs now; its library stays from the first start to the removal.
 struct Slot : Version {
     std::shared_ptr<const WorkerHome> home;
@@ -74,6 +81,9 @@ struct Slot : Version {
 
     bool wants_pause = false;
     bool is_removed = false;              // by the plan: it goes when it is at rest
+    bool is_leaving = false;              // a reload has removed it, and it has not ended yet
+    std::vector<LastRoute> last_routes;   // of one that is leaving: what it still sends to whom
+    std::size_t leaving_feeders = 0;      // routes to it of others that are leaving
     bool is_stopped_by_operator = false;  // it may be started again: those it feeds wait for it
     std::uint64_t pause_epoch = 0;        // of the command that state pausing waits for
     // When the time for the present way of ending is over: draining is stopped, stopping is lost.
@@ -98,7 +108,7 @@ struct Slot : Version {
     }
 };
 
-// The counts of a name, as they are now: its mailbox's books and what it offered in vain.
+// Reads the counts of a name as they are now: those of its mailbox, and those of what it sent.
 void read_counts(const WorkerHome& home, WorkerMetrics& into);
 
 // Answers everyone in `waiting`, and forgets them.

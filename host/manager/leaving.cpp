@@ -1,0 +1,164 @@
+// Workers that a reload removes. Each keeps its routes until it has ended: what it has in hand, and
+// what on_drain emits, goes where it would have gone. A worker, be it leaving or of the plan, does
+// not drain before those that are leaving and feed it.
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/manager/core.hpp"
+
+namespace skep::host {
+
+namespace {
+
+// How often a cycle is asked whether it is quiet.
+constexpr Nanos look_again = std::chrono::milliseconds(10);
+
+// No message is with these workers, and none was between the two looks: one that moves from a
+// mailbox to another in between shows in what they have accepted.
+bool are_quiet(const std::vector<Slot*>& slots) {
+    const auto accepted = [&] {
+        std::uint64_t sum = 0;
+        for (const Slot* const slot : slots) {
+            sum += slot->home->mailbox->counts().accepted;
+        }
+        return sum;
+    };
+    const std::uint64_t before = accepted();
+    const bool are_empty = std::all_of(slots.begin(), slots.end(), [](const Slot* slot) {
+        const FlowCounts counts = slot->home->mailbox->counts();
+        return counts.queued == 0 && counts.in_flight == 0;
+    });
+    return are_empty && before == accepted();
+}
+
+}  // namespace
+
+// The plan in force is about to go, and `workers` with it.
+void Core::begin_leaving(const std::vector<std::string>& workers) {
+    if (workers.empty()) {
+        return;
+    }
+    for (const std::string& name : workers) {
+        Slot& slot = *find(name);
+        slot.is_removed = true;
+        slot.is_leaving = !is_at_rest(slot.state) && slot.state != WorkerState::lost;
+    }
+    for (const RoutePlan& route : plan_->routes) {
+        Slot* const from = find(route.from);
+        Slot* const to = find(route.to);
+        if (from != nullptr && to != nullptr && from->is_leaving) {
+            from->last_routes.push_back({route, to->order});
+            to->leaving_feeders += from == to ? 0 : 1;
+        }
+    }
+}
+
+// The plan in force with those that it no longer has and that have not ended: them, and their
+// routes to what is still there.
+std::shared_ptr<const Plan> Core::plan_with_leaving() {
+    std::shared_ptr<Plan> plan;
+    for (const auto& [name, slot] : slots_) {
+        if (!slot->is_leaving) {
+            continue;
+        }
+        if (plan == nullptr) {
+            plan = std::make_shared<Plan>(*plan_);
+        }
+        plan->workers.push_back(*slot->plan);
+        for (const LastRoute& last : slot->last_routes) {
+            const Slot* const to = find(last.route.to);
+            const bool is_there = to != nullptr && to->order == last.receiver_order &&
+                                  (!to->is_removed || to->is_leaving);
+            // One that was started again after it had ended may have other inputs than it had.
+            const WorkerTypeInfo* const type = is_there ? to->info() : nullptr;
+            if (is_there && (type == nullptr || last.route.input < type->inputs.size())) {
+                plan->routes.push_back(last.route);
+            }
+        }
+    }
+    return plan == nullptr ? plan_ : plan;
+}
+
+bool Core::is_fed_by_leaving(const SlotGroup& group) {
+    return std::any_of(group.slots.begin(), group.slots.end(), [](const Slot* slot) {
+        return slot != nullptr && slot->leaving_feeders > 0;
+    });
+}
+
+// Also what a plan that failed had begun to start, which nothing feeds.
+void Core::drain_leaving() {
+    bool is_one_ending = false;
+    std::vector<Slot*> waiting;
+    for (const auto& [name, slot] : slots_) {
+        if (!slot->is_leaving && (!slot->is_removed || is_ending())) {
+            continue;
+        }
+        if (!can(*slot, WorkerEvent::drain) || slot->leaving_feeders == 0) {
+            is_one_ending = true;
+        } else {
+            waiting.push_back(slot.get());
+        }
+        if (can(*slot, WorkerEvent::drain) && slot->leaving_feeders == 0) {
+            drain_alone(*slot);
+        }
+    }
+    if (!waiting.empty() && !is_one_ending) {
+        drain_leaving_cycles(waiting);
+    }
+}
+
+// All that are left are fed by others of them: there is a cycle. It ends when no message is left in
+// it, but gets no more time for that than for a drain.
+void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
+    Plan left;
+    std::set<std::string_view> names;
+    for (const Slot* const slot : waiting) {
+        left.workers.push_back(*slot->plan);
+        names.insert(slot->home->name);
+    }
+    for (const Slot* const slot : waiting) {
+        for (const LastRoute& last : slot->last_routes) {
+            if (names.contains(last.route.to)) {
+                left.routes.push_back(last.route);
+            }
+        }
+    }
+    for (const FlowGroup& group : flow_groups(left)) {
+        if (!group.upstream.empty()) {
+            continue;
+        }
+        std::vector<Slot*> slots;
+        for (const std::string& worker : group.workers) {
+            slots.push_back(find(worker));
+        }
+        const bool is_quiet = are_quiet(slots);
+        for (Slot* const slot : slots) {
+            if (is_quiet) {
+                drain_alone(*slot);
+            } else if (!slot->deadline) {
+                set_deadline(*slot,
+                             clock_.now() + slot->plan->stop_grace.value_or(plan_->stop_grace));
+            }
+        }
+        if (!is_quiet) {
+            next_look_ = clock_.now() + look_again;
+        }
+    }
+}
+
+// It has ended, and feeds nobody any more.
+void Core::end_leaving(const Slot& slot) {
+    needs_advance_ = needs_advance_ || slot.is_leaving;
+    for (const LastRoute& last : slot.last_routes) {
+        Slot* const to = find(last.route.to);
+        if (to != nullptr && to != &slot && to->order == last.receiver_order) {
+            --to->leaving_feeders;
+        }
+    }
+}
+
+}  // namespace skep::host
