@@ -1,6 +1,8 @@
 #include "host/cli/reload.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -33,14 +35,16 @@ std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json changes_object(const Changes& changes, std::size_t stay) {
+Json changes_object(const ReloadChanges& it) {
+    const Changes& changes = it.changes;
     return {{"swap", changes.to_swap},
             {"reconfigure", changes.to_reconfigure},
             {"start", changes.to_add},
             {"stop", changes.to_remove},
+            {"state_ends", it.state_ends},
             {"rewire", changes.routes_changed},
             {"settings", changes.settings_changed},
-            {"stay", stay}};
+            {"stay", it.stay}};
 }
 
 Json swap_object(const WorkerPlan& before, const WorkerPlan& now, const WorkerMetrics& metrics) {
@@ -86,7 +90,9 @@ std::size_t staying(const Plan& next, const Changes& changes) {
 
 }  // namespace
 
-std::string changes_text(const Changes& changes, std::size_t stay) {
+std::string changes_text(const ReloadChanges& it) {
+    const Changes& changes = it.changes;
+    const std::string ends = listed("the state of", it.state_ends);
     std::string text;
     for (const std::string& part : {listed("swap", changes.to_swap),
                                     listed("reconfigure", changes.to_reconfigure),
@@ -96,11 +102,30 @@ std::string changes_text(const Changes& changes, std::size_t stay) {
                                     std::string(changes.settings_changed ? "settings" : "")}) {
         text += (text.empty() || part.empty() ? "" : "; ") + part;
     }
-    return (text.empty() ? "nothing changes" : text) + "; " + std::to_string(stay) + " stay";
+    return (text.empty() ? "nothing changes" : text) + "; " + std::to_string(it.stay) + " stay" +
+           (ends.empty() ? "" : "; " + ends + " ends");
 }
 
-std::string changes_json(const Changes& changes, std::size_t stay) {
-    return text_of(changes_object(changes, stay));
+std::string changes_json(const ReloadChanges& it) {
+    return text_of(changes_object(it));
+}
+
+// `before`: in force now, or a moment ago.
+ReloadChanges Reloader::changes_between(const Plan& before, const Plan& next) const {
+    ReloadChanges it{diff(before, next), 0, {}};
+    it.stay = staying(next, it.changes);
+    if (it.changes.to_remove.empty()) {
+        return it;
+    }
+    std::map<std::string, bool> has_state;  // by worker; the last of a name is the one meant
+    for (const WorkerMetrics& worker : manager_.metrics().workers) {
+        has_state[worker.name] = worker.has_state;
+    }
+    std::copy_if(it.changes.to_remove.begin(),
+                 it.changes.to_remove.end(),
+                 std::back_inserter(it.state_ends),
+                 [&](const std::string& worker) { return has_state[worker]; });
+    return it;
 }
 
 Reloader::Read Reloader::read(FileLoader& loader) const {
@@ -122,8 +147,7 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
         read.preview.problem = file_ + ": the name of a running host cannot change from '" +
                                (*current)->name + "' to '" + read.next.name + "'";
     } else {
-        read.preview.changes = diff(**current, read.next);
-        read.preview.stay = staying(read.next, read.preview.changes);
+        read.preview.changes = changes_between(**current, read.next);
     }
     return read;
 }
@@ -204,37 +228,35 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     if (!before) {
         return {ReloadResult::refused, before.error().message};
     }
-    if (!preview.changes.empty()) {
+    if (!preview.changes.changes.empty()) {
         const Answer<Done> applied = manager_.apply(std::move(read.next), loss);
         if (!applied) {
             return {ReloadResult::refused, applied.error().message};
         }
     }
-    return outcome(**before, preview.changes, preview.stay, read_in);
+    return outcome(**before, preview.changes, read_in);
 }
 
 // The plan after `before` is in force, or was: the host may have ended with it.
 ReloadOutcome Reloader::outcome(const Plan& before,
-                                const Changes& changes,
-                                std::size_t stay,
+                                const ReloadChanges& changes,
                                 Nanos read_in) const {
-    return {changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
-            changes_text(changes, stay),
-            modes_.is_audited ? details(before, changes, stay, read_in) : ""};
+    return {changes.changes.empty() ? ReloadResult::no_change : ReloadResult::applied,
+            changes_text(changes),
+            modes_.is_audited ? details(before, changes, read_in) : ""};
 }
 
 std::string Reloader::details(const Plan& before,
-                              const Changes& changes,
-                              std::size_t stay,
+                              const ReloadChanges& changes,
                               Nanos read_in) const {
-    Json details = {{"changes", changes_object(changes, stay)}};
+    Json details = {{"changes", changes_object(changes)}};
     const auto add_step = [&details](const char* step, Nanos took) {
         details["steps_ms"][step] = std::chrono::duration<double, std::milli>(took).count();
     };
     if (read_in > Nanos(0)) {
         add_step("read", read_in);
     }
-    if (const auto steps = manager_.steps(); steps && !changes.empty()) {
+    if (const auto steps = manager_.steps(); steps && !changes.changes.empty()) {
         add_step("open", steps->open);
         add_step("make", steps->make);
         add_step("take", steps->take);
@@ -243,7 +265,7 @@ std::string Reloader::details(const Plan& before,
     if (const auto now = manager_.plan()) {
         const auto old_plans = by_name(before);
         const auto new_plans = by_name(**now);
-        for (const std::string& worker : changes.to_swap) {
+        for (const std::string& worker : changes.changes.to_swap) {
             const auto plan = new_plans.find(worker);
             const Answer<WorkerMetrics> metrics = manager_.metrics(worker);
             if (plan != new_plans.end() && metrics) {  // it may be on its way out again
@@ -265,14 +287,13 @@ ReloadOutcome Reloader::rollback(StateLoss loss) {
     if (!now) {
         return {ReloadResult::applied, "the host has ended with it"};
     }
-    const Changes changes = diff(**before, **now);
-    return outcome(**before, changes, staying(**now, changes), Nanos(0));
+    return outcome(**before, changes_between(**before, **now), Nanos(0));
 }
 
 Reloader::Preview Reloader::preview() const {
     const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
-        return {loader.error().front().message, {}, 0};
+        return {loader.error().front().message, {}};
     }
     Read read = this->read(**loader);
     if (read.preview.problem.empty()) {

@@ -16,10 +16,18 @@
 
 namespace skep::host {
 
-// "swap count, start log, stop old, rewire; 3 stay"
-[[nodiscard]] std::string changes_text(const Changes& changes, std::size_t stay);
-// {"swap":["count"],"reconfigure":[],"start":["log"],"stop":[],"rewire":true,"stay":3}
-[[nodiscard]] std::string changes_json(const Changes& changes, std::size_t stay);
+// What a reload does, for people and programs.
+struct ReloadChanges {
+    Changes changes;
+    std::size_t stay = 0;                 // how many workers stay as they are
+    std::vector<std::string> state_ends;  // of `to_remove`, whose type keeps state over a reload
+};
+
+// "swap count; start log; stop old; rewire; 3 stay; the state of old ends"
+[[nodiscard]] std::string changes_text(const ReloadChanges& it);
+// {"swap":["count"],"reconfigure":[],"start":["log"],"stop":["old"],"state_ends":["old"],
+//  "rewire":true,"settings":false,"stay":3}
+[[nodiscard]] std::string changes_json(const ReloadChanges& it);
 
 // Reads the file and the plugins, new ones in a child process first, and touches nothing that runs
 // until the plan stands.
@@ -43,8 +51,7 @@ public:
 
     struct Preview {
         std::string problem;  // "" when the plan stands; otherwise nothing else is set
-        Changes changes;
-        std::size_t stay = 0;
+        ReloadChanges changes;
     };
 
     // What a reload would do now. [any-thread]
@@ -68,14 +75,13 @@ private:
                                                 FileLoader& loader) const;
     [[nodiscard]] std::string problem_of(const Plan& next, FileLoader& loader) const;
     [[nodiscard]] ReloadOutcome outcome(const Plan& before,
-                                        const Changes& changes,
-                                        std::size_t stay,
+                                        const ReloadChanges& changes,
                                         Nanos read_in) const;
 
     [[nodiscard]] std::string details(const Plan& before,
-                                      const Changes& changes,
-                                      std::size_t stay,
+                                      const ReloadChanges& changes,
                                       Nanos read_in) const;
+    [[nodiscard]] ReloadChanges changes_between(const Plan& before, const Plan& next) const;
 
     const WorkingFolder working_folder_;
     const std::string file_;

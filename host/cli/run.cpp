@@ -201,7 +201,7 @@ private:
         if (!it.problem.empty()) {
             return Unexpected<std::string>(it.problem);
         }
-        return changes_json(it.changes, it.stay);
+        return changes_json(it.changes);
     }
 
     std::shared_ptr<Reloader> reloader_;

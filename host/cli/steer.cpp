@@ -236,6 +236,10 @@ std::string plan_text(const std::string& body) {
             rows.push_back({change, worker.is_string() ? escaped(worker.get<std::string>()) : ""});
         }
     }
+    for (const Json& worker : json.value("state_ends", Json::array())) {
+        rows.push_back(
+            {"state ends", worker.is_string() ? escaped(worker.get<std::string>()) : ""});
+    }
     for (const char* const change : {"rewire", "settings"}) {
         if (json.value(change, false)) {
             rows.push_back({change, ""});

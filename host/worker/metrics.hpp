@@ -26,6 +26,7 @@ struct WorkerMetrics {
     std::string name;
     std::string plugin;  // id and version: "org.skep.regex 0.1.0"; "" before it was loaded
     std::string type;
+    bool has_state = false;        // that type hands its state over in a reload
     std::uint64_t generation = 0;  // of its instance: 1, 2, 3, ...; 0: it never had one
     WorkerState state = WorkerState::created;
     std::string error;  // why it failed or was lost; "" otherwise

@@ -179,13 +179,40 @@ TEST_F(Reload, APluginWithASlowConstructorIsNamed) {
                                        "constructors are slow: loading it took [0-9]+ ms"));
 }
 
+TEST_F(Reload, AWorkerThatBecomesReplicasEmitsItsStateAndThePlanSaysThatItEnds) {
+    const std::string counting = R"([worker.show]
+plugin = "console"
+[worker.count]
+plugin = "count"
+config = { group_by = "k" }
+[[route]]
+from = "count.rows"
+to = "show"
+)";
+    write(counting);
+    start();
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(skep({"send", "count", R"({"k":"a"})"}).exit_code, 0);
+    }
+    std::string scaled = counting;
+    scaled.replace(scaled.find("config"), 0, "replicas = 2\n");
+    write(scaled);
+    EXPECT_THAT(skep({"plan"}).out, testing::ContainsRegex("state ends +count\n"));
+    EXPECT_THAT(skep({"plan", "-o", "json"}).out, HasSubstr(R"("state_ends":["count"])"));
+    EXPECT_THAT(reload(), HasSubstr("the state of count ends"));
+    EXPECT_EQ(skep({"send", "count#1", R"({"k":"a"})"}).exit_code, 0);
+    stop();
+    EXPECT_EQ(host->wait().out, "{\"k\":\"a\",\"count\":4}\n{\"k\":\"a\",\"count\":1}\n");
+}
+
 TEST_F(Reload, ByASignalWorkersComeAndGo) {
     install("greeter_1");
     write(one_worker + "[worker.old]\nplugin = \"plugin\"\n");
     start();
     write(one_worker + "[worker.young]\nplugin = \"plugin\"\n");
     host->send(SIGHUP);
-    ASSERT_TRUE(host->wait_for_err("applied: start young; stop old; 1 stay"));
+    ASSERT_TRUE(
+        host->wait_for_err("applied: start young; stop old; 1 stay; the state of old ends"));
     EXPECT_EQ(skep({"send", "young", "x"}).exit_code, 0);
     write(one_worker + "[worker.young]\nplugin = \"plugin\"\nconfig = { word = \"hi\" }\n");
     host->send(SIGHUP);
