@@ -28,7 +28,12 @@ std::string line_of(const std::string& host, std::string_view event, const Json&
 Result<std::unique_ptr<Audit>, std::string> Audit::open(const std::string& file, std::string host) {
     int fd = -1;
     if (!file.empty()) {
-        fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        // O_NONBLOCK: the manager must not wait for the reader of a FIFO or a terminal.
+        fd = ::open(
+            file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        if (fd < 0 && errno == ENXIO) {
+            return Unexpected<std::string>("it is a socket, or a pipe that nobody reads");
+        }
         if (fd < 0) {
             return Unexpected<std::string>(error_text(errno));
         }

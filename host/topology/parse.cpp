@@ -1,10 +1,6 @@
 // The schema of the topology file: which tables and keys there are, and what each may be.
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <memory>
-#include <system_error>
 
 #include "host/topology/document.hpp"
 #include "host/topology/parse_run.hpp"
@@ -313,27 +309,10 @@ Topology parse_topology(std::string source, std::string file, const Environment&
     return topology;
 }
 
-Topology read_topology(const std::string& file, const Environment& environment) {
-    const auto failed = [&] {
-        return unreadable(
-            "",
-            file,
-            {error_about(file, "cannot be read: " + std::generic_category().message(errno))});
-    };
-    const auto close = [](std::FILE* stream) { std::fclose(stream); };
-    const std::unique_ptr<std::FILE, decltype(close)> stream(std::fopen(file.c_str(), "rb"), close);
-    if (stream == nullptr) {
-        return failed();
-    }
-    std::string source;
-    char buffer[4096];
-    while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, stream.get())) {
-        source.append(buffer, count);
-    }
-    if (std::ferror(stream.get()) != 0) {
-        return failed();
-    }
-    return parse_topology(std::move(source), file, environment);
+Topology read_topology(const std::string& file, const Environment& environment, PipeUse pipes) {
+    Result<std::string> source = read_file(file, pipes);
+    return source ? parse_topology(std::move(*source), file, environment)
+                  : unreadable("", file, std::move(source.error()));
 }
 
 }  // namespace skep::host

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "host/base/diagnostic.hpp"
+#include "host/base/read_file.hpp"
 
 namespace skep::host {
 
@@ -136,7 +137,10 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
                                       std::string file,
                                       const Environment& environment);
 
-// The same, from a file that is read here. One that cannot be read has an empty source.
-[[nodiscard]] Topology read_topology(const std::string& file, const Environment& environment);
+// The same, from a file that is read here, of at most 64 MiB. One that cannot be read has an empty
+// source. Takes no longer than ReadLimits says.
+[[nodiscard]] Topology read_topology(const std::string& file,
+                                     const Environment& environment,
+                                     PipeUse pipes = PipeUse::read_to_end);
 
 }  // namespace skep::host

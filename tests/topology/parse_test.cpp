@@ -219,7 +219,7 @@ TEST(ReadTopology, SaysWhyAFileCannotBeRead) {
               "/nowhere/a.toml: error: cannot be read: No such file or directory\n");
     const Topology folder = read_topology(testing::TempDir(), fake_environment);
     ASSERT_EQ(folder.errors.size(), 1u);
-    EXPECT_EQ(folder.errors[0].message, "cannot be read: Is a directory");
+    EXPECT_EQ(folder.errors[0].message, "cannot be read: it is a folder");
 }
 
 TEST(Configs, AllParse) {
