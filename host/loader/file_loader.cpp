@@ -47,6 +47,9 @@ private:
 
 namespace {
 
+// For the static constructors of a plugin. A child process has run them before.
+constexpr std::chrono::seconds load_limit{5};
+
 // Steps 2 and 3 of open.
 Result<ElfFacts> check_file(std::span<const std::byte> bytes, const std::string& path) {
     Result<ElfFacts> facts = read_elf(bytes, path);
@@ -201,6 +204,39 @@ std::string what_is_left_behind(const FileLibrary& library) {
         files.push_back(copy->path());
     }
     return left_behind(SharedObject::ranges_of(files));
+}
+
+struct Loaded {
+    std::shared_ptr<FileLibrary> library;
+    Diagnostics problems;
+};
+
+// load(), on a thread of its own: its static constructors may hang here though they did not in a
+// child process.
+Loaded load_within(OpenedFile file) {
+    const std::string path = file.path;
+    if (is_loader_stuck()) {
+        return {nullptr,
+                {error_about(path,
+                             "it cannot be loaded: the static constructors of another plugin hang, "
+                             "and the C library loads one at a time",
+                             "restart the host")}};
+    }
+    const auto loaded = std::make_shared<Loaded>();
+    const Ran ran = run_within(load_limit, [loaded, file = std::move(file)]() mutable {
+        loaded->library = load(std::move(file), loaded->problems);
+    });
+    if (ran == Ran::to_end) {
+        return std::move(*loaded);
+    }
+    return {nullptr,
+            {ran == Ran::no_thread
+                 ? error_about(path, "no thread could be started to open it")
+                 : error_about(path,
+                               "it did not come back from being loaded within " +
+                                   std::to_string(load_limit.count()) +
+                                   " s: its static constructors hang",
+                               "restart the host: no plugin can be loaded or unloaded meanwhile")}};
 }
 
 }  // namespace
@@ -367,13 +403,8 @@ Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file) {
     const std::string path = file.path;
     const std::string copy = file.copy;
 
-    std::shared_ptr<FileLibrary> library;
-    Diagnostics problems;
     const std::vector<std::string> threads = threads_named(loader_thread_name);
-    const bool ran = run_and_join([&] { library = load(std::move(file), problems); });
-    if (!ran) {
-        problems.push_back(error_about(path, "no thread could be started to open it"));
-    }
+    auto [library, problems] = load_within(std::move(file));
     if (!library) {
         stage_->remove(copy);
         return failure(std::move(problems));
@@ -398,6 +429,8 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
     if (alive != own->threads.end()) {
         report.cause =
             "thread " + *alive + ", which it started while it was loaded, is still alive";
+    } else if (is_loader_stuck()) {
+        report.cause = "the static constructors of another plugin hang, and nothing can be unloaded";
     } else if (std::string left = what_is_left_behind(*own); !left.empty()) {
         report.cause = std::move(left);
     } else if (

@@ -1,6 +1,7 @@
 #include "host/loader/shared_object.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,9 +16,13 @@
 
 #include "host/base/contains.hpp"
 #include "host/base/crash_report.hpp"
+#include "host/base/mutex.hpp"
 
 namespace skep::host {
 namespace {
+
+// Threads that hang while they open a library. Of the process, as the lock is that they hold.
+std::atomic<int> stuck_threads{0};
 
 std::vector<std::string> mapped_objects() {
     std::vector<std::string> names;
@@ -44,9 +49,14 @@ SharedObject::SharedObject(SharedObject&&) noexcept = default;
 SharedObject::~SharedObject() {
     if (library_) {
         // Its destructor would close, so it goes where nothing is ever destroyed.
-        using Libraries = std::vector<std::unique_ptr<boost::dll::shared_library>>;
-        static Libraries* const left_open = std::make_unique<Libraries>().release();
-        left_open->push_back(std::move(library_));
+        struct LeftOpen {
+            Mutex mutex;  // a thread that hung while it opened one may come here at any time
+            std::vector<std::unique_ptr<boost::dll::shared_library>> libraries GUARDED_BY(mutex);
+        };
+
+        static LeftOpen* const left_open = std::make_unique<LeftOpen>().release();
+        const MutexLock lock(left_open->mutex);
+        left_open->libraries.push_back(std::move(library_));
     }
 }
 
@@ -175,6 +185,50 @@ bool run_and_join(const std::function<void()>& work) {
     } catch (const std::system_error&) {
         return false;
     }
+}
+
+Ran run_within(std::chrono::milliseconds limit, std::function<void()> work) {
+    struct Run {
+        Mutex mutex;
+        Condition changed;
+        bool is_over GUARDED_BY(mutex) = false;
+        bool is_late GUARDED_BY(mutex) = false;
+    };
+
+    const auto run = std::make_shared<Run>();
+    std::thread thread;
+    try {
+        thread = std::thread([run, work = std::move(work)]() mutable noexcept {
+            ::pthread_setname_np(::pthread_self(), loader_thread_name);
+            work();
+            work = nullptr;
+            ::pthread_setname_np(::pthread_self(), "skep-joined");
+            const MutexLock lock(run->mutex);
+            run->is_over = true;
+            stuck_threads -= run->is_late ? 1 : 0;
+            run->changed.notify_all();
+        });
+    } catch (const std::system_error&) {
+        return Ran::no_thread;
+    }
+    bool is_late = false;
+    {
+        const MutexLock lock(run->mutex);
+        is_late = !run->changed.wait_for(
+            run->mutex, limit, [&run]() REQUIRES(run->mutex) { return run->is_over; });
+        run->is_late = is_late;
+        stuck_threads += is_late ? 1 : 0;
+    }
+    if (is_late) {
+        thread.detach();
+        return Ran::too_long;
+    }
+    thread.join();
+    return Ran::to_end;
+}
+
+bool is_loader_stuck() {
+    return stuck_threads > 0;
 }
 
 }  // namespace skep::host

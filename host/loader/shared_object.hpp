@@ -5,6 +5,7 @@
 // short-lived thread (run_and_join).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -70,10 +71,22 @@ private:
     std::vector<std::string> companions_;
 };
 
-// Runs `work` on a thread of its own and waits for its end, so that no thread_local that it touches
-// outlives it. False: no thread could be made, and nothing ran. Threads that `work` leaves behind
-// carry loader_thread_name.
+// Threads that run code of a library while it is opened carry this name, and so do those that it
+// leaves behind.
 inline constexpr const char* loader_thread_name = "skep-loader";
+
+// Runs `work` on a thread of its own and waits for its end, so that no thread_local that it touches
+// outlives it. False: no thread could be made, and nothing ran.
 [[nodiscard]] bool run_and_join(const std::function<void()>& work);
+
+enum class Ran { to_end, no_thread, too_long };
+
+// The same, for work that opens a library, whose static constructors may never return. Too long: the
+// thread is left alone with all that `work` holds, and until it returns is_loader_stuck().
+[[nodiscard]] Ran run_within(std::chrono::milliseconds limit, std::function<void()> work);
+
+// Whether a static constructor hangs. The C library holds a lock for as long as it runs: nothing can
+// be opened or closed meanwhile, and the process has to end by _exit(). [any-thread]
+[[nodiscard]] bool is_loader_stuck();
 
 }  // namespace skep::host
