@@ -57,6 +57,7 @@ struct Code {
 constinit std::array<Code, 1024> code_table{};
 constinit std::array<struct sigaction, 65> actions_before{};
 constinit std::atomic<int> report_fd{STDERR_FILENO};
+constinit std::atomic<void (*)()> flush_before{nullptr};
 constinit std::atomic<bool> reports_json{false};
 constinit std::atomic<pid_t> reporter{0};  // the thread that has reported, or does
 constinit std::atomic<bool> is_exit_expected{false};
@@ -271,6 +272,9 @@ void report(const Death& death) {
         line.add("; address 0x").add_number(death.address, 16);
     }
     line.end(json ? "\"}\n" : "\n");
+    if (void (*const flush)() = flush_before.load(std::memory_order_relaxed)) {
+        flush();
+    }
     line.write_to(report_fd.load(std::memory_order_relaxed));
 }
 
@@ -446,6 +450,10 @@ void install_crash_reports(int exit_code) {
     }
     watch_exit_again();
     std::at_quick_exit(on_quick_exit_called);
+}
+
+void before_crash_reports(void (*flush)()) {
+    flush_before = flush;
 }
 
 void write_crash_reports_to(int fd, bool json) {

@@ -80,6 +80,10 @@ void install_crash_reports(int exit_code);
 // Where lines go, and whether as JSON objects. The default is stderr, as text.
 void write_crash_reports_to(int fd, bool json);
 
+// Called before a line is written: what was logged before the death is to stand before it.
+// Async-signal-safe, and bounded.
+void before_crash_reports(void (*flush)());
+
 // A file that the handler of a fatal signal makes in the last folders that were named here, so that
 // the private copies of plugins in them are kept for whoever reads the core.
 inline constexpr const char* crash_marker = "crashed";

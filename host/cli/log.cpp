@@ -1,17 +1,21 @@
 #include "host/cli/log.hpp"
 
 #include <array>
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "host/base/crash_report.hpp"
+#include "host/base/fd.hpp"
 #include "host/base/printable.hpp"
+#include "host/cli/log_writer.hpp"
 
 namespace skep::host {
 namespace {
@@ -81,6 +85,55 @@ private:
     const bool colour_;
 };
 
+// The writer of the started log. A handler of a fatal signal can reach it by nothing else.
+std::atomic<LogWriter*> writer{nullptr};
+
+std::string line_of(LineFormatter& formatter, const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter.format(message, line);
+    return {line.data(), line.size()};
+}
+
+std::string lost_line(LineFormatter& formatter, std::uint64_t lines, int error) {
+    const std::string why =
+        error == 0 ? "while stderr was blocked" : "on stderr: " + error_text(error);
+    const std::string text =
+        fmt::format("{} log {} lost {}", lines, lines == 1 ? "line was" : "lines were", why);
+    return line_of(formatter,
+                   spdlog::details::log_msg(host_logger, spdlog::level::warn, text));
+}
+
+// Formats on the thread that logs, and hands the line to the writer.
+class WriterSink final : public spdlog::sinks::sink {
+public:
+    explicit WriterSink(const LineFormatter& formatter)
+        : formatter_(formatter),
+          writer_(STDERR_FILENO, [formatter](std::uint64_t lines, int error) mutable {
+              return lost_line(formatter, lines, error);
+          }) {}
+
+    ~WriterSink() override { ::skep::host::writer = nullptr; }
+
+    WriterSink(const WriterSink&) = delete;
+    WriterSink& operator=(const WriterSink&) = delete;
+
+    void log(const spdlog::details::log_msg& message) override {
+        writer_.write(line_of(formatter_, message));
+    }
+
+    void flush() override {}
+
+    void set_pattern(const std::string& /*pattern*/) override {}
+
+    void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+
+    [[nodiscard]] LogWriter& writer() { return writer_; }
+
+private:
+    LineFormatter formatter_;  // has no state: several threads at once
+    LogWriter writer_;
+};
+
 bool wants_colour() {
     const char* no_color = std::getenv("NO_COLOR");
     return ::isatty(STDERR_FILENO) == 1 && (no_color == nullptr || no_color[0] == '\0');
@@ -117,13 +170,36 @@ std::string log_line_json(const LogRecord& record) {
 }
 
 void start_log(const Options& options) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    sink->set_formatter(
-        std::make_unique<LineFormatter>(options.log_json, !options.log_json && wants_colour()));
+    auto sink = std::make_shared<WriterSink>(
+        LineFormatter(options.log_json, !options.log_json && wants_colour()));
+    writer = &sink->writer();
     auto logger = std::make_shared<spdlog::logger>(host_logger, std::move(sink));
+    logger->set_error_handler([](const std::string& what) {
+        write_stderr("skep: a log line could not be formatted: " + escaped(what) + "\n");
+    });
     logger->set_level(spdlog::level::from_str(options.log_level));
     spdlog::set_default_logger(std::move(logger));
     write_crash_reports_to(STDERR_FILENO, options.log_json);
+    before_crash_reports([] { flush_log_in_signal_handler(); });
+}
+
+void write_stderr(const std::string& text) {
+    if (LogWriter* const started = writer) {
+        started->write(text);
+    } else {
+        std::fputs(text.c_str(), stderr);
+    }
+}
+
+bool flush_log(Nanos patience) {
+    LogWriter* const started = writer;
+    return started == nullptr || started->flush(patience);
+}
+
+void flush_log_in_signal_handler(Nanos patience) {
+    if (const LogWriter* const started = writer) {
+        (void)started->flush_in_signal_handler(patience);
+    }
 }
 
 }  // namespace skep::host

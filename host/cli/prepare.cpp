@@ -1,5 +1,6 @@
 #include "host/cli/prepare.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -9,6 +10,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "host/base/fd.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
 #include "host/topology/planning.hpp"
 
@@ -68,10 +71,10 @@ PluginFinder plugin_finder(FileLoader& loader, const std::string& base) {
     return {loader, base.empty() ? "." : base, own_plugin_folder()};
 }
 
-Prepared prepare(const std::string& file, FileLoader& loader) {
+Prepared prepare(const std::string& file, FileLoader& loader, PipeUse pipes) {
     Prepared prepared;
     prepared.file = file;
-    Topology topology = read_topology(file, process_environment);
+    Topology topology = read_topology(file, process_environment, pipes);
     PluginFinder finder = plugin_finder(loader, fs::path(file).parent_path().string());
     probe_plugins(topology, finder, loader);
     Result<Planned> planned = make_plan(
@@ -107,16 +110,18 @@ std::string counted(std::size_t count, const std::string& noun) {
 int answer(const std::string& text, int exit_code) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     if (std::fflush(stdout) != 0) {
-        std::perror("skep: cannot write to stdout");
+        write_stderr("skep: cannot write to stdout: " + error_text(errno) + "\n");
         return exit_failed;
     }
     return exit_code;
 }
 
 int refuse(const Diagnostics& diagnostics, int exit_code) {
+    std::string text;
     for (const Diagnostic& diagnostic : diagnostics) {
-        std::fputs(render(diagnostic).c_str(), stderr);
+        text += render(diagnostic);
     }
+    write_stderr(text);
     return exit_code;
 }
 

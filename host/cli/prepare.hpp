@@ -24,7 +24,9 @@ struct Prepared {
     const std::atomic<bool>* is_cancelled = nullptr);
 
 // Starts nothing, but tries, opens and closes every plugin that the topology names.
-[[nodiscard]] Prepared prepare(const std::string& file, FileLoader& loader);
+[[nodiscard]] Prepared prepare(const std::string& file,
+                               FileLoader& loader,
+                               PipeUse pipes = PipeUse::read_to_end);
 
 // All diagnostics as compilers print them, with the lines of the topology.
 [[nodiscard]] std::string rendered(const Prepared& prepared);

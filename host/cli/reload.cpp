@@ -131,7 +131,7 @@ ReloadChanges Reloader::changes_between(const Plan& before, const Plan& next) co
 Reloader::Read Reloader::read(FileLoader& loader) const {
     Read read;
     working_folder_.enter_if_removed();
-    Prepared prepared = prepare(file_, loader);
+    Prepared prepared = prepare(file_, loader, PipeUse::refused);
     if (!prepared.plan) {
         read.preview.problem = rendered(prepared);
         while (!read.preview.problem.empty() && read.preview.problem.back() == '\n') {

@@ -11,6 +11,7 @@
 
 #include "host/base/printable.hpp"
 #include "host/cli/inspect.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/loader/trust.hpp"
 #include "host/topology/graph.hpp"
@@ -66,7 +67,7 @@ int check(const Options& options) {
     if (options.json) {
         return answer(json_of(prepared.diagnostics, ok), exit_code);
     }
-    std::fputs(rendered(prepared).c_str(), stderr);
+    write_stderr(rendered(prepared));
     if (!ok) {
         return exit_code;
     }
@@ -103,7 +104,7 @@ int graph(const Options& options) {
         return refuse(loader.error(), exit_failed);
     }
     const Prepared prepared = prepare(options.target, **loader);
-    std::fputs(rendered(prepared).c_str(), stderr);
+    write_stderr(rendered(prepared));
     if (!prepared.plan) {
         return exit_config;
     }

@@ -199,6 +199,7 @@ Ran run_within(std::chrono::milliseconds limit, std::function<void()> work) {
     std::thread thread;
     try {
         thread = std::thread([run, work = std::move(work)]() mutable noexcept {
+            const SignalStack signal_stack;
             ::pthread_setname_np(::pthread_self(), loader_thread_name);
             work();
             work = nullptr;

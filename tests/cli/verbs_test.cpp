@@ -1,6 +1,7 @@
 // The verbs that start nothing, by the real program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <skep/version.h>
 
@@ -159,6 +160,18 @@ TEST(Check, FileThatIsNotThereIsRefused) {
     const Finished check = skep({"check", "not_there.toml"});
     EXPECT_EQ(check.exit_code, 78);
     EXPECT_THAT(check.err, StartsWith("not_there.toml: error: "));
+}
+
+// tests/base/read_file_test.cpp has all kinds of places.
+TEST(Check, WhatIsNoFileIsRefusedWithinABound) {
+    const TempFolder folder;
+    const std::string fifo = folder.path("a.toml");
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    for (const std::string& file : {fifo, std::string("/dev/zero")}) {
+        const Finished check = skep({"check", file});
+        EXPECT_EQ(check.exit_code, 78) << file;
+        EXPECT_THAT(check.err, HasSubstr(file + ": error: cannot be read: it is a ")) << file;
+    }
 }
 
 TEST(Check, PluginThatIsNotThereIsRefused) {
