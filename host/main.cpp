@@ -1,4 +1,6 @@
 // skep, from the first line to the last: every line is a step, and says where the step is.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include "host/base/crash_report.hpp"
@@ -10,6 +12,34 @@
 #include "host/cli/verbs.hpp"
 
 using namespace skep::host;  // NOLINT(google-build-using-namespace): a program, not a library
+
+namespace {
+
+int carry_out(const Options& options, Guard& guard) {
+    switch (options.verb) {
+        case Verb::run:
+        case Verb::dev:
+            return run(options, guard);
+        case Verb::check:
+            return check(options);
+        case Verb::inspect:
+            return inspect(options);
+        case Verb::graph:
+            return graph(options);
+        case Verb::ps:
+            return ps(options);
+        default:
+            return steer(options);
+    }
+}
+
+// Verbs wait for their reader as any program does; a host that ran does not.
+Nanos log_patience_of(Guard& guard) {
+    return guard.has_host() ? std::min<Nanos>(std::chrono::seconds(1), guard.time_left() / 2)
+                            : forever;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     if (is_probe_child(argc, argv)) {
@@ -27,24 +57,15 @@ int main(int argc, char** argv) {
     Guard guard;
     start_log(*options);
     install_crash_reports(exit_failed);
-    const auto carry_out = [&] {
-        switch (options->verb) {
-            case Verb::run:
-            case Verb::dev:
-                return run(*options, guard);
-            case Verb::check:
-                return check(*options);
-            case Verb::inspect:
-                return inspect(*options);
-            case Verb::graph:
-                return graph(*options);
-            case Verb::ps:
-                return ps(*options);
-            default:
-                return steer(*options);
-        }
-    };
-    const int code = guard.watch([&] { return contained(carry_out); });
+    bool is_log_written = true;
+    const int exit_code = guard.watch([&] {
+        const int code = contained([&] { return carry_out(*options, guard); });
+        is_log_written = flush_log(log_patience_of(guard));
+        return code;
+    });
+    if (!is_log_written) {
+        guard.leave(exit_code);  // stderr is blocked: the end of the process would wait for it
+    }
     expect_exit();
-    return code;
+    return exit_code;
 }

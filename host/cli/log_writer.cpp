@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "host/base/process_state.hpp"
+
 namespace skep::host {
 namespace {
 
@@ -35,6 +37,7 @@ LogWriter::LogWriter(int fd, LostText lost_text, std::size_t capacity)
     try {
         thread_ = std::thread([state = state_] {
             ::pthread_setname_np(::pthread_self(), "log");
+            unblock_all_signals();  // the main thread alone blocks some
             state->run();
         });
     } catch (const std::system_error&) {  // write() does without

@@ -1,18 +1,20 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <system_error>
 #include <utility>
 
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "host/base/crash_report.hpp"
 #include "host/base/deadline.hpp"
 #include "host/base/working_folder.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/reload.hpp"
 #include "host/cli/service.hpp"
@@ -23,6 +25,7 @@
 #include "host/control/file_watch.hpp"
 #include "host/control/places.hpp"
 #include "host/control/server.hpp"
+#include "host/loader/shared_object.hpp"
 #include "host/control/unix_socket.hpp"
 #include "host/manager/manager.hpp"
 
@@ -60,6 +63,10 @@ private:
     Probations& probations_;
 };
 
+// How long the end of the host waits, at most, for a reload that runs: it may be inside of a plugin
+// or a file.
+constexpr Nanos reload_patience = std::chrono::seconds(10);
+
 // A manager with all that must outlive it.
 struct Host {
     Host(std::unique_ptr<FileLoader> its_loader,
@@ -71,8 +78,8 @@ struct Host {
           manager(clock, *loader, ends, Manager::Limits(), &witness) {}
 
     void stop(Nanos grace) {
-        tell_stopping();
         manager.request_stop(grace);
+        tell_stopping();
     }
 
     SteadyClock clock;
@@ -97,7 +104,7 @@ Options with_absolute_paths(Options options) {
 // In the form of the log, so that a reader of JSON lines finds nothing else on stderr.
 void tell(const Prepared& prepared, bool json) {
     if (!json) {
-        std::fputs(rendered(prepared).c_str(), stderr);
+        write_stderr(rendered(prepared));
         return;
     }
     for (const Diagnostic& diagnostic : prepared.diagnostics) {
@@ -135,6 +142,7 @@ Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, co
 class Steering {
 public:
     Steering(const std::shared_ptr<Host>& host,
+             Guard& guard,
              std::unique_ptr<Listener> listener,
              std::shared_ptr<Reloader> reloader,
              std::shared_ptr<FileWatch> watch,
@@ -159,7 +167,10 @@ public:
               host->probations)),
           world_{host->manager,
                  std::move(facts),
-                 [host](Nanos grace) { host->stop(grace); },
+                 [host, &guard](Nanos grace) {
+                     guard.end_within(stop_times(grace).total);
+                     host->stop(grace);
+                 },
                  *reloads_,
                  *host->audit,
                  [it = reloader_] { return preview(*it); }} {
@@ -172,14 +183,14 @@ public:
         if (listener == nullptr) {
             return;
         }
-        const std::string path = listener->path();
+        socket_ = listener->path();
         ControlServer::Started started = ControlServer::start(
             std::move(listener), [this](const Call& call) { return answer_call(world_, call); });
         if (!started) {
             spdlog::warn("the control socket is not served: {}", started.error());
             return;
         }
-        spdlog::debug("control socket: {}", path);
+        spdlog::debug("control socket: {}", socket_);
         server_ = std::move(*started);
     }
 
@@ -190,6 +201,18 @@ public:
     Steering& operator=(const Steering&) = delete;
 
     [[nodiscard]] const std::shared_ptr<Reloads>& reloads() const { return reloads_; }
+
+    // Whether this can be destroyed without waiting for long. False: a reload hangs; the socket is
+    // removed then, as nothing else will do it.
+    [[nodiscard]] bool can_end(Nanos patience) {
+        if (reloads_->end(patience)) {
+            return true;
+        }
+        if (server_ != nullptr) {
+            ::unlink(socket_.c_str());
+        }
+        return false;
+    }
 
 private:
     static std::string status_of(const ReloadOutcome& outcome) {
@@ -208,6 +231,7 @@ private:
     std::shared_ptr<FileWatch> watch_;
     std::shared_ptr<Reloads> reloads_;
     ControlWorld world_;
+    std::string socket_;
     std::unique_ptr<ControlServer> server_;
 };
 
@@ -217,7 +241,7 @@ int conclude(const Options& options, const HostMetrics& metrics, const Ending& e
     if (options.log_json) {
         spdlog::info("{}", law_text(metrics.law));
     } else {
-        std::fputs(summary_text(metrics).c_str(), stderr);
+        write_stderr(summary_text(metrics));
     }
     if (!options.summary.empty()) {
         const Result<Done> written = write_whole(options.summary, summary_json(metrics));
@@ -288,7 +312,7 @@ int run(const Options& given, Guard& guard) {
         return stopped_early();
     }
     const Answer<Done> started = host->manager.apply(plan);
-    std::optional<Steering> steering;
+    std::unique_ptr<Steering> steering;
     const bool refused = !started && started.error().code != Refusal::Code::host_ended;
     if (refused) {
         spdlog::error("{}", started.error().message);
@@ -299,27 +323,45 @@ int run(const Options& given, Guard& guard) {
                                                 counted(plan.workers.size(), "worker"),
                                                 counted(plan.routes.size(), "route"));
         spdlog::info("{}", running);
-        steering.emplace(host,
-                         std::move(*listener),
-                         std::make_shared<Reloader>(options.target, host->manager, modes),
-                         watch,
-                         HostFacts{plan.name, options.target, steady_now()});
+        steering = std::make_unique<Steering>(
+            host,
+            guard,
+            std::move(*listener),
+            std::make_shared<Reloader>(options.target, host->manager, modes),
+            watch,
+            HostFacts{plan.name, options.target, steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
         tell_ready(running);
     }
     const Ending ending = host->manager.wait();
     guard.reload_with(nullptr);
-    steering.reset();
-    listener->reset();
+    bool is_left_alone = false;
+    if (steering != nullptr &&
+        !steering->can_end(std::min(reload_patience, guard.time_left() / 2))) {
+        spdlog::error("leaving while a reload is inside of a plugin or a file");
+        (void)steering.release();  // a thread is inside of it
+        is_left_alone = true;
+    }
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
+    steering.reset();  // and its socket: whoever waits for that to go finds the summary written
+    listener->reset();
     if (!ending.lost.empty()) {
         spdlog::error("leaving while {} inside of plugins: {}",
                       ending.lost.size() == 1 ? "a thread is" : "threads are",
                       fmt::join(ending.lost, ", "));
+        is_left_alone = true;
+    }
+    if (is_loader_stuck()) {
+        spdlog::error("leaving while the static constructors of a plugin hang");
+        is_left_alone = true;
+    }
+    if (is_left_alone) {
         host->loader->remove_copies();
         guard.leave(exit_failed);
     }
+    (void)std::fflush(
+        stdout);  // here, where a reader that does not come has no longer than we have
     return exit_code;
 }
 

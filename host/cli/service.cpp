@@ -1,17 +1,37 @@
 #include "host/cli/service.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
 
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
 
 #include "host/base/deadline.hpp"
+#include "host/base/fd.hpp"
 #include "host/base/printable.hpp"
+#include "host/control/unix_socket.hpp"
 
 namespace skep::host {
 namespace {
 
+// One datagram, as sd_notify() of libsystemd sends it, but without waiting: the thread that takes the
+// signals says so as well, and the queue of the service manager may be full.
 void notify(const std::string& state) {
-    (void)sd_notify(0, state.c_str());
+    const char* const name = std::getenv("NOTIFY_SOCKET");
+    const std::optional<sockaddr_un> address =
+        name == nullptr ? std::nullopt : socket_address(name);
+    if (!address) {
+        return;
+    }
+    sockaddr_un to = *address;
+    if (to.sun_path[0] == '@') {  // of the abstract namespace
+        to.sun_path[0] = '\0';
+    }
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(name));
+    const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    (void)::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, generic(to), size);
 }
 
 }  // namespace

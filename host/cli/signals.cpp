@@ -6,7 +6,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
+#include <ctime>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -18,15 +19,18 @@
 #include "host/base/crash_report.hpp"
 #include "host/base/deadline.hpp"
 #include "host/base/process_state.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
 namespace {
 
-// How much longer than its grace a host may take: what the manager allows itself, and two seconds
-// to say what became of it.
-constexpr Nanos overdue = Manager::stop_margin + std::chrono::seconds(2);
+// How long after its time a host is left: the machine may be busy.
+constexpr Nanos scheduling = std::chrono::milliseconds(400);
+
+// Wakes the main thread. Its default is to be ignored, so one that comes late does nothing.
+constexpr int wake_signal = SIGURG;
 
 constexpr std::array<int, 4> guarded = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
@@ -40,7 +44,7 @@ std::atomic<bool> has_plugin_exited{false};
 // [the plugin's thread]
 void end_after_plugin_exit() {
     has_plugin_exited = true;
-    ::pthread_kill(guard_thread, SIGTERM);  // any of those that it waits for
+    ::pthread_kill(guard_thread, wake_signal);
 }
 
 // A signal that came to another thread, because the guard was not waiting just then, or because a
@@ -52,8 +56,8 @@ void forward(int signal, siginfo_t* /*info*/, void* /*context*/) {
 }
 
 // The next of `signals`; 0: there was none until the deadline.
-int wait_for_signal(const sigset_t& signals, const std::optional<Nanos>& deadline) {
-    if (!deadline) {
+int wait_for_signal(const sigset_t& signals, Nanos deadline) {
+    if (deadline == forever) {
         return std::max(::sigwaitinfo(&signals, nullptr), 0);
     }
     const std::chrono::milliseconds left(poll_timeout(deadline));
@@ -86,6 +90,7 @@ Guard::Guard() {
             set_own_handler(signal, forward);
         }
     }
+    ::sigaddset(&signals_, wake_signal);
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
@@ -99,30 +104,30 @@ int Guard::watch(const std::function<int()>& work) {
             unblock_all_signals();  // all other threads inherit the mask of this one
             exit_code = work();
             has_ended = true;
-            ::pthread_kill(guard_thread, SIGTERM);
+            ::pthread_kill(guard_thread, wake_signal);
         });
     } catch (const std::system_error&) {
-        std::fputs("skep: cannot start: out of threads\n", stderr);
+        write_stderr("skep: cannot start: out of threads\n");
         return exit_internal;
     }
     for (;;) {
-        const int signal = wait_for_signal(signals_, deadline_);
+        const int signal = wait_for_signal(signals_, Nanos(deadline_ns_));
         if (has_ended) {
             break;
         }
         if (has_plugin_exited) {
             stop_after_plugin_exit();
-        } else if (signal != 0) {
+        } else if (signal != 0 && signal != wake_signal) {
             handle(signal);
         }
-        if (deadline_ && steady_now() >= *deadline_) {
-            std::fputs("skep: the host did not end in time; leaving it\n", stderr);
-            ::_exit(exit_internal);
+        if (steady_now().count() >= deadline_ns_) {
+            write_stderr("skep: the host did not end in time; leaving it\n");
+            leave(exit_internal);
         }
     }
     worker.join();
     if (has_plugin_exited) {  // the exit of that thread is still on its way
-        std::fflush(stdout);
+        (void)flush_log();
         ::_exit(exit_failed);
     }
     return forced_ ? exit_interrupted : exit_code;
@@ -131,6 +136,18 @@ int Guard::watch(const std::function<int()>& work) {
 void Guard::expect_host() {
     const MutexLock lock(mutex_);
     expects_host_ = true;
+}
+
+void Guard::end_within(Nanos time) {
+    const Nanos now = steady_now();
+    const Nanos deadline = now + std::min(time, forever - now - scheduling) + scheduling;
+    std::int64_t before = deadline_ns_;
+    while (deadline.count() < before) {
+        if (deadline_ns_.compare_exchange_weak(before, deadline.count())) {
+            (void)::pthread_kill(guard_thread, wake_signal);
+            return;
+        }
+    }
 }
 
 void Guard::stop_with(Stop stop, Nanos grace) {
@@ -151,7 +168,18 @@ void Guard::reload_with(const std::function<void()>& reload) {
     }
 }
 
+Nanos Guard::time_left() const {
+    const Nanos deadline(deadline_ns_);
+    return deadline == forever ? forever : deadline - steady_now();
+}
+
+bool Guard::has_host() {
+    const MutexLock lock(mutex_);
+    return stop_ != nullptr;
+}
+
 void Guard::leave(int exit_code) const {
+    (void)flush_log();
     ::_exit(forced_ ? exit_interrupted : exit_code);
 }
 
@@ -169,6 +197,7 @@ void Guard::handle(int signal) {
         grace = grace_;
     }
     if (!stop && !expects_host) {
+        (void)flush_log();
         ::_exit(128 + signal);
     }
     if (signal == SIGHUP) {
@@ -177,29 +206,30 @@ void Guard::handle(int signal) {
         }
         return;
     }
+    // All that decides comes before what is logged.
+    const StopStep step = steps_.next(signal);
     if (!stop) {
         if (is_stop_wanted_.exchange(true)) {
-            ::_exit(exit_interrupted);
+            leave(exit_interrupted);
         }
-        (void)steps_.next(signal);
-        set_deadline(Nanos(0));
+        end_within(stop_times(Nanos(0)).total);
         return;
     }
-    switch (steps_.next(signal)) {
-        case StopStep::drain:
-            spdlog::info("stopping: draining for up to {:g}s; press Ctrl-C again to stop now",
-                         std::chrono::duration<double>(grace).count());
-            break;
-        case StopStep::stop_now:
-            spdlog::warn("stopping now; what is queued is left undone");
-            forced_ = true;
-            grace = Nanos(0);
-            break;
-        case StopStep::leave:
-            ::_exit(exit_interrupted);
+    if (step == StopStep::leave) {
+        leave(exit_interrupted);
     }
-    set_deadline(grace);
+    if (step == StopStep::stop_now) {
+        forced_ = true;
+        grace = Nanos(0);
+    }
+    end_within(stop_times(grace).total);
     stop(grace);
+    if (step == StopStep::stop_now) {
+        spdlog::warn("stopping now; what is queued is left undone");
+    } else {
+        spdlog::info("stopping: draining for up to {:g}s; press Ctrl-C again to stop now",
+                     std::chrono::duration<double>(grace).count());
+    }
 }
 
 // The signals that come from now on change nothing: what can be done is being done.
@@ -210,17 +240,10 @@ void Guard::stop_after_plugin_exit() {
         stop = stop_;
     }
     if (!stop) {
-        ::_exit(exit_failed);
+        leave(exit_failed);
     }
-    if (!deadline_) {
-        set_deadline(Nanos(0));
-    }
+    end_within(stop_times(Nanos(0)).total);
     stop(Nanos(0));
-}
-
-void Guard::set_deadline(Nanos grace) {
-    const Nanos longest = forever - overdue - steady_now();
-    deadline_ = steady_now() + std::min(grace, longest) + overdue;
 }
 
 }  // namespace skep::host

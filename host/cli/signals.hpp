@@ -12,17 +12,20 @@
 //
 // While there is no host yet, any of them ends the process at once. For a host that is about to be,
 // from expect_host() on, a signal to stop is remembered, and one more ends the process at once;
-// SIGHUP is made up for when the host runs. A host that has not ended soon
-// after the time it was given ends the process with exit code 70: no thread of a plugin can keep it
-// alive.
+// SIGHUP is made up for when the host runs. A host that has not ended when its time is over ends the
+// process with exit code 70: no thread of a plugin, and no stuck manager, can keep it alive. The
+// guard itself waits for nothing but signals: it needs no descriptor, which a plugin could close,
+// and what it logs is written by another thread.
 #pragma once
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <optional>
 
 #include "host/base/clock.hpp"
+#include "host/base/deadline.hpp"
 #include "host/base/mutex.hpp"
 
 namespace skep::host {
@@ -65,19 +68,30 @@ public:
     // expect_host() is made up for here. [any-thread]
     void reload_with(const std::function<void()>& reload);
 
+    // The host is to end within `time`, which it has all to itself: a moment later the process ends
+    // with exit code 70. Only shortens a time that was given before. [any-thread]
+    void end_within(Nanos time);
+
+    // How long the host may still take. forever: nobody has asked it to end. [any-thread]
+    [[nodiscard]] Nanos time_left() const;
+
+    // Whether stop_with() was called. [any-thread]
+    [[nodiscard]] bool has_host();
+
     // Ends the process without running a destructor, since threads are still inside of plugins.
-    // [any-thread]
+    // Flushes the log. [any-thread]
     [[noreturn]] void leave(int exit_code) const;
 
 private:
     void handle(int signal);
     void stop_after_plugin_exit();
-    void set_deadline(Nanos grace);
 
     // Of the main thread.
     sigset_t signals_{};  // those that it waits for
     StopSteps steps_;
-    std::optional<Nanos> deadline_;  // by the steady clock
+
+    // By the steady clock, in nanoseconds. Nothing else depends on it, so any order will do.
+    std::atomic<std::int64_t> deadline_ns_{forever.count()};
 
     // Written by the main thread, read by leave(); nothing else depends on it, so any order will
     // do.

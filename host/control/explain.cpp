@@ -21,6 +21,10 @@ std::string messages_wait(std::uint64_t count) {
 }
 
 std::string last_checkpoint(const WorkerMetrics& worker) {
+    if (!worker.call.empty() && worker.checkpoint_age >= long_call) {
+        return "it has been inside of " + quoted(worker.call) + " of its plugin for " +
+               span_text(*worker.checkpoint_age);
+    }
     return worker.checkpoint_age
                ? "its last checkpoint was " + span_text(*worker.checkpoint_age) + " ago"
                : "its thread has not begun";
@@ -114,9 +118,14 @@ private:
         explain_full_routes();
         if (!it_.waits_for.empty()) {
             it_.why = "it may be waiting for room at a receiver";
-        } else if (worker_.checkpoint_age && *worker_.checkpoint_age >= long_call &&
-                   worker_.in.in_flight > 0) {
+        } else if (is_late() && !worker_.call.empty()) {
+            it_.why = last_checkpoint(worker_);
+        } else if (is_late() && worker_.in.in_flight > 0) {
             it_.why = "it has been with one message for " + span_text(*worker_.checkpoint_age);
+        } else if (is_late() && worker_.in.queued > 0) {
+            it_.why = "it has not looked at its messages for " +
+                      span_text(*worker_.checkpoint_age) +
+                      ": its thread is inside of the plugin, or gets no processor";
         } else if (worker_.in.queued == 0 && worker_.in.in_flight == 0) {
             it_.why = "no message waits at it";
             explain_senders();
@@ -124,6 +133,8 @@ private:
             it_.why = "it has messages to work on";
         }
     }
+
+    [[nodiscard]] bool is_late() const { return worker_.checkpoint_age >= long_call; }
 
     // A full route that blocks, to a receiver: who sends there waits.
     void explain_full_routes() {

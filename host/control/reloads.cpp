@@ -66,6 +66,11 @@ Reloads::Reloads(Run run, Tell tell, std::shared_ptr<Probations> probations)
       }) {}
 
 Reloads::~Reloads() {
+    (void)end(Nanos(0));
+    thread_.join();
+}
+
+bool Reloads::end(Nanos patience) {
     {
         const MutexLock lock(mutex_);
         is_ending_ = true;
@@ -73,7 +78,8 @@ Reloads::~Reloads() {
         changed_.notify_all();
     }
     probations_->cut_short();
-    thread_.join();
+    const MutexLock lock(mutex_);
+    return changed_.wait_for(mutex_, patience, [this]() REQUIRES(mutex_) { return is_over_; });
 }
 
 std::uint64_t Reloads::trigger(std::string who, const ReloadWish& wish) {
@@ -200,6 +206,8 @@ void Reloads::serve() {
             changed_.wait(mutex_,
                           [this]() REQUIRES(mutex_) { return is_ending_ || !waiting_.empty(); });
             if (waiting_.empty()) {
+                is_over_ = true;
+                changed_.notify_all();
                 return;
             }
             is_ending = is_ending_;

@@ -76,10 +76,15 @@ public:
         Run run,
         Tell tell = [](const Verdict&, const std::string&) {},
         std::shared_ptr<Probations> probations = std::make_shared<Probations>());
-    // Waits for the reload that runs, and no probation; the triggers that wait are refused.
+    // Ends as end() does, without a bound.
     ~Reloads();
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
+
+    // Refuses the triggers that wait, and waits for the reload that runs, but for no probation. False:
+    // that reload did not come back in this time, and hangs in a plugin or a file; this object must
+    // then stay as it is, and the process ends by _exit().
+    [[nodiscard]] bool end(Nanos patience);
 
     // `who`: for the logs. Returns the number. [any-thread]
     std::uint64_t trigger(std::string who, const ReloadWish& wish = {});
@@ -121,6 +126,7 @@ private:
     std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // trigger
     std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
+    bool is_over_ GUARDED_BY(mutex_) = false;  // the thread is about to end
     // The run after this one waits, or the end. Written under mutex_.
     std::atomic<bool> has_next_{false};
     // By number: those that have no verdict yet, or whose verdict nobody has taken.

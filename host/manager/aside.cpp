@@ -15,7 +15,7 @@ namespace skep::host {
 
 // `then` runs on the manager's thread, when `work` has. The error: there was no thread to be had,
 // and `work` is dropped.
-Result<Done, std::string> Core::try_aside(std::string what,
+Result<Done, std::string> Core::try_aside(std::function<std::string()> what,
                                           std::function<void()> work,
                                           EventQueue::Action then) {
     const std::uint64_t number = ++asides_made_;
@@ -52,11 +52,11 @@ Result<Done, std::string> Core::try_aside(std::string what,
 }
 
 // The same for what has to be done: without a thread it is neither done nor let go.
-void Core::aside(const std::string& what,
+void Core::aside(const std::function<std::string()>& what,
                  const std::function<void()>& work,
                  EventQueue::Action then) {
     if (const auto started = try_aside(what, work, std::move(then)); !started) {
-        spdlog::error("{}: {}", what, started.error());
+        spdlog::error("{}: {}", what(), started.error());
         Aside& kept = asides_[++asides_made_];
         kept.what = what;
         kept.id = std::make_shared<std::atomic<pid_t>>(0);
@@ -68,20 +68,19 @@ void Core::aside(const std::string& what,
 // then may still need the instance.
 void Core::discard(Spare spare) {
     const auto shared = std::make_shared<Spare>(std::move(spare));
-    aside(
-        "worker '" + shared->worker + "' in destroy",
-        [shared] {
-            name_this_thread(shared->worker, shared->instance->generation());
-            if (shared->place.thread != nullptr) {
-                shared->place.thread->end();
-            }
-            shared->instance->destroy();
-        },
-        [this, shared] {
-            shared->instance.reset();
-            shared->owner.reset();
-            close_unused_libraries();
-        });
+    aside([shared] { return "worker '" + shared->worker + "' in destroy"; },
+          [shared] {
+              name_this_thread(shared->worker, shared->instance->generation());
+              if (shared->place.thread != nullptr) {
+                  shared->place.thread->end();
+              }
+              shared->instance->destroy();
+          },
+          [this, shared] {
+              shared->instance.reset();
+              shared->owner.reset();
+              close_unused_libraries();
+          });
 }
 
 // The host ends, and they have not come back.
@@ -90,8 +89,9 @@ void Core::give_up_asides() {
         if (it.thread.joinable()) {
             it.thread.detach();
         }
-        spdlog::error("{} did not come back; its thread is given up for lost", it.what);
-        lost_threads_.emplace(it.id->load(), it.what);
+        const std::string what = it.what();
+        spdlog::error("{} did not come back; its thread is abandoned", what);
+        lost_threads_.emplace(it.id->load(), what);
     }
     asides_.clear();
 }

@@ -126,7 +126,8 @@ void Core::tick() {
     check_launch(now);
     end_probations(now);
     if (is_ending() && slots_.empty()) {
-        asides_deadline_ = std::min(asides_deadline_, now + Manager::stop_margin);
+        asides_deadline_ =
+            std::min({asides_deadline_, give_up_at_, now + stop_times(Nanos(0)).give_up});
         if (asides_deadline_ <= now) {
             give_up_asides();
         }

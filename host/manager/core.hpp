@@ -87,24 +87,6 @@ public:
     [[nodiscard]] HostMetrics last_metrics() const { return collect(); }
 
 private:
-    // A plan being applied, in two steps: instances are made, then successors take over. When all
-    // have, the plan is in force; the first failure undoes what was begun, and it never was.
-    struct Launch {
-        std::uint64_t number = 0;
-        std::shared_ptr<const Plan> next;
-        std::vector<std::string> to_remove;
-        StateLoss loss = StateLoss::refused;
-        std::vector<Slot*> starts;  // receivers before their senders
-        std::vector<Slot*> swaps;
-        std::size_t making = 0;                // how many have no instance yet
-        std::size_t taking = 0;                // how many of those offered have not taken over yet
-        std::deque<std::vector<Slot*>> waves;  // of swaps, that are to be offered yet
-        Nanos deadline = forever;
-        ApplySteps steps;  // each is set when it has ended
-        Nanos step_begin{0};
-        Reply reply;
-    };
-
     // A successor that is to be created, or an instance that is to be destroyed, with its place if
     // it has one to itself. Its worker outlives it.
     struct Spare {
@@ -114,6 +96,31 @@ private:
         WorkerPlace place;
         Placement placement;  // of its thread
         std::string error;    // why it cannot be created
+    };
+
+    // Successors that are created, one after the other, on a thread aside. Their names stay.
+    struct Creation {
+        std::vector<Spare> spares;
+        std::atomic<std::size_t> at{0};  // the one in `create`; only shown, so any order will do
+    };
+
+    // A plan being applied, in two steps: instances are made, then successors take over. When all
+    // have, the plan is in force; the first failure undoes what was begun, and it never was.
+    struct Launch {
+        std::uint64_t number = 0;
+        std::shared_ptr<const Plan> next;
+        std::vector<std::string> to_remove;
+        StateLoss loss = StateLoss::refused;
+        std::vector<Slot*> starts;  // receivers before their senders
+        std::vector<Slot*> swaps;
+        std::shared_ptr<const Creation> creation;  // null: no successor is to be created
+        std::size_t making = 0;                    // how many have no instance yet
+        std::size_t taking = 0;                // how many of those offered have not taken over yet
+        std::deque<std::vector<Slot*>> waves;  // of swaps, that are to be offered yet
+        Nanos deadline = forever;
+        ApplySteps steps;  // each is set when it has ended
+        Nanos step_begin{0};
+        Reply reply;
     };
 
     // There may be another of the same name: one with other settings is another pool.
@@ -126,7 +133,7 @@ private:
     struct Aside {
         std::thread thread;
         std::shared_ptr<std::atomic<pid_t>> id;
-        std::string what;  // for people
+        std::function<std::string()> what;  // for people
         std::function<void()> keeps;
     };
 
@@ -178,6 +185,8 @@ private:
     void commit_launch();
     void undo_launch(const Refusal& why);
     void check_launch(Nanos now);
+    [[nodiscard]] std::string why_late(const Slot& late) const;
+    [[nodiscard]] const Slot* full_receiver_of(const Slot& sender) const;
     [[nodiscard]] Nanos end_step(Launch& launch) const;
 
     // swap.cpp
@@ -216,10 +225,12 @@ private:
     void end_swap(Slot& slot);
 
     // aside.cpp
-    [[nodiscard]] Result<Done, std::string> try_aside(std::string what,
+    [[nodiscard]] Result<Done, std::string> try_aside(std::function<std::string()> what,
                                                       std::function<void()> work,
                                                       EventQueue::Action then);
-    void aside(const std::string& what, const std::function<void()>& work, EventQueue::Action then);
+    void aside(const std::function<std::string()>& what,
+               const std::function<void()>& work,
+               EventQueue::Action then);
     void discard(Spare spare);
     void give_up_asides();
 
@@ -243,6 +254,7 @@ private:
     void drain(Slot& slot);
     void drain_alone(Slot& slot);
     void stop_now(Slot& slot);
+    void set_give_up(Slot& slot);
     void lose(Slot& slot);
     void retire(Slot& slot);
 
@@ -307,8 +319,9 @@ private:
     std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;
-    std::optional<Ending> ending_;  // set when the end has begun
-    Nanos stop_deadline_ = forever;
+    std::optional<Ending> ending_;    // set when the end has begun
+    Nanos stop_deadline_ = forever;   // of what drains, once the end has begun
+    Nanos give_up_at_ = forever;      // likewise, of what was told to stop now
     std::optional<Nanos> next_look_;  // at a cycle that shall end when it is quiet
     bool has_anything_ended_ = false;
     bool needs_advance_ = false;  // something has changed since the last advance()

@@ -59,7 +59,9 @@ bool are_quiet(const std::vector<Slot*>& slots) {
 
 // The diff to the empty plan, with one deadline for all.
 void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
-    stop_deadline_ = std::min(stop_deadline_, clock_.now() + grace);
+    const StopTimes times = stop_times(grace);
+    stop_deadline_ = std::min(stop_deadline_, deadline_after(clock_.now(), times.drain));
+    give_up_at_ = std::min(give_up_at_, deadline_after(clock_.now(), times.give_up));
     if (!is_ending()) {
         ending_ = Ending{cause, std::move(reason), {}};
         schedule_.clear();
@@ -73,8 +75,10 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
             set_state(*slot, WorkerEvent::resume);
             slot->worker->request(Wanted::run);
         }
-        if (slot->state != WorkerState::stopping && can(*slot, WorkerEvent::lost)) {
-            set_deadline(*slot, std::min(slot->deadline.value_or(forever), stop_deadline_));
+        if (can(*slot, WorkerEvent::lost)) {
+            const Nanos latest =
+                slot->state == WorkerState::stopping ? give_up_at_ : stop_deadline_;
+            set_deadline(*slot, std::min(slot->deadline.value_or(forever), latest));
         }
     }
     needs_advance_ = true;

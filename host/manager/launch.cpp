@@ -120,7 +120,9 @@ void Core::apply(std::shared_ptr<const Plan> next,
     }
     launch.making = launch.starts.size();
     launch.steps.open = end_step(launch);
-    launch.deadline = deadline_after(clock_.now(), limits_.make);
+    const Nanos longest =
+        schedule_start_ ? std::min(limits_.make, limits_.make_beside) : limits_.make;
+    launch.deadline = deadline_after(clock_.now(), longest);
     launch_ = std::move(launch);
     for (Slot* const slot : launch_->starts) {
         slot->launch_part = LaunchPart::making;
@@ -296,6 +298,42 @@ void Core::undo_launch(const Refusal& why) {
     undone.reply(Unexpected<Refusal>(why));
 }
 
+// The receiver that a worker waits for: the first at which a route of its that blocks is full.
+const Slot* Core::full_receiver_of(const Slot& sender) const {
+    for (const RoutePlan& route : plan_->routes) {
+        const auto to = slots_.find(route.to);
+        if (route.from == sender.home->name && route.when_full == WhenFull::block &&
+            to != slots_.end() && to->second->home->mailbox->counts().queued >= route.queue) {
+            return to->second.get();
+        }
+    }
+    return nullptr;
+}
+
+// Names the worker that holds a swap up: `late` itself, or the one at the end of the full routes
+// before which it waits.
+std::string Core::why_late(const Slot& late) const {
+    const Slot* slow = &late;
+    std::set<const Slot*> seen;
+    while (seen.insert(slow).second) {
+        const Slot* const next = full_receiver_of(*slow);
+        slow = next == nullptr ? slow : next;
+    }
+    const WorkerMetrics metrics = slow->metrics(clock_.now());
+    std::string why = "worker '" + slow->home->name + "' ";
+    if (!metrics.call.empty()) {
+        why += "is inside of '" + metrics.call + "' of its plugin";
+    } else if (metrics.in.in_flight > 0 || slow == &late) {
+        why += "did not come to a boundary between two messages in time";
+    } else {
+        why += "takes no messages";
+    }
+    if (slow != &late) {
+        why += ", and worker '" + late.home->name + "' waits for room at it";
+    }
+    return why + "; its 'quiesce' says how long it may take";
+}
+
 // Whether it takes too long.
 void Core::check_launch(Nanos now) {
     if (!launch_ || now < launch_->deadline) {
@@ -303,26 +341,30 @@ void Core::check_launch(Nanos now) {
     }
     for (const Slot* const slot : launch_->starts) {
         if (slot->launch_part == LaunchPart::making) {
-            undo_launch(bad_plan("worker '" + slot->home->name + "' was not made in time"));
+            undo_launch(bad_plan("worker '" + slot->home->name +
+                                 "' was not made in time: it is inside of 'create' of its plugin"));
             return;
         }
     }
     if (launch_->making > 0) {
-        undo_launch(bad_plan("the successor of worker '" + launch_->swaps.front()->home->name +
-                             "' was not made in time"));
+        const Creation& creation = *launch_->creation;
+        undo_launch(bad_plan("the successor of worker '" + creation.spares[creation.at].worker +
+                             "' was not made in time: it is inside of 'create' of its plugin"));
         return;
     }
+    std::set<const Slot*> waiting;  // for those that hold the reload up
+    for (const std::vector<Slot*>& wave : launch_->waves) {
+        waiting.insert(wave.begin(), wave.end());
+    }
     for (const Slot* const slot : launch_->swaps) {
-        if (const Handover* const handover = slot->swap->handover.get();
-            handover != nullptr && !handover->is_decided()) {
-            undo_launch({Refusal::Code::illegal_state,
-                         "worker '" + slot->home->name +
-                             "' did not come to a boundary between two messages in time; its "
-                             "'quiesce' says how long it may take"});
+        Handover* const handover = slot->swap->handover.get();
+        if (handover != nullptr && !waiting.contains(slot) && !handover->is_taken() &&
+            handover->withdraw()) {
+            undo_launch({Refusal::Code::illegal_state, why_late(*slot)});
             return;
         }
     }
-    launch_->deadline = forever;  // a swap that stands alone has begun, and only its worker decides
+    launch_->deadline = forever;  // a worker has just committed its swap, and says so
 }
 
 }  // namespace skep::host

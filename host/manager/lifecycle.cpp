@@ -68,6 +68,7 @@ void Core::launch(Slot& slot) {
     slot.is_stopped_by_operator = false;
     slot.wants_pause = false;
     slot.deadline.reset();
+    slot.give_up_at.reset();
     slot.started = clock_.now();
     slot.started_wall = std::chrono::system_clock::now();
     slot.ended.reset();
@@ -246,14 +247,17 @@ void Core::drain(Slot& slot) {
     }
     slot.worker->request(slot.state == WorkerState::draining ? Wanted::drain : Wanted::stop);
     if (slot.state == WorkerState::stopping) {
-        set_deadline(slot, clock_.now() + Manager::stop_margin);
+        set_give_up(slot);
     }
 }
 
 // While the host goes on.
 void Core::drain_alone(Slot& slot) {
-    const Nanos grace = slot.plan->stop_grace.value_or(plan_->stop_grace);
-    set_deadline(slot, std::min(slot.deadline.value_or(forever), clock_.now() + grace));
+    const StopTimes times = stop_times(slot.plan->stop_grace.value_or(plan_->stop_grace));
+    const Nanos now = clock_.now();
+    slot.give_up_at =
+        std::min(slot.give_up_at.value_or(forever), deadline_after(now, times.give_up));
+    set_deadline(slot, std::min(slot.deadline.value_or(forever), deadline_after(now, times.drain)));
     drain(slot);
 }
 
@@ -261,7 +265,14 @@ void Core::stop_now(Slot& slot) {
     slot.home->mailbox->close();
     set_state(slot, WorkerEvent::stop);
     slot.worker->request(Wanted::stop);
-    set_deadline(slot, clock_.now() + Manager::stop_margin);
+    set_give_up(slot);
+}
+
+// When it is lost, unless it comes back: by the grace that it was given, and by the host's.
+void Core::set_give_up(Slot& slot) {
+    const Nanos without_grace = deadline_after(clock_.now(), stop_times(Nanos(0)).give_up);
+    const Nanos latest = std::min(slot.give_up_at.value_or(forever), give_up_at_);
+    set_deadline(slot, latest == forever ? without_grace : latest);
 }
 
 void Core::lose(Slot& slot) {

@@ -1,5 +1,7 @@
 #include "host/manager/manager.hpp"
 
+#include <algorithm>
+
 #include <pthread.h>
 
 #include "host/manager/core.hpp"
@@ -24,6 +26,20 @@ Answer<T> ask(Core& core, Request request) {
 }
 
 }  // namespace
+
+StopTimes stop_times(Nanos grace) {
+    constexpr Nanos shortest = std::chrono::milliseconds(500);
+    constexpr Nanos longest_margin = std::chrono::seconds(1);  // for workers to come back
+    constexpr Nanos shortest_margin = std::chrono::milliseconds(400);
+    constexpr int part_of_the_process = 4;  // of the margin
+    if (grace <= Nanos(0)) {
+        constexpr Nanos left = longest_margin / part_of_the_process;
+        return {Nanos(0), longest_margin - left, longest_margin};
+    }
+    const Nanos total = std::max(grace, shortest);
+    const Nanos margin = std::clamp<Nanos>(total / 2, shortest_margin, longest_margin);
+    return {total - margin, total - margin / part_of_the_process, total};
+}
 
 Manager::Manager(Clock& clock, Loader& loader, When ends, const Limits& limits, Witness* witness)
     : core_(std::make_unique<Core>(clock, loader, ends, limits, witness)),

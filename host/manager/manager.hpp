@@ -56,6 +56,19 @@ struct ApplySteps {
     bool operator==(const ApplySteps&) const = default;
 };
 
+// How a stop spends the time that it is given; each counts from its begin. Workers drain until
+// `drain`, and are then told to stop now. Those that have not come back at `give_up` are lost. What is
+// left until `total` is for the end of the process.
+struct StopTimes {
+    Nanos drain, give_up, total;
+
+    bool operator==(const StopTimes&) const = default;
+};
+
+// Pure. The total is the grace itself, but half a second at least. No grace: a second, in which
+// nothing drains.
+[[nodiscard]] StopTimes stop_times(Nanos grace);
+
 // How a host came to its end.
 struct Ending {
     enum class Cause {
@@ -121,10 +134,6 @@ public:
 
 class Manager {
 public:
-    // After the time to drain is over and a worker was told to stop now, so long until it is given
-    // up.
-    static constexpr Nanos stop_margin = std::chrono::seconds(1);
-
     struct Limits {
         // So long a plan may take until its instances are made, and then until its successors have
         // taken over; of this, the longest that one of the workers says for itself.
@@ -134,6 +143,8 @@ public:
         // no more then.
         std::size_t pinned = 64;
         std::size_t pinned_bytes = std::size_t{256} << 20;
+        // As `make`, for a plan that replaces another: whoever reloads waits for the verdict.
+        Nanos make_beside = std::chrono::seconds(10);
     };
 
     enum class When {
@@ -207,8 +218,8 @@ public:
     // The taps of this host's routes; what they show names no worker after the manager has gone.
     [[nodiscard]] const std::shared_ptr<Taps>& taps() const;
 
-    // Asks the whole host to end within `grace`: sources first, then everything drains; what has
-    // not ended then is told to stop now, and after a little more given up for lost. Asking again
+    // Asks the whole host to end within stop_times(grace): sources first, then everything drains; what
+    // has not ended then is told to stop now, and is lost when it does not come back. Asking again
     // shortens the time. Does not wait: see wait().
     void request_stop(Nanos grace);
     // Waits for the end.

@@ -89,6 +89,7 @@ struct Slot : Version {
     // When the time for the present way of ending is over: draining is stopped, stopping is lost.
     // Set by Core::set_deadline alone.
     std::optional<Nanos> deadline;
+    std::optional<Nanos> give_up_at;  // by the grace of this worker; none: that of the host decides
 
     std::optional<Nanos> started, ended;
     std::optional<std::chrono::system_clock::time_point> started_wall, ended_wall;

@@ -149,21 +149,23 @@ Core::Spare Core::spare_for(const Slot& slot) const {
 
 // All on one thread, one after the other; the workers go on meanwhile.
 void Core::create_successors() {
-    auto spares = std::make_shared<std::vector<Spare>>();
+    const auto creation = std::make_shared<Creation>();
     for (Slot* const slot : launch_->swaps) {
         if (slot->worker != nullptr && slot->swap->handover == nullptr) {
-            spares->push_back(spare_for(*slot));
+            creation->spares.push_back(spare_for(*slot));
         }
     }
-    if (spares->empty()) {
+    if (creation->spares.empty()) {
         return;
     }
     launch_->making += 1;  // all of them at once
-    const std::string first = spares->front().worker;
+    launch_->creation = creation;
     const Result<Done, std::string> started = try_aside(
-        "worker '" + first + "' in create",
-        [spares] {
-            for (Spare& it : *spares) {
+        [creation] { return "worker '" + creation->spares[creation->at].worker + "' in create"; },
+        [creation] {
+            for (std::size_t i = 0; i < creation->spares.size(); ++i) {
+                Spare& it = creation->spares[i];
+                creation->at = i;
                 name_this_thread(it.worker, it.instance->generation());
                 if (!it.instance->create()) {
                     it.error = it.instance->error();
@@ -175,9 +177,10 @@ void Core::create_successors() {
                 }
             }
         },
-        [this, spares, number = launch_->number] { on_created(number, *spares); });
+        [this, creation, number = launch_->number] { on_created(number, creation->spares); });
     if (!started) {
-        undo_launch(bad_plan("worker '" + first + "' cannot be created: " + started.error()));
+        undo_launch(bad_plan("worker '" + creation->spares.front().worker +
+                             "' cannot be created: " + started.error()));
     }
 }
 

@@ -84,7 +84,7 @@ public:
 
     // Before it is offered: whether the worker stands still once it has taken over, until it is
     // told otherwise.
-    void set_holds(bool holds) { holds_ = holds; }
+    void set_holds(bool holds) { decision_ = holds ? Decision::by_manager : Decision::open; }
 
     // Before it is offered: the successor begins anew, whatever state there is.
     void drop_state() { drops_state_ = true; }
@@ -97,13 +97,25 @@ public:
         return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
 
-    [[nodiscard]] bool holds() const { return holds_; }
+    [[nodiscard]] bool holds() const { return decision_ == Decision::by_manager; }
+
+    // [worker] Whether the swap, which is about to be in place, is committed by the worker itself.
+    [[nodiscard]] bool commits() {
+        Decision open = Decision::open;
+        return decision_.compare_exchange_strong(open, Decision::by_worker);
+    }
+
+    // [manager] The swap takes too long, and is to be undone. False: the worker has just committed it.
+    [[nodiscard]] bool withdraw() {
+        Decision open = Decision::open;
+        return decision_.compare_exchange_strong(open, Decision::by_manager) || holds();
+    }
 
     [[nodiscard]] bool drops_state() const { return drops_state_; }
 
-    // The worker has begun, or ended, what only it can undo.
-    [[nodiscard]] bool is_decided() const {
-        return stage() == Stage::tentative || (!holds_ && stage() != Stage::offered);
+    // The worker has come to the end of it.
+    [[nodiscard]] bool is_taken() const {
+        return stage() != Stage::offered && stage() != Stage::taking;
     }
 
     // Whether there is a state to be handed over.
@@ -131,7 +143,11 @@ public:
     std::uint64_t consumed = 0;   // messages that the successor had finished when it went
 
 private:
-    bool holds_ = true;
+    // Who commits: the manager, when the whole reload is there, or, of a swap that stands alone,
+    // whichever of the two is first to say so.
+    enum class Decision : std::uint8_t { open, by_worker, by_manager };
+
+    std::atomic<Decision> decision_{Decision::by_manager};
     bool drops_state_ = false;
     std::atomic<Stage> stage_{Stage::offered};
 };

@@ -50,6 +50,7 @@ struct WorkerMetrics {
     std::uint64_t queued_bytes = 0;
     bool is_full_of_bytes = false;
 
+    std::string call;  // of its plugin that is in progress: "create", "load_state"; "": no such one
     std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread
 
     // Its part of the host's message accounting: every message offered to it or rejected at it.

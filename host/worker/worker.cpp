@@ -216,7 +216,10 @@ Fact Worker::fact(Fact::Kind kind) const {
 
 bool Worker::make() {
     context_.serve(instance_->type());
-    is_well_ = instance_->create() && instance_->acquire();
+    {
+        const CallMark mark(call_, "create");
+        is_well_ = instance_->create() && instance_->acquire();
+    }
     if (!is_well_) {
         unmake();
         return false;
@@ -228,6 +231,7 @@ bool Worker::make() {
 
 void Worker::unmake() {
     context_.settle_all(!is_well_);
+    const CallMark mark(call_, "destroy");
     instance_->destroy();
     context_.outbox().reject_waiting();
     is_well_ = is_well_ && instance_->error().empty();
@@ -295,6 +299,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
         return end_turns(wanted);
     }
     if (const auto due = instance_->due_timer()) {
+        const CallMark mark(call_, "on_timer");
         is_well_ = instance_->on_timer(*due);
         publish_timers();
         return {Turn::Kind::again};
@@ -338,6 +343,7 @@ void Worker::handle(skep_batch& batch) {
 Turn Worker::end_turns(Wanted wanted) {
     if (is_well_ && !has_drained_ && wanted == Wanted::drain) {
         has_drained_ = true;
+        const CallMark mark(call_, "on_drain");
         is_well_ = instance_->on_drain();
         if (!is_well_ || context_.outbox().is_waiting()) {
             return {Turn::Kind::again};

@@ -58,5 +58,21 @@ TEST(Service, IsToldWhenTheHostIsReadyReloadsAndStops) {
     EXPECT_EQ(host.wait().exit_code, 0);
 }
 
+// Of a service manager that does not read, nobody waits for room.
+TEST(Service, ManagerThatReadsNothingHoldsUpNeitherTheHostNorItsEnd) {
+    const test::TempFolder folder;
+    const ServiceManager manager(folder / "notify");
+    const auto address = socket_address(folder / "notify");
+    const Fd filler(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    while (::sendto(filler.get(), "x", 1, 0, generic(*address), sizeof(*address)) == 1) {
+    }
+    const std::string file =
+        folder.write("bees.toml", "version = 1\n[worker.w]\nplugin = \"blackhole\"\n");
+    test::Process host({SKEP_EXECUTABLE, "run", file}, {{"NOTIFY_SOCKET", folder / "notify"}});
+    ASSERT_TRUE(host.wait_for_err("running 'bees'"));
+    host.send(SIGTERM);
+    EXPECT_EQ(host.wait().exit_code, 0);
+}
+
 }  // namespace
 }  // namespace skep::host

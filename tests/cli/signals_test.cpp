@@ -170,6 +170,38 @@ TEST_F(GuardDeathTest, HostThatDoesNotEndIsLeft) {
         "did not end in time");
 }
 
+TEST_F(GuardDeathTest, AHostThatWasToldToEndByOthersIsLeftToo) {
+    EXPECT_EXIT(
+        {
+            Guard guard;
+            std::promise<int> never;
+            (void)guard.watch([&] {
+                guard.end_within(Nanos(0));
+                guard.end_within(std::chrono::hours(1));  // only shortens
+                return never.get_future().get();
+            });
+        },
+        ExitedWithCode(exit_internal),
+        "did not end in time");
+}
+
+// A plugin may close what it likes.
+TEST_F(GuardDeathTest, HearsSignalsWithoutAnyDescriptor) {
+    EXPECT_EXIT(
+        {
+            Guard guard;
+            ::_exit(guard.watch([&] {
+                std::promise<int> stopped;
+                guard.stop_with([&](Nanos) { stopped.set_value(7); }, Nanos(0));
+                ::close_range(3, ~0U, 0);
+                ::kill(::getpid(), SIGTERM);
+                return stopped.get_future().get();
+            }));
+        },
+        ExitedWithCode(7),
+        "");
+}
+
 TEST_F(GuardDeathTest, AReaderThatWentAwayDoesNotEndTheProcess) {
     EXPECT_EXIT(
         {

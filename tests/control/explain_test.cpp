@@ -132,6 +132,27 @@ TEST_F(ExplainTest, ALongCallIsTold) {
     EXPECT_THAT(of(b()).why, HasSubstr("with one message for 3.1s"));
 }
 
+TEST_F(ExplainTest, ACallThatDoesNotComeBackIsNamed) {
+    b().call = "load_state";
+    EXPECT_THAT(of(b()).why, HasSubstr("no message waits at it"));
+    b().checkpoint_age = 3100ms;
+    for (const WorkerState state : {WorkerState::running,
+                                    WorkerState::starting,
+                                    WorkerState::pausing,
+                                    WorkerState::draining,
+                                    WorkerState::stopping}) {
+        b().state = state;
+        EXPECT_THAT(of(b()).why, HasSubstr("inside of 'load_state' of its plugin for 3.1s"));
+    }
+}
+
+TEST_F(ExplainTest, AWorkerThatDoesNotLookAtItsMessagesIsNotSaidToWorkOnThem) {
+    b().in.queued = 1;
+    EXPECT_THAT(of(b()).why, HasSubstr("has messages to work on"));
+    b().checkpoint_age = 3100ms;
+    EXPECT_THAT(of(b()).why, HasSubstr("has not looked at its messages for 3.1s"));
+}
+
 TEST_F(ExplainTest, OfTwoWithOneNameTheLaterCounts) {
     add("b");
     b().in.queued = 4;

@@ -331,6 +331,41 @@ TEST(Ending, AThreadThatDoesNotComeBackIsNamedAndCountedAndTheHostEndsWithoutIt)
     left.get_future().wait();
 }
 
+TEST(StopTimes, AreAllWithinTheGrace) {
+    struct Row {
+        host::Nanos grace, drain, give_up, total;
+    };
+
+    for (const Row& row :
+         {Row{seconds(0), seconds(0), milliseconds(750), seconds(1)},
+          Row{milliseconds(1), milliseconds(100), milliseconds(400), milliseconds(500)},
+          Row{seconds(1), milliseconds(500), milliseconds(875), seconds(1)},
+          Row{seconds(5), seconds(4), milliseconds(4750), seconds(5)},
+          Row{seconds(600), seconds(599), milliseconds(599'750), seconds(600)}}) {
+        const host::StopTimes times = host::stop_times(row.grace);
+        EXPECT_EQ(times, (host::StopTimes{row.drain, row.give_up, row.total})) << row.grace.count();
+    }
+}
+
+TEST(Ending, AHangingWorkerIsLostBeforeTheGraceIsOver) {
+    World<host::SteadyClock> world;
+    Gate never;
+    std::promise<void> left;
+    Script stuck;
+    stuck.run = [&never](skep::context&) { never.wait_until_open(); };
+    stuck.destroy = [&left] { left.set_value(); };
+    world.add("stuck", stuck);
+    world.start();
+    never.wait_for_visitor();
+    const host::Nanos begin = world.clock.now();
+    world.manager->request_stop(seconds(2));
+    EXPECT_EQ(world.end().lost, std::vector<std::string>{"stuck"});
+    EXPECT_GE(world.clock.now() - begin, host::stop_times(seconds(2)).give_up);
+    EXPECT_LT(world.clock.now() - begin, seconds(2) + milliseconds(900));  // a second more before
+    never.open();
+    left.get_future().wait();
+}
+
 TEST(Ending, ALostWorkerIsRefusedByItsContext) {
     World<host::SteadyClock> world(Manager::When::asked);
     Gate gone;

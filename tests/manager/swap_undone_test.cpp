@@ -272,6 +272,57 @@ TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
     EXPECT_EQ(handled_by_new, 0);
 }
 
+TEST_F(StuckSwap, TheReceiverThatHoldsASenderUpIsNamed) {
+    Script stuck;
+    stuck.on_message = [this](skep::context&, const skep::message&) { gate.wait_until_open(); };
+    Script source;
+    source.run = [](skep::context& context) {
+        while (context.checkpoint()) {
+            (void)context.emit("x");
+        }
+    };
+    world.add("source", source);
+    world.add("stuck", stuck);
+    world.route("source", "stuck").queue = 1;
+    world.start();
+    gate.wait_for_visitor();
+    while (world.metrics("stuck").in.queued == 0) {
+    }
+    for (host::WorkerPlan& worker : world.plan.workers) {
+        worker.config["text"] = host::ParamValue(std::string("other"));
+    }
+    const Answer<Done> answer = manager.apply(world.plan);
+    ASSERT_FALSE(answer);
+    EXPECT_THAT(answer.error().message, testing::StartsWith("worker 'stuck' did not come to a"));
+    gate.open();
+    world.stop();
+}
+
+// Though a swap that stands alone is otherwise its worker's own affair.
+TEST_F(StuckSwap, AStateThatIsNeverLoadedIsRefusedInTimeAndTheOldInstanceGoesOn) {
+    std::atomic<int> handled{0};
+    Script old;
+    old.on_message = [&](skep::context&, const skep::message&) { ++handled; };
+    old.save = [] { return std::string("state"); };
+    world.add("a", old);
+    world.start();
+    Script next;
+    next.save = old.save;
+    next.load = [this](std::string_view) { gate.wait_until_open(); };
+    next.on_message = [this](skep::context&, const skep::message&) { ++handled_by_new; };
+    world.scripts["a"] = next;
+    world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
+    const Answer<Done> answer = manager.apply(world.plan);
+    ASSERT_FALSE(answer);
+    EXPECT_THAT(answer.error().message, HasSubstr("worker 'a' is inside of 'load_state'"));
+    gate.open();
+    ASSERT_TRUE(manager.send("a", "1"));
+    while (handled == 0) {
+    }
+    world.stop();
+    EXPECT_EQ(handled_by_new, 0);
+}
+
 TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     Gate& never = *new Gate;  // outlives a thread that is given up
     world.add("a", Script{});
@@ -280,7 +331,9 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().message, "the successor of worker 'a' was not made in time");
+    EXPECT_EQ(answer.error().message,
+              "the successor of worker 'a' was not made in time: it is inside of 'create' of its "
+              "plugin");
     never.wait_for_visitor();  // what it reads on the way there it has read
     ASSERT_TRUE(manager.send("a", "1"));
     EXPECT_EQ(world.stop().lost, std::vector<std::string>{"worker 'a' in create"});

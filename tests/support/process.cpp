@@ -66,7 +66,10 @@ void take(int& fd, std::string& output) {
 
 }  // namespace
 
-Process::Process(const Arguments& arguments, const Variables& variables, std::chrono::seconds fuse)
+Process::Process(const Arguments& arguments,
+                 const Variables& variables,
+                 std::chrono::seconds fuse,
+                 int stderr_fd)
     : fuse_ms_(now_ms() + std::chrono::milliseconds(fuse).count()) {
     std::array<int, 2> out{};
     std::array<int, 2> err{};
@@ -77,7 +80,12 @@ Process::Process(const Arguments& arguments, const Variables& variables, std::ch
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
+    if (stderr_fd == closed_stderr) {
+        ::posix_spawn_file_actions_addclose(&actions, STDERR_FILENO);
+    } else {
+        ::posix_spawn_file_actions_adddup2(
+            &actions, stderr_fd == own_pipe ? err[1] : stderr_fd, STDERR_FILENO);
+    }
     // Whatever the test itself blocks or ignores, the program starts as from a shell.
     posix_spawnattr_t attributes;
     ::posix_spawnattr_init(&attributes);

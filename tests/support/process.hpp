@@ -26,7 +26,16 @@ class Process {
 public:
     explicit Process(const Arguments& arguments,
                      const Variables& variables = {},
-                     std::chrono::seconds fuse = std::chrono::minutes(1));
+                     std::chrono::seconds fuse = std::chrono::minutes(1))
+        : Process(arguments, variables, fuse, own_pipe) {}
+
+    // With this descriptor as stderr, which is the caller's; closed_stderr: the program has none.
+    static constexpr int own_pipe = -1;
+    static constexpr int closed_stderr = -2;
+    Process(const Arguments& arguments,
+            const Variables& variables,
+            std::chrono::seconds fuse,
+            int stderr_fd);
     ~Process();
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
