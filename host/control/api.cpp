@@ -104,6 +104,9 @@ Reply pause(ControlWorld& world, const Call& call, const std::string& worker) {
         return body.error();
     }
     const std::optional<bool> waits = body->flag("wait");
+    if (waits && *waits && !call.hold()) {
+        return too_many_held();
+    }
     return waits ? reply_of(world.manager.pause(worker, *waits))
                  : refused(bad_request, "'wait' has to be true or false");
 }
@@ -175,8 +178,10 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
         }
         grace = (*plan)->stop_grace;
     }
-    world.stop(*now ? Nanos(0) : *grace);
-    return {200, done};
+    const Nanos given = *now ? Nanos(0) : *grace;
+    world.stop(given);
+    const auto within = std::chrono::ceil<std::chrono::milliseconds>(stop_times(given).total);
+    return {200, R"({"done":true,"within_ms":)" + std::to_string(within.count()) + "}"};
 }
 
 Reply reply_of(const Verdict& verdict) {
@@ -220,6 +225,9 @@ Reply show_reload(ControlWorld& world, const Call& call, const std::string& targ
         if (verdict->is_final) {
             return reply_of(*verdict);
         }
+        if (!call.hold()) {
+            return too_many_held();
+        }
         if (!call.rest(rest_between_looks)) {
             return refused({Refusal::Code::host_ended, "the host is ending"});
         }
@@ -240,7 +248,10 @@ Reply show_generations(ControlWorld& world, const Call& /*call*/, const std::str
 
 Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/) {
     const Result<Wait, std::string> wanted = read_wait(call.query);
-    return wanted ? wait_for(world, call, *wanted) : refused(bad_request, wanted.error());
+    if (!wanted) {
+        return refused(bad_request, wanted.error());
+    }
+    return call.hold() ? wait_for(world, call, *wanted) : too_many_held();
 }
 
 // Why it was refused, or "".

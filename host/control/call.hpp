@@ -22,6 +22,10 @@ struct Peer {
 // gone, or the server ends.
 using Rest = std::function<bool(Nanos)>;
 
+// Says that the answer may take as long as whoever asks wants it to. False: too many such requests
+// are open, and this one is to be refused. Twice is once.
+using Hold = std::function<bool()>;
+
 struct Call {
     std::string method;  // "GET"
     std::string path;    // without the query, decoded: "/v1/workers/parse#0"
@@ -29,6 +33,7 @@ struct Call {
     std::string body;
     Peer peer;
     Rest rest;
+    Hold hold;
 };
 
 struct Reply {

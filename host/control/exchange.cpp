@@ -168,12 +168,15 @@ public:
     Exchange(BoundedStream& stream,
              const Peer& peer,
              const ControlLimits& limits,
+             const Progress& progress,
              const AnswersCall& answers)
         : stream_(stream),
           limits_(limits),
+          progress_(progress),
           answers_(answers) {
         svr_sock_ = 0;  // httplib writes an answer in pieces only while it believes to listen
         call_.peer = peer;
+        call_.hold = progress.hold;
         call_.rest = [this](Nanos duration) { return stream_.rest(duration); };
         set_payload_max_length(limits.body);
         set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& to) {
@@ -206,6 +209,7 @@ private:
     }
 
     void put_answer(httplib::Response& to) {
+        progress_.asked();
         const Reply reply = answers_(call_);
         if (reply.more == nullptr) {
             put(to, reply);
@@ -299,6 +303,7 @@ private:
 
     BoundedStream& stream_;
     const ControlLimits& limits_;
+    const Progress& progress_;
     const AnswersCall& answers_;
     Call call_;
     bool is_too_large_ = false;
@@ -306,10 +311,14 @@ private:
 
 }  // namespace
 
-void serve(
-    int fd, int ended, const Peer& peer, const ControlLimits& limits, const AnswersCall& answers) {
+void serve(int fd,
+           int ended,
+           const Peer& peer,
+           const ControlLimits& limits,
+           const Progress& progress,
+           const AnswersCall& answers) {
     BoundedStream stream(fd, ended, limits);
-    Exchange(stream, peer, limits, answers).run();
+    Exchange(stream, peer, limits, progress, answers).run();
 }
 
 std::string wire_text(const Reply& reply) {

@@ -18,6 +18,9 @@ namespace skep::host {
 
 struct ControlLimits {
     std::size_t connections = 32;  // at once; more are answered with 503
+    std::size_t held = 24;         // of these, by taps and by waits without a bound of ours
+    // A connection that has not asked for that long gives way to a new one when all are taken.
+    Nanos patience = std::chrono::milliseconds(250);
     std::size_t head = std::size_t(16) << 10;
     std::size_t body = std::size_t(1) << 20;
     Nanos request = std::chrono::seconds(5);  // from the connection to the end of the request
@@ -31,10 +34,20 @@ struct ControlLimits {
 // Answers a call. Any thread; several at once.
 using AnswersCall = std::function<Reply(const Call&)>;
 
+// What the server learns of a connection while it is served. Both are called by its thread.
+struct Progress {
+    std::function<void()> asked;  // the request has come in
+    Hold hold;
+};
+
 // Serves the connection that is open as `fd`, which does not block and is not closed here. From the
 // moment `ended` (an eventfd) can be read, nothing more is waited for.
-void serve(
-    int fd, int ended, const Peer& peer, const ControlLimits& limits, const AnswersCall& answers);
+void serve(int fd,
+           int ended,
+           const Peer& peer,
+           const ControlLimits& limits,
+           const Progress& progress,
+           const AnswersCall& answers);
 
 // The whole of an answer as it stands on the wire, for who is sent away before asking.
 [[nodiscard]] std::string wire_text(const Reply& reply);

@@ -34,4 +34,9 @@ Reply refused(const Refusal& refusal) {
     return refused(call_error(refusal.code), refusal.message);
 }
 
+Reply too_many_held() {
+    return refused(busy,
+                   "as many taps and waits are open as this host allows at once; end one of them");
+}
+
 }  // namespace skep::host

@@ -34,4 +34,7 @@ inline constexpr CallError busy = {503, "busy"};
 [[nodiscard]] Reply refused(CallError error, const std::string& message);
 [[nodiscard]] Reply refused(const Refusal& refusal);
 
+// A request that was refused its Call::hold.
+[[nodiscard]] Reply too_many_held();
+
 }  // namespace skep::host

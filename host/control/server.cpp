@@ -1,5 +1,6 @@
 #include "host/control/server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <new>
@@ -84,6 +85,10 @@ void ControlServer::loop() {
         if (fds[1].revents != 0) {
             return;
         }
+        if ((fds[0].revents & POLLNVAL) != 0) {
+            spdlog::error("the control socket was closed by a plugin; it is no longer served");
+            return;
+        }
         if (fds[0].revents != 0) {
             accept_one();
         }
@@ -129,26 +134,68 @@ void ControlServer::accept_one() {
         return;
     }
     reap();
-    if (connections_.size() > limits_.connections) {
-        send_away(fd, refused(busy, "too many connections at once; try again"));
+    if (is_full() && !make_room()) {
+        send_away(fd,
+                  refused(busy,
+                          "all " + std::to_string(limits_.connections) +
+                              " connections of this host are taken; try again"));
         connections_.pop_back();
         return;
     }
     try {
-        connection.thread = std::thread([this, &connection, peer] {
-            try {
-                serve(connection.fd.get(), ended_.get(), peer, limits_, answers_);
-            } catch (const std::bad_alloc&) {
-                // Whoever asked sees the end of the connection; the host goes on.
-            }
-            // Whoever asked need not wait until the thread is joined.
-            (void)::shutdown(connection.fd.get(), SHUT_RDWR);
-            connection.is_over.store(true, std::memory_order_release);
-        });
+        connection.thread = std::thread([this, &connection, peer] { run(connection, peer); });
     } catch (const std::system_error&) {
         send_away(fd, refused(busy, "the host has no thread left for this"));
         connections_.pop_back();
     }
+}
+
+void ControlServer::run(Connection& connection, const Peer& peer) {
+    const Progress progress = {[&] { connection.has_asked = true; },
+                               [&] { return hold(connection); }};
+    try {
+        serve(connection.fd.get(), ended_.get(), peer, limits_, progress, answers_);
+    } catch (const std::bad_alloc&) {
+        // The client sees the end of the connection; the host goes on.
+    }
+    if (connection.is_held) {
+        --held_;
+    }
+    // Whoever asked need not wait until the thread is joined.
+    (void)::shutdown(connection.fd.get(), SHUT_RDWR);
+    connection.is_over.store(true, std::memory_order_release);
+}
+
+bool ControlServer::hold(Connection& connection) {
+    if (!connection.is_held && ++held_ > limits_.held) {
+        --held_;
+        return false;
+    }
+    connection.is_held = true;
+    return true;
+}
+
+// One that gave way is about to end.
+bool ControlServer::is_full() {
+    return static_cast<std::size_t>(
+               std::count_if(connections_.begin(), connections_.end(), [](const Connection& it) {
+                   return !it.has_given_way;
+               })) > limits_.connections;
+}
+
+// The oldest stands first.
+bool ControlServer::make_room() {
+    const Nanos latest = steady_now() - limits_.patience;
+    const auto idle =
+        std::find_if(connections_.begin(), connections_.end(), [&](const Connection& it) {
+            return !it.has_given_way && !it.has_asked && it.begin <= latest;
+        });
+    if (idle == connections_.end()) {
+        return false;
+    }
+    idle->has_given_way = true;
+    (void)::shutdown(idle->fd.get(), SHUT_RDWR);
+    return true;
 }
 
 // Joins the threads that are through.

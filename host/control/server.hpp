@@ -3,6 +3,10 @@
 //
 // Whoever connects is first looked at by the uid that the kernel reports. One connection carries
 // one request; docs/control-api.md says which there are.
+//
+// However many connections are held open, a command gets in: taps and waits get only a part of the
+// places, and of the connections at the others that which has asked for nothing for the longest time
+// gives way.
 #pragma once
 
 #include <atomic>
@@ -11,6 +15,7 @@
 #include <memory>
 #include <thread>
 
+#include "host/base/deadline.hpp"
 #include "host/base/result.hpp"
 #include "host/control/exchange.hpp"
 #include "host/control/listener.hpp"
@@ -42,6 +47,11 @@ private:
             : fd(its_fd) {}
 
         Fd fd;
+        const Nanos begin = steady_now();
+        bool has_given_way = false;  // of the accepting thread
+        // Written by its thread; a server that reads an older value only waits a little longer.
+        std::atomic<bool> has_asked{false};
+        bool is_held = false;  // of its thread
         // Set as the thread's last act; whoever reads it joins the thread, which orders the rest.
         std::atomic<bool> is_over{false};
         std::thread thread;
@@ -55,12 +65,18 @@ private:
     void loop();
     void accept_one();
     void keep_in_place();
+    void run(Connection& connection, const Peer& peer);
+    [[nodiscard]] bool hold(Connection& connection);
+    [[nodiscard]] bool is_full();
+    bool make_room();
     void reap();
 
     const AnswersCall answers_;
     const ControlLimits limits_;
     const Admits admits_;
     const Fd ended_;  // an eventfd that stays readable once the server ends
+
+    std::atomic<std::size_t> held_{0};  // connections; a count, on which nothing else depends
 
     // Of the accepting thread, and of the destructor after it.
     std::unique_ptr<Listener> listener_;

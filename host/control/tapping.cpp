@@ -181,6 +181,9 @@ Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) 
     if (std::optional<Reply> problem = problem_of(wish->filter, **plan)) {
         return std::move(*problem);
     }
+    if (!call.hold()) {
+        return too_many_held();
+    }
     const std::shared_ptr<Taps>& taps = world.manager.taps();
     std::shared_ptr<Tap> opened = taps->open(std::move(wish->filter));
     if (opened == nullptr) {

@@ -270,6 +270,43 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
     EXPECT_FALSE(test::RawClient(path).is_connected());
 }
 
+// However many wait, whoever steers gets in.
+TEST_F(ServerTest, WaitsAndTapsLeavePlacesForCommands) {
+    std::vector<std::unique_ptr<test::RawClient>> held;
+    std::string refusal;
+    while (held.size() < limits.connections) {
+        held.push_back(std::make_unique<test::RawClient>(path));
+        ASSERT_TRUE(held.back()->say("GET /v1/wait?state=ended HTTP/1.1\r\n\r\n"));
+    }
+    std::size_t refused = 0;
+    for (const auto& client : held) {
+        if (client->has_heard()) {
+            EXPECT_THAT(client->hear(), HasSubstr("taps and waits are open"));
+            ++refused;
+        }
+    }
+    EXPECT_LE(refused, limits.connections - limits.held);
+    int status = 0;
+    do {  // until those that were refused have gone
+        status = ask("GET", "/v1/workers").status;
+    } while (status == 503);
+    EXPECT_EQ(status, 200);
+    EXPECT_EQ(ask("POST", "/v1/stop", R"({"grace_ms":1000})").status, 200);
+}
+
+TEST_F(ServerTest, AConnectionThatAsksForNothingGivesWay) {
+    limits.patience = Nanos(0);
+    server.reset();
+    serve();
+    std::vector<std::unique_ptr<test::RawClient>> silent;
+    for (std::size_t i = 0; i < 2 * limits.connections; ++i) {
+        silent.push_back(std::make_unique<test::RawClient>(path));
+        ASSERT_TRUE(silent.back()->is_connected());
+    }
+    EXPECT_EQ(ask("GET", "/v1/host").status, 200);
+    EXPECT_EQ(silent.front()->hear(), "");
+}
+
 TEST_F(ServerTest, WhoeverHangsUpWhileItWaitsGivesItsPlaceBack) {
     for (std::size_t i = 0; i < 3 * limits.connections; ++i) {
         const test::RawClient client(path);

@@ -44,6 +44,12 @@ public:
         return true;
     }
 
+    // Whether something has come.
+    [[nodiscard]] bool has_heard() const {
+        pollfd fd = {fd_, POLLIN, 0};
+        return ::poll(&fd, 1, 0) == 1;
+    }
+
     void close_one_way() const { ::shutdown(fd_, SHUT_WR); }
 
     // All that comes until the other end closes.
