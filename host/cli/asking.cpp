@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "host/base/contains.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/steer.hpp"
+#include "host/control/explain.hpp"
 #include "host/control/places.hpp"
 
 namespace skep::host {
@@ -60,14 +62,24 @@ int tell_refusal(const Options& options, const FoundHost& host, const Reply& rep
     return complain(exit_code == exit_unknown ? why + worker_meant(host, options) : why, exit_code);
 }
 
-int tell_silence(const AskError& error) {
-    return complain("no answer from the host: " + error.why, exit_code_of(error));
+std::string named(const FoundHost& host) {
+    const std::string name = host.name.empty() ? "the host" : "host '" + host.name + "'";
+    return host.pid == 0 ? name : name + " (process " + std::to_string(host.pid) + ")";
+}
+
+int tell_silence(const FoundHost& host, const AskError& error, Nanos patience) {
+    const bool is_late = error.kind == AskError::Kind::no_answer && patience < long_patience;
+    return complain(
+        "no answer from " + named(host) + (is_late ? " within " + span_text(patience) : "") + ": " +
+            error.why +
+            (is_late ? "\nit may be stopped (SIGSTOP), or its machine be too busy" : ""),
+        exit_code_of(error));
 }
 
 }  // namespace
 
 int complain(const std::string& what, int exit_code) {
-    std::fputs(lines_text("skep: " + what).c_str(), stderr);
+    write_stderr(lines_text("skep: " + what));
     return exit_code;
 }
 
@@ -124,7 +136,7 @@ Result<std::string, int> ask(const Options& options,
                              Nanos patience) {
     const Result<Reply, AskError> reply = ask_host(host.path, method, target, body, patience);
     if (!reply) {
-        return Unexpected<int>(tell_silence(reply.error()));
+        return Unexpected<int>(tell_silence(host, reply.error(), patience));
     }
     if (reply->status >= 400) {
         return Unexpected<int>(tell_refusal(options, host, *reply));
@@ -138,7 +150,7 @@ int hear(const Options& options,
          const Hears& hears) {
     const Result<Reply, AskError> reply = hear_host(host.path, target, hears, long_patience);
     if (!reply) {
-        return tell_silence(reply.error());
+        return tell_silence(host, reply.error(), long_patience);
     }
     return reply->status >= 400 ? tell_refusal(options, host, *reply) : int(exit_ok);
 }

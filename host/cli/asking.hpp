@@ -12,7 +12,11 @@
 namespace skep::host {
 
 // What answers at once. A host that is starting answers when it runs.
-inline constexpr Nanos short_patience = std::chrono::seconds(30);
+inline constexpr Nanos short_patience = std::chrono::seconds(10);
+// What opens plugins, each in a child process first.
+inline constexpr Nanos loading_patience = std::chrono::minutes(2);
+// Of `ps`, which asks all hosts at once and lists those that answer.
+inline constexpr Nanos listing_patience = std::chrono::seconds(4);
 // What may take as long as a worker does.
 inline constexpr Nanos long_patience = std::chrono::hours(24 * 365);
 

@@ -73,7 +73,7 @@ struct Options {
     std::uint64_t limit = 0;       // tap: so many messages; 0: no end
     std::uint64_t bytes = 0;       // tap: so much of each message; 0: as the host likes
     std::string state;             // wait
-    std::optional<Nanos> timeout;  // wait
+    std::optional<Nanos> timeout;  // wait, stop
     std::optional<Nanos> grace;    // stop
     bool wait = false;             // pause: until it stands still
     bool now = false;              // stop

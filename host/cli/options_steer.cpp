@@ -120,7 +120,8 @@ void add_steering(CLI::App& app, Options& options) {
 
     CLI::App& stop = add_verb(app, options, "stop", "Drain a host and wait for its end");
     stop.add_flag("--now", options.now, "Leave undone what is queued");
-    add_span(stop, "--grace", options.grace, "How long it may drain (its stop_grace)");
+    add_span(stop, "--grace", options.grace, "How long it may take (its stop_grace)");
+    add_span(stop, "--timeout", options.timeout, "How long to wait (the grace and 10s)");
 }
 
 }  // namespace skep::host

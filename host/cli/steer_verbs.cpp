@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,9 +11,11 @@
 
 #include "host/base/printable.hpp"
 #include "host/cli/asking.hpp"
+#include "host/cli/log.hpp"
 #include "host/cli/prepare.hpp"
 #include "host/cli/steer.hpp"
 #include "host/cli/verbs.hpp"
+#include "host/control/explain.hpp"
 
 namespace skep::host {
 namespace {
@@ -41,7 +45,9 @@ int show(const Options& options,
          const FoundHost& host,
          const std::string& target,
          std::string (*text)(const std::string&)) {
-    const Result<std::string, int> body = ask(options, host, "GET", target);
+    const bool is_loading = options.verb == Verb::plan || options.verb == Verb::reload;
+    const Result<std::string, int> body =
+        ask(options, host, "GET", target, "", is_loading ? loading_patience : short_patience);
     if (!body) {
         return body.error();
     }
@@ -82,14 +88,12 @@ int wait(const Options& options, const FoundHost& host) {
                     exit_failed);
 }
 
-// Ends when the process has: what it had to say at its end is then said.
+// Ends when the process has: what it had to say at its end is then said. The process is the one that
+// listens at the socket, by its number here: its own number may be that of another pid namespace.
 int stop(const Options& options, const FoundHost& host) {
-    const Result<std::string, int> facts = ask(options, host, "GET", "/v1/host");
-    if (!facts) {
-        return facts.error();
-    }
-    const Json json = Json::parse(*facts, nullptr, false);
-    const pid_t pid = json.is_object() ? json.value("pid", 0) : 0;
+    // A host takes no longer than it says, unless it is stopped or the machine is out of breath.
+    constexpr Nanos beyond_its_word = std::chrono::seconds(10);
+    const pid_t pid = listener_of(host.path);
     Json body = Json::object();
     if (options.now) {
         body["now"] = true;
@@ -98,13 +102,21 @@ int stop(const Options& options, const FoundHost& host) {
         body["grace_ms"] =
             std::chrono::duration_cast<std::chrono::milliseconds>(*options.grace).count();
     }
-    const Result<std::string, int> done = ask(options, host, "POST", "/v1/stop", body.dump());
-    if (!done) {
-        return done.error();
+    const Nanos answers_within = std::min(short_patience, options.timeout.value_or(short_patience));
+    const Result<std::string, int> told =
+        ask(options, host, "POST", "/v1/stop", body.dump(), answers_within);
+    if (!told) {
+        return told.error();
     }
-    return wait_for_end_of(pid, long_patience)
-               ? int(exit_ok)
-               : complain("the host was told to stop; its end cannot be watched", exit_ok);
+    const Json json = Json::parse(*told, nullptr, false);
+    const std::chrono::milliseconds within(
+        json.is_object() ? json.value("within_ms", std::int64_t{0}) : 0);
+    const Nanos patience = options.timeout.value_or(within + beyond_its_word);
+    if (wait_for_end_of(host.path, pid, patience)) {
+        return exit_ok;
+    }
+    return complain("the host was told to stop, and still runs after " + span_text(patience),
+                    exit_failed);
 }
 
 // Each line as it comes.
@@ -138,7 +150,7 @@ int reload(const Options& options, const FoundHost& host, const std::string& tar
     }
     Json json = Json::parse(*body, nullptr, false);
     if (!options.in_force && json.is_object() && !json.value("final", true)) {
-        std::fputs(verdict_text(*body).c_str(), stderr);
+        write_stderr(verdict_text(*body));
         const std::string number = std::to_string(json.value("number", std::uint64_t{0}));
         body = ask(options, host, "GET", "/v1/reloads/" + number, "", long_patience);
         if (!body) {
@@ -152,25 +164,44 @@ int reload(const Options& options, const FoundHost& host, const std::string& tar
                   is_bad ? exit_failed : exit_ok);
 }
 
+Result<HostAnswer, int> ask_for_list(const Options& options, const FoundHost& host) {
+    const auto get = [&](const char* target) {
+        return ask(options, host, "GET", target, "", listing_patience);
+    };
+    const Result<std::string, int> facts = get("/v1/host");
+    if (!facts) {
+        return Unexpected<int>(facts.error());
+    }
+    const Result<std::string, int> workers = get("/v1/workers");
+    if (!workers) {
+        return Unexpected<int>(workers.error());
+    }
+    const Json json = Json::parse(*facts, nullptr, false);
+    return HostAnswer{json.is_object() ? json.value("name", host.name) : host.name, *workers};
+}
+
 }  // namespace
 
+// All hosts at once: one that does not answer holds up none of the others.
 int ps(const Options& options) {
     const Result<std::vector<FoundHost>, std::string> hosts = hosts_meant(options);
     if (!hosts) {
         return complain(hosts.error(), exit_no_host);
     }
+    std::vector<std::future<Result<HostAnswer, int>>> asked;
+    for (const FoundHost& host : *hosts) {
+        asked.push_back(std::async(
+            std::launch::async | std::launch::deferred, ask_for_list, std::cref(options), host));
+    }
     std::vector<HostAnswer> answers;
     int exit_code = exit_ok;
-    for (const FoundHost& host : *hosts) {
-        const Result<std::string, int> facts = ask(options, host, "GET", "/v1/host");
-        const Result<std::string, int> workers =
-            facts ? ask(options, host, "GET", "/v1/workers") : Result<std::string, int>(facts);
-        if (!workers) {
-            exit_code = workers.error();
-            continue;
+    for (auto& it : asked) {
+        Result<HostAnswer, int> listed = it.get();
+        if (listed) {
+            answers.push_back(std::move(*listed));
+        } else {
+            exit_code = listed.error();
         }
-        const Json json = Json::parse(*facts, nullptr, false);
-        answers.push_back({json.is_object() ? json.value("name", host.name) : host.name, *workers});
     }
     if (answers.empty()) {
         return exit_code;

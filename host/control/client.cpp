@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/base/deadline.hpp"
 #include "host/base/fd.hpp"
 #include "host/control/places.hpp"
 #include "host/control/unix_socket.hpp"
@@ -48,12 +50,15 @@ Result<Reply, AskError> request(const std::string& path, Nanos patience, Send&& 
     }
     httplib::Client client(path);
     client.set_address_family(AF_UNIX);
+    client.set_connection_timeout(patience);
     client.set_read_timeout(patience);
     client.set_write_timeout(patience);
     const httplib::Result result = send(client);
     if (!result) {
-        return Unexpected<AskError>(
-            {AskError::Kind::no_answer, path + ": " + httplib::to_string(result.error())});
+        const std::string why = result.error() == httplib::Error::Read
+                                    ? "it has not answered, or has hung up"
+                                    : httplib::to_string(result.error());
+        return Unexpected<AskError>({AskError::Kind::no_answer, path + ": " + why});
     }
     return Reply{result->status, result->body};
 }
@@ -138,15 +143,35 @@ std::string encoded(const std::string& text) {
     return made;
 }
 
-bool wait_for_end_of(pid_t pid, Nanos patience) {
-    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (process.get() < 0) {
-        return errno == ESRCH;
+pid_t listener_of(const std::string& path) {
+    const Result<pid_t, AskError> pid = probe(path);
+    return pid ? *pid : 0;
+}
+
+bool wait_for_end_of(const std::string& path, pid_t pid, Nanos patience) {
+    constexpr int rest_between_looks_ms = 20;
+    const Nanos until = deadline_after(steady_now(), patience);
+    const Fd process(pid == 0 ? -1 : static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (process.get() >= 0) {
+        pollfd ended = {process.get(), POLLIN, 0};
+        while (::poll(&ended, 1, poll_timeout(until)) != 1) {
+            if (steady_now() >= until) {
+                return false;
+            }
+        }
+        return true;
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
-    pollfd ended = {process.get(), POLLIN, 0};
-    return ::poll(&ended, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 2'000'000'000))) ==
-           1;
+    // Without pidfd_open, as under valgrind: by looking.
+    const auto has_ended = [&] {
+        return pid == 0 ? !probe(path) : ::kill(pid, 0) != 0 && errno == ESRCH;
+    };
+    while (!has_ended()) {
+        if (steady_now() >= until) {
+            return false;
+        }
+        (void)::poll(nullptr, 0, rest_between_looks_ms);
+    }
+    return true;
 }
 
 }  // namespace skep::host

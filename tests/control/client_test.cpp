@@ -60,9 +60,21 @@ TEST(ControlClient, LosesItsPatienceWithAHostThatDoesNotAnswer) {
 }
 
 TEST(ControlClient, SeesTheEndOfAProcess) {
-    EXPECT_FALSE(wait_for_end_of(::getpid(), std::chrono::milliseconds(1)));
-    EXPECT_FALSE(wait_for_end_of(0, std::chrono::milliseconds(1)));
-    EXPECT_TRUE(wait_for_end_of(0x3FFFFFFF, std::chrono::milliseconds(1)));  // there is none
+    EXPECT_FALSE(wait_for_end_of("/nowhere", ::getpid(), std::chrono::milliseconds(1)));
+    EXPECT_TRUE(wait_for_end_of("/nowhere", 0x3FFFFFFF, std::chrono::milliseconds(1)));
+}
+
+// A host in another pid namespace has no number here, or that of another process.
+TEST(ControlClient, WithoutAProcessItSeesThatNobodyListensAnyMore) {
+    const test::TempFolder folder;
+    const std::string path = folder / "bees.sock";
+    Listener::Opened listener = Listener::open(path, "bees");
+    ASSERT_TRUE(listener);
+    EXPECT_EQ(listener_of(path), ::getpid());
+    EXPECT_FALSE(wait_for_end_of(path, 0, std::chrono::milliseconds(1)));
+    listener->reset();
+    EXPECT_EQ(listener_of(path), 0);
+    EXPECT_TRUE(wait_for_end_of(path, 0, std::chrono::minutes(1)));
 }
 
 TEST(ControlClient, EncodesWhatAPathMayNotHold) {
