@@ -99,8 +99,7 @@ std::string lost_line(LineFormatter& formatter, std::uint64_t lines, int error) 
         error == 0 ? "while stderr was blocked" : "on stderr: " + error_text(error);
     const std::string text =
         fmt::format("{} log {} lost {}", lines, lines == 1 ? "line was" : "lines were", why);
-    return line_of(formatter,
-                   spdlog::details::log_msg(host_logger, spdlog::level::warn, text));
+    return line_of(formatter, spdlog::details::log_msg(host_logger, spdlog::level::warn, text));
 }
 
 // Formats on the thread that logs, and hands the line to the writer.
@@ -108,9 +107,10 @@ class WriterSink final : public spdlog::sinks::sink {
 public:
     explicit WriterSink(const LineFormatter& formatter)
         : formatter_(formatter),
-          writer_(STDERR_FILENO, [formatter](std::uint64_t lines, int error) mutable {
-              return lost_line(formatter, lines, error);
-          }) {}
+          writer_(STDERR_FILENO,
+                  [copy = LineFormatter(formatter)](std::uint64_t lines, int error) mutable {
+                      return lost_line(copy, lines, error);
+                  }) {}
 
     ~WriterSink() override { ::skep::host::writer = nullptr; }
 

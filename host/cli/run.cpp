@@ -25,8 +25,8 @@
 #include "host/control/file_watch.hpp"
 #include "host/control/places.hpp"
 #include "host/control/server.hpp"
-#include "host/loader/shared_object.hpp"
 #include "host/control/unix_socket.hpp"
+#include "host/loader/shared_object.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -344,7 +344,8 @@ int run(const Options& given, Guard& guard) {
     }
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
-    steering.reset();  // and its socket: whoever waits for that to go finds the summary written
+    steering
+        .reset();  // and its socket, which `skep stop` may wait for: the summary is written by then
     listener->reset();
     if (!ending.lost.empty()) {
         spdlog::error("leaving while {} inside of plugins: {}",
