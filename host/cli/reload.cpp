@@ -219,7 +219,7 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     if (!preview.problem.empty()) {
         return {ReloadResult::refused, preview.problem};
     }
-    if (const std::string problem = create_problem_of(read.next, preview.changes, *loader_);
+    if (const std::string problem = create_problem_of(read.next, preview.changes.changes, *loader_);
         !problem.empty()) {
         return {ReloadResult::refused, problem};
     }
@@ -300,7 +300,7 @@ Reloader::Preview Reloader::preview() const {
         read.preview.problem = problem_of(read.next, **loader);
     }
     if (read.preview.problem.empty()) {
-        read.preview.problem = create_problem_of(read.next, read.preview.changes, **loader);
+        read.preview.problem = create_problem_of(read.next, read.preview.changes.changes, **loader);
     }
     return std::move(read.preview);
 }

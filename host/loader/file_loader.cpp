@@ -430,7 +430,8 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
         report.cause =
             "thread " + *alive + ", which it started while it was loaded, is still alive";
     } else if (is_loader_stuck()) {
-        report.cause = "the static constructors of another plugin hang, and nothing can be unloaded";
+        report.cause =
+            "the static constructors of another plugin hang, and nothing can be unloaded";
     } else if (std::string left = what_is_left_behind(*own); !left.empty()) {
         report.cause = std::move(left);
     } else if (

@@ -15,11 +15,11 @@ namespace skep::host {
 namespace {
 
 // How often a cycle is asked whether it is quiet.
-constexpr Nanos look_again = std::chrono::milliseconds(10);
+constexpr Nanos look_at_leaving_again = std::chrono::milliseconds(10);
 
 // No message is with these workers, and none was between the two looks: one that moves from a
 // mailbox to another in between shows in what they have accepted.
-bool are_quiet(const std::vector<Slot*>& slots) {
+bool are_leaving_quietly(const std::vector<Slot*>& slots) {
     const auto accepted = [&] {
         std::uint64_t sum = 0;
         for (const Slot* const slot : slots) {
@@ -135,7 +135,7 @@ void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
         for (const std::string& worker : group.workers) {
             slots.push_back(find(worker));
         }
-        const bool is_quiet = are_quiet(slots);
+        const bool is_quiet = are_leaving_quietly(slots);
         for (Slot* const slot : slots) {
             if (is_quiet) {
                 drain_alone(*slot);
@@ -145,7 +145,7 @@ void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
             }
         }
         if (!is_quiet) {
-            next_look_ = clock_.now() + look_again;
+            next_look_ = clock_.now() + look_at_leaving_again;
         }
     }
 }

@@ -26,18 +26,18 @@ to   = "sink"
 )";
 
 // `flag` of ulimit, from `first` to `last`.
-struct Row {
+struct LimitRow {
     const char* flag;
     long first, last, step;
 };
 
-class Limits : public testing::TestWithParam<Row> {};
+class Limits : public testing::TestWithParam<LimitRow> {};
 
 // clang-format off
 INSTANTIATE_TEST_SUITE_P(Each, Limits, testing::Values(
-    Row{"-n", 4, 24, 2},                                       // descriptors
-    Row{"-v", 60'000, 460'000, 50'000},                        // KiB of address space
-    Row{"-s", 68'719'476'736, 68'719'476'736, 1}));            // KiB of stack: no thread has room
+    LimitRow{"-n", 4, 24, 2},                                       // descriptors
+    LimitRow{"-v", 60'000, 460'000, 50'000},                        // KiB of address space
+    LimitRow{"-s", 68'719'476'736, 68'719'476'736, 1}));            // KiB of stack: no thread has room
 
 // clang-format on
 
@@ -47,7 +47,7 @@ TEST_P(Limits, AHostRunsOrSaysAtOnceWhatItCouldNotGet) {
 #endif
     const test::TempFolder folder;
     const std::string file = folder.write("a.toml", topology);
-    const Row row = GetParam();
+    const LimitRow row = GetParam();
     for (long limit = row.first; limit <= row.last; limit += row.step) {
         for (const char* const verb : {"check", "run"}) {
             const std::string command = std::string("ulimit ") + row.flag + " " +

@@ -15,20 +15,20 @@ namespace {
 using testing::AllOf;
 using testing::IsEmpty;
 
-struct Row {
+struct Misbehaviour {
     const char* how;
     const char* verdict;
 };
 
 // While it is loaded.
-const Row misbehaviours[] = {
+const Misbehaviour misbehaviours[] = {
     {"ends with 0", "it ended the process while it was loaded in a child process: exit code 0"},
     {"aborts", "it crashed while it was loaded in a child process: SIGABRT"},
     {"stops itself", "it stopped the process while it was loaded in a child process: SIGSTOP"},
     {"closes the first descriptors", "it closed descriptor 0 of the process while it was loaded"},
 };
 
-class Misbehaving : public Reload, public testing::WithParamInterface<Row> {
+class Misbehaving : public Reload, public testing::WithParamInterface<Misbehaviour> {
 protected:
     [[nodiscard]] test::Variables misbehaving() const {
         test::Variables set = variables();
@@ -77,9 +77,9 @@ TEST_P(Misbehaving, PlanAndReloadRefuseThePluginAndTheHostGoesOn) {
 }
 
 // In create, which a reload tries with the parameters that it would get.
-class MisbehavingCreate : public Reload, public testing::WithParamInterface<Row> {};
+class MisbehavingCreate : public Reload, public testing::WithParamInterface<Misbehaviour> {};
 
-const Row in_create[] = {
+const Misbehaviour in_create[] = {
     {"ends with 0", "worker 'w': create ended the process in a child process: exit code 0"},
     {"kills itself", "worker 'w': create crashed in a child process: SIGKILL"},
     {"stops itself", "worker 'w': create stopped the process in a child process: SIGSTOP"},
