@@ -1,7 +1,7 @@
 // Reads a file that a user names, whatever stands at its path, within a bounded time and memory.
 //
-// A path may lead to a FIFO that nobody writes, to a device without an end (/dev/zero), to a socket or
-// a folder, or to a file that grows. Nothing here waits longer than `ReadLimits` says.
+// A path may lead to a FIFO that nobody writes, to a device without an end (/dev/zero), to a socket
+// or a folder, or to a file that grows. Nothing here waits longer than `ReadLimits` says.
 #pragma once
 
 #include <chrono>

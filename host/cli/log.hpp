@@ -3,8 +3,8 @@
 //   16:04:05.123 info  tail@1  opened access.log
 //   {"time":"2026-11-22T16:04:05.123Z","level":"info","worker":"tail","generation":1,"text":"..."}
 //
-// What a plugin logs is only shown: bytes that would act on a terminal are escaped, and invalid UTF-8
-// is replaced in JSON.
+// What a plugin logs is only shown: bytes that would act on a terminal are escaped, and invalid
+// UTF-8 is replaced in JSON.
 //
 // Nobody waits for the reader of stderr: log_writer.hpp. What the host itself has to say on stderr,
 // as the summary, takes the same way, so that it stands in order with the log.
@@ -42,8 +42,8 @@ inline constexpr Nanos log_patience = std::chrono::milliseconds(200);
 // [any-thread]
 void write_stderr(const std::string& text);
 
-// Waits until the log is written. False: stderr took too long, and the process is to end by _exit().
-// [any-thread]
+// Waits until the log is written. False: stderr took too long, and the process has to end by
+// _exit(). [any-thread]
 bool flush_log(Nanos patience = log_patience);
 
 // The same for a handler of a fatal signal: lines that a worker logged before it crashed would be

@@ -1,9 +1,10 @@
 // Writes to stderr on a thread of its own, so that nobody else waits for the reader of stderr.
 //
-// stderr may be a pipe that nobody reads, a terminal that was stopped by Ctrl-S, or a full disk. The
-// thread blocks there; all others only append to a queue. Text that finds the queue full is dropped,
-// its lines are counted, and the count is written where they would have stood. stderr keeps its
-// flags: O_NONBLOCK belongs to the open file, which the terminal and the parent process share.
+// stderr may be a pipe that nobody reads, a terminal that was stopped by Ctrl-S, or a full disk.
+// The thread blocks there; all others only append to a queue. Text that finds the queue full is
+// dropped, its lines are counted, and the count is written where they would have stood. stderr
+// keeps its flags: O_NONBLOCK belongs to the open file, which the terminal and the parent process
+// share.
 #pragma once
 
 #include <atomic>
@@ -25,8 +26,8 @@ namespace skep::host {
 
 class LogWriter {
 public:
-    // Returns the text to write in the place of `lines` lost lines, with its newline; `error` is the
-    // errno of the write that failed, or 0 when there was no room. Any thread.
+    // Returns the text to write in the place of `lines` lost lines, with its newline; `error` is
+    // the errno of the write that failed, or 0 when there was no room. Any thread.
     using LostText = std::function<std::string(std::uint64_t lines, int error)>;
 
     static constexpr std::size_t default_capacity = std::size_t{4} << 20;

@@ -16,8 +16,8 @@
 namespace skep::host {
 namespace {
 
-// One datagram, as sd_notify() of libsystemd sends it, but without waiting: the thread that takes the
-// signals says so as well, and the queue of the service manager may be full.
+// Sends one datagram, as sd_notify() of libsystemd does, but without waiting: the thread that takes
+// the signals sends one as well, and the queue of the service manager may be full.
 void notify(const std::string& state) {
     const char* const name = std::getenv("NOTIFY_SOCKET");
     const std::optional<sockaddr_un> address =

@@ -12,10 +12,10 @@
 //
 // While there is no host yet, any of them ends the process at once. For a host that is about to be,
 // from expect_host() on, a signal to stop is remembered, and one more ends the process at once;
-// SIGHUP is made up for when the host runs. A host that has not ended when its time is over ends the
-// process with exit code 70: no thread of a plugin, and no stuck manager, can keep it alive. The
-// guard itself waits for nothing but signals: it needs no descriptor, which a plugin could close,
-// and what it logs is written by another thread.
+// SIGHUP is made up for when the host runs. A host that has not ended when its time is over ends
+// the process with exit code 70: no thread of a plugin, and no stuck manager, can keep it alive.
+// The guard itself waits for nothing but signals: it needs no descriptor, which a plugin could
+// close, and what it logs is written by another thread.
 #pragma once
 
 #include <atomic>

@@ -88,8 +88,8 @@ int wait(const Options& options, const FoundHost& host) {
                     exit_failed);
 }
 
-// Ends when the process has: what it had to say at its end is then said. The process is the one that
-// listens at the socket, by its number here: its own number may be that of another pid namespace.
+// Ends when the process has: what it had to say at its end is then said. The process is the one
+// that listens at the socket, by its number here: its own may be that of another pid namespace.
 int stop(const Options& options, const FoundHost& host) {
     // A host takes no longer than it says, unless it is stopped or the machine is out of breath.
     constexpr Nanos beyond_its_word = std::chrono::seconds(10);

@@ -53,12 +53,12 @@ using Hears = std::function<bool(std::string_view piece)>;
 // For a part of a target: "parse#0" becomes "parse%230".
 [[nodiscard]] std::string encoded(const std::string& text);
 
-// Waits until the host that listens at `path` as process `pid` has ended. 0, for a process of another
-// pid namespace: until nobody listens there any more. False: it still runs after that time.
+// Waits until the host that listens at `path` as process `pid` has ended. 0, for a process of
+// another pid namespace: until nobody listens there any more. False: it still runs after that time.
 [[nodiscard]] bool wait_for_end_of(const std::string& path, pid_t pid, Nanos patience);
 
-// The process that listens at `path`, as this pid namespace numbers it; 0: it has no number here, or
-// nobody listens.
+// The process that listens at `path`, as this pid namespace numbers it; 0: it has no number here,
+// or nobody listens.
 [[nodiscard]] pid_t listener_of(const std::string& path);
 
 }  // namespace skep::host

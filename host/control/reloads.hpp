@@ -81,9 +81,9 @@ public:
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
 
-    // Refuses the triggers that wait, and waits for the reload that runs, but for no probation. False:
-    // that reload did not come back in this time, and hangs in a plugin or a file; this object must
-    // then stay as it is, and the process ends by _exit().
+    // Refuses the triggers that wait, and waits for the reload that runs, but for no probation.
+    // False: that reload did not come back in this time, and hangs in a plugin or a file; this
+    // object must then stay as it is, and the process ends by _exit().
     [[nodiscard]] bool end(Nanos patience);
 
     // `who`: for the logs. Returns the number. [any-thread]

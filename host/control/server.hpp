@@ -5,8 +5,7 @@
 // one request; docs/control-api.md says which there are.
 //
 // However many connections are held open, a command gets in: taps and waits get only a part of the
-// places, and of the connections at the others that which has asked for nothing for the longest time
-// gives way.
+// places, and of the other connections the oldest that has asked for nothing gives way.
 #pragma once
 
 #include <atomic>

@@ -81,12 +81,12 @@ inline constexpr const char* loader_thread_name = "skep-loader";
 
 enum class Ran { to_end, no_thread, too_long };
 
-// The same, for work that opens a library, whose static constructors may never return. Too long: the
-// thread is left alone with all that `work` holds, and until it returns is_loader_stuck().
+// The same, for work that opens a library, whose static constructors may never return. Too long:
+// the thread is left alone with all that `work` holds, and until it returns is_loader_stuck().
 [[nodiscard]] Ran run_within(std::chrono::milliseconds limit, std::function<void()> work);
 
-// Whether a static constructor hangs. The C library holds a lock for as long as it runs: nothing can
-// be opened or closed meanwhile, and the process has to end by _exit(). [any-thread]
+// Whether a static constructor hangs. The C library holds a lock for as long as it runs: nothing
+// can be opened or closed meanwhile, and the process has to end by _exit(). [any-thread]
 [[nodiscard]] bool is_loader_stuck();
 
 }  // namespace skep::host

@@ -57,8 +57,8 @@ struct ApplySteps {
 };
 
 // How a stop spends the time that it is given; each counts from its begin. Workers drain until
-// `drain`, and are then told to stop now. Those that have not come back at `give_up` are lost. What is
-// left until `total` is for the end of the process.
+// `drain`, and are then told to stop now. Those that have not come back at `give_up` are lost. What
+// is left until `total` is for the end of the process.
 struct StopTimes {
     Nanos drain, give_up, total;
 
@@ -218,9 +218,9 @@ public:
     // The taps of this host's routes; what they show names no worker after the manager has gone.
     [[nodiscard]] const std::shared_ptr<Taps>& taps() const;
 
-    // Asks the whole host to end within stop_times(grace): sources first, then everything drains; what
-    // has not ended then is told to stop now, and is lost when it does not come back. Asking again
-    // shortens the time. Does not wait: see wait().
+    // Asks the whole host to end within stop_times(grace): sources first, then everything drains;
+    // what has not ended then is told to stop now, and is lost when it does not come back. Asking
+    // again shortens the time. Does not wait: see wait().
     void request_stop(Nanos grace);
     // Waits for the end.
     Ending wait();

@@ -105,7 +105,7 @@ public:
         return decision_.compare_exchange_strong(open, Decision::by_worker);
     }
 
-    // [manager] The swap takes too long, and is to be undone. False: the worker has just committed it.
+    // [manager] The swap takes too long, and is to be undone. False: the worker has just committed.
     [[nodiscard]] bool withdraw() {
         Decision open = Decision::open;
         return decision_.compare_exchange_strong(open, Decision::by_manager) || holds();
