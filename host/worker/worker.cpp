@@ -298,16 +298,16 @@ Turn Worker::turn(std::optional<Nanos> now) {
     if (has_drained_ || context_.is_to_end(wanted)) {
         return end_turns(wanted);
     }
-    if (const auto due = instance_->due_timer()) {
-        const CallMark mark(call_, "on_timer");
-        is_well_ = instance_->on_timer(*due);
-        publish_timers();
+    const bool was_timer_turn = std::exchange(was_timer_turn_, false);
+    if (!was_timer_turn && fire_timer()) {
         return {Turn::Kind::again};
     }
     skep_batch batch{};
     batch.size = sizeof(batch);
     if (!context_.take(handler_batch, batch)) {
-        return {Turn::Kind::wait_for_message, instance_->next_timer()};
+        return was_timer_turn && fire_timer()
+                   ? Turn{Turn::Kind::again}
+                   : Turn{Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     handle(batch);
     publish_timers();
@@ -328,6 +328,21 @@ void Worker::publish_timers() {
             report(Fact::Kind::idle);
         }
     }
+}
+
+// False: none is due.
+bool Worker::fire_timer() {
+    const std::optional<std::uint32_t> due = instance_->due_timer();
+    if (!due) {
+        return false;
+    }
+    was_timer_turn_ = true;
+    {
+        const CallMark mark(call_, "on_timer");
+        is_well_ = instance_->on_timer(*due);
+    }
+    publish_timers();
+    return true;
 }
 
 void Worker::handle(skep_batch& batch) {

@@ -188,6 +188,7 @@ private:
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Wanted wanted);
     void publish_timers();
+    bool fire_timer();
     void handle(skep_batch& batch);
     void run_loop();
     void unmake();
@@ -215,6 +216,7 @@ private:
     bool is_to_hold_ = false;             // what the last that was offered says
     bool is_well_ = true;
     bool has_drained_ = false;
+    bool was_timer_turn_ = false;  // a timer and a batch of messages take turns
     std::string error_;  // of the machine; an instance has its own
 
     WorkerPlace place_;         // where it is served

@@ -104,6 +104,57 @@ TEST_F(Timer, ThatHasRunForTheLastTimeKeepsNoHostAlive) {
     EXPECT_EQ(world.end().cause, Ending::Cause::finished);
 }
 
+// Each call takes longer than the period, so the timer is due whenever anybody looks.
+TEST(TimerThatIsAlwaysDue, TakesTurnsWithMessages) {
+    std::string seen;
+    World<> world;
+    Script slow;
+    slow.create = [](skep::context& context) {
+        context.set_timer(1, nanoseconds(0), nanoseconds(1));
+    };
+    Gate all_sent;
+    slow.on_timer = [&](skep::context& context, std::uint32_t id) {
+        all_sent.wait_until_open();
+        seen += 't';
+        // Due again at once, as on a clock that moved on meanwhile.
+        context.set_timer(id, nanoseconds(seen.size() < 12 ? 0 : -1), nanoseconds(1));
+    };
+    slow.on_message = [&seen](skep::context&, const skep::message& message) {
+        seen += message.text();
+    };
+    world.add("slow", slow);
+    world.start();
+    all_sent.wait_for_visitor();
+    ASSERT_TRUE(world.manager->send("slow", "1"));
+    ASSERT_TRUE(world.manager->send("slow", "2"));
+    all_sent.open();
+    world.clock.settle();
+    EXPECT_EQ(seen.substr(0, 4), "t12t");
+    world.stop();
+}
+
+TEST(TimerThatIsAlwaysDue, DelaysNoDrain) {
+    World<host::SteadyClock> world;
+    Script slow;
+    slow.create = [](skep::context& context) {
+        context.set_timer(1, nanoseconds(0), nanoseconds(1));
+    };
+    std::uint64_t seen = 0;
+    slow.on_message = [&seen](skep::context&, const skep::message&) { ++seen; };
+    Script source;
+    source.run = [](skep::context& context) {
+        for (int i = 0; i < 5000; ++i) {
+            (void)context.emit("x");
+        }
+    };
+    world.add("source", source);
+    world.add("slow", slow);
+    world.route("source", "slow");
+    world.start();
+    EXPECT_EQ(world.end().cause, Ending::Cause::finished);
+    EXPECT_EQ(seen, 5000U);
+}
+
 // A source that sets its timer again in each call has none while it is in one.
 TEST(TimerOfASource, IsNotTakenForGoneWhileItsCallMaySetItAgain) {
     Gate gate;
