@@ -35,11 +35,13 @@ Core::Core(Clock& clock,
       limits_(limits),
       witness_(witness),
       parker_(clock.make_parker()),
+      queue_(std::make_shared<EventQueue>(parker_)),
       world_{&clock,
              std::make_shared<Router>(),
              std::make_shared<NamePool>(),
-             std::make_shared<Taps>()},
-      queue_(std::make_shared<EventQueue>(parker_)),
+             std::make_shared<Taps>(),
+             std::make_shared<RestWatch>(
+                 [this, queue = queue_] { (void)queue->post([this] { look_again(); }); })},
       report_(std::make_shared<const Worker::Report>([this, queue = queue_](Fact fact) {
           // Nobody to hear it: the host has ended without this thread.
           (void)queue->post([this, fact = std::move(fact)] { on_fact(fact); });
@@ -166,7 +168,7 @@ void Core::run_schedule() {
                 log_refusal(send(entry.worker, entry.message));
                 break;
             case ScheduleAction::broadcast:
-                spdlog::info("schedule: {} workers took the broadcast", broadcast(entry.message));
+                spdlog::info("schedule: {} workers took the broadcast", *broadcast(entry.message));
                 break;
             case ScheduleAction::stop:
                 if (entry.worker.empty()) {
@@ -177,6 +179,21 @@ void Core::run_schedule() {
                 break;
         }
     }
+}
+
+std::optional<Refusal> Core::end_refusal() const {
+    if (is_work_done_) {
+        return Refusal{Refusal::Code::host_ended, "the host is ending: all its work is done"};
+    }
+    if (is_ending()) {
+        return Refusal{Refusal::Code::host_ended, "the host is ending"};
+    }
+    return std::nullopt;
+}
+
+// No such worker, or it has gone in the course of the end.
+Refusal Core::absent(const std::string& worker) const {
+    return is_work_done_ ? *end_refusal() : unknown(worker);
 }
 
 Slot* Core::find(const std::string& worker) {
@@ -198,9 +215,9 @@ void Core::create(WorkerPlan worker, const Reply& reply) {
 void Core::start(const std::string& worker, const Reply& reply) {
     Slot* const slot = find(worker);
     if (slot == nullptr) {
-        reply(Unexpected<Refusal>(unknown(worker)));
-    } else if (is_ending()) {
-        reply(Unexpected<Refusal>({Refusal::Code::host_ended, "the host is ending"}));
+        reply(Unexpected<Refusal>(absent(worker)));
+    } else if (const std::optional<Refusal> refused = end_refusal()) {
+        reply(Unexpected<Refusal>(*refused));
     } else if (slot->is_removed) {
         reply(Unexpected<Refusal>(unknown(worker)));
     } else if (!can(*slot, WorkerEvent::start)) {
@@ -220,7 +237,11 @@ void Core::start(const std::string& worker, const Reply& reply) {
 void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
     Slot* const slot = find(worker);
     if (slot == nullptr) {
-        reply(Unexpected<Refusal>(unknown(worker)));
+        reply(Unexpected<Refusal>(absent(worker)));
+        return;
+    }
+    if (is_work_done_) {  // a worker that stands still would not drain
+        reply(Unexpected<Refusal>(*end_refusal()));
         return;
     }
     switch (slot->state) {
@@ -248,7 +269,7 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
 void Core::resume(const std::string& worker, const Reply& reply) {
     Slot* const slot = find(worker);
     if (slot == nullptr) {
-        reply(Unexpected<Refusal>(unknown(worker)));
+        reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
     switch (slot->state) {
@@ -276,7 +297,7 @@ void Core::resume(const std::string& worker, const Reply& reply) {
 void Core::stop(const std::string& worker, const Reply& reply) {
     Slot* const slot = find(worker);
     if (slot == nullptr) {
-        reply(Unexpected<Refusal>(unknown(worker)));
+        reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
     if (!can(*slot, WorkerEvent::drain) && slot->state != WorkerState::draining &&
@@ -294,7 +315,7 @@ void Core::stop(const std::string& worker, const Reply& reply) {
 
 void Core::restart(const std::string& worker, const Reply& reply) {
     Slot* const slot = find(worker);
-    if (slot == nullptr || is_at_rest(slot->state)) {
+    if (slot == nullptr || is_at_rest(slot->state) || is_work_done_) {
         start(worker, reply);
         return;
     }
@@ -305,7 +326,7 @@ void Core::restart(const std::string& worker, const Reply& reply) {
         if (now != nullptr && can(*now, WorkerEvent::start)) {
             start(worker, reply);
         } else {
-            reply(ended ? Unexpected<Refusal>(unknown(worker)) : ended);
+            reply(ended ? Unexpected<Refusal>(absent(worker)) : ended);
         }
     });
 }
@@ -328,7 +349,10 @@ Envelope Core::host_envelope(const std::string& payload) {
 Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
     Slot* const slot = find(worker);
     if (slot == nullptr) {
-        return Unexpected<Refusal>(unknown(worker));
+        return Unexpected<Refusal>(absent(worker));
+    }
+    if (is_work_done_) {
+        return Unexpected<Refusal>(*end_refusal());
     }
     std::optional<PushResult> result;
     try {
@@ -353,7 +377,10 @@ Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
     }
 }
 
-std::size_t Core::broadcast(const std::string& payload) {
+Answer<std::size_t> Core::broadcast(const std::string& payload) {
+    if (is_work_done_) {
+        return Unexpected<Refusal>(*end_refusal());
+    }
     const Envelope envelope = host_envelope(payload);
     std::size_t taken = 0;
     for (const auto& [name, slot] : slots_) {
@@ -402,6 +429,9 @@ void Core::retire(Slot& slot) {
     end_leaving(slot);
     if (slot.group) {
         flow_[*slot.group].slots[slot.place] = nullptr;
+    }
+    if (last_busy_ == &slot) {
+        last_busy_ = nullptr;
     }
     slots_.erase(slots_.find(slot.home->name));  // and with it `slot`
     close_unused_libraries();

@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/manager/drain_order.hpp"
 #include "host/manager/event_queue.hpp"
 #include "host/manager/flow.hpp"
 #include "host/manager/manager.hpp"
@@ -68,7 +69,7 @@ public:
     void stop(const std::string& worker, const Reply& reply);
     void restart(const std::string& worker, const Reply& reply);
     Answer<Done> send(const std::string& worker, const std::string& payload);
-    std::size_t broadcast(const std::string& payload);
+    Answer<std::size_t> broadcast(const std::string& payload);
     Answer<WorkerMetrics> metrics_of(const std::string& worker);
     HostMetrics metrics();
 
@@ -163,6 +164,10 @@ private:
     Envelope host_envelope(const std::string& payload);
 
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
+
+    // Why no more work is taken from outside.
+    [[nodiscard]] std::optional<Refusal> end_refusal() const;
+    [[nodiscard]] Refusal absent(const std::string& worker) const;
 
     // libraries.cpp
     [[nodiscard]] Answer<Done> check_pinned(const std::string& path);
@@ -264,9 +269,16 @@ private:
 
     // ending.cpp
     void advance();
+    void look_again();
     void drain_what_may();
+    void drain_groups(const std::vector<std::size_t>& groups);
+    void drain_quiet(const DrainDecision& decided);
+    void end_working();
     void retire_what_is_gone();
-    [[nodiscard]] std::vector<bool> groups_to_drain() const;
+    [[nodiscard]] HostFacts host_facts() const;
+    [[nodiscard]] std::vector<GroupFacts> group_facts();
+    [[nodiscard]] bool note_finished(Slot& slot);
+    [[nodiscard]] bool note_all_finished();
     [[nodiscard]] bool is_all_at_rest() const;
 
     // leaving.cpp
@@ -284,9 +296,8 @@ private:
     const Manager::Limits limits_;
     Witness* const witness_;  // may be null
     const std::shared_ptr<Parker> parker_;
-    const WorkerWorld world_;
-
     const std::shared_ptr<EventQueue> queue_;
+    const WorkerWorld world_;
     const std::shared_ptr<const Worker::Report> report_;
 
     // The manager's thread alone.
@@ -319,10 +330,15 @@ private:
     std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;
-    std::optional<Ending> ending_;    // set when the end has begun
-    Nanos stop_deadline_ = forever;   // of what drains, once the end has begun
-    Nanos give_up_at_ = forever;      // likewise, of what was told to stop now
-    std::optional<Nanos> next_look_;  // at a cycle that shall end when it is quiet
+    std::optional<Ending> ending_;   // set when the end has begun
+    Nanos stop_deadline_ = forever;  // of what drains, once the end has begun
+    Nanos give_up_at_ = forever;     // likewise, of what was told to stop now
+    bool is_work_done_ = false;      // the verdict: all that is left to do is to drain
+    // Looking whether all messages are finished.
+    std::optional<Nanos> next_look_;
+    Nanos earliest_look_{0};              // it is not worth it before
+    std::optional<Nanos> looking_since_;  // without a result
+    const Slot* last_busy_ = nullptr;     // that had a message when it was last looked for one
     bool has_anything_ended_ = false;
     bool needs_advance_ = false;  // something has changed since the last advance()
 

@@ -11,48 +11,51 @@ namespace skep::host {
 
 namespace {
 
-// How often a cycle that shall end is asked whether it is quiet.
-constexpr Nanos look_again = std::chrono::milliseconds(10);
+// A conversation is looked at so often at most, and so seldom at least; in between, so often that
+// its end is noticed within a twentieth of the time that it took. A look never takes more than a
+// twentieth of the manager's time.
+constexpr Nanos shortest_look_interval = std::chrono::milliseconds(1);
+constexpr Nanos longest_look_interval = std::chrono::milliseconds(100);
+constexpr int time_share = 20;
 
-// Ended for good, as far as those are concerned whom it feeds.
-bool has_ended(const Slot* slot) {
-    if (slot == nullptr) {
-        return true;
-    }
-    switch (slot->state) {
+WorkerFacts::Life life_of(const Slot& slot) {
+    using Life = WorkerFacts::Life;
+    switch (slot.state) {
+        case WorkerState::running:
+        case WorkerState::pausing:
+        case WorkerState::paused: {
+            const bool is_swapping =
+                slot.swap && (!slot.swap->is_committed ||
+                              slot.swap->handover->stage() == Handover::Stage::recalled);
+            return is_swapping ? Life::changing : Life::at_work;
+        }
+        case WorkerState::created:
+            return Life::halted;
         case WorkerState::stopped:
         case WorkerState::failed:
-            return !slot->is_stopped_by_operator || slot->is_removed;
+            return slot.is_stopped_by_operator && !slot.is_removed ? Life::halted : Life::ended;
         case WorkerState::lost:
-            return true;
+            return Life::ended;
         default:
-            return false;
+            return Life::changing;
     }
 }
 
-// A handler without a timer does nothing unless it is sent something.
-bool is_idle_handler(const Slot* slot) {
-    return slot != nullptr && slot->type != nullptr && slot->type->run == nullptr &&
-           (slot->worker == nullptr || !slot->worker->has_timer());
+WorkerFacts facts_of(Slot& slot) {
+    WorkerFacts facts;
+    if (slot.worker != nullptr) {
+        slot.note_beginning();
+    }
+    facts.life = life_of(slot);
+    facts.is_loop = slot.type == nullptr || slot.type->run != nullptr;
+    facts.has_on_drain = slot.type != nullptr && slot.type->on_drain != nullptr;
+    facts.was_sent_to = slot.home->mailbox->was_sent_to();
+    facts.activity = slot.began | (slot.worker == nullptr ? 0U : slot.worker->activity());
+    return facts;
 }
 
-// No message is with workers that feed themselves, and none was between the two looks: a message
-// that moves from one mailbox to another in between shows in what they have accepted.
-bool are_quiet(const std::vector<Slot*>& slots) {
-    std::uint64_t accepted_before = 0;
-    std::uint64_t accepted_after = 0;
-    bool is_empty = true;
-    for (const Slot* const slot : slots) {
-        accepted_before += slot == nullptr ? 0 : slot->home->mailbox->counts().accepted;
-    }
-    for (const Slot* const slot : slots) {
-        const FlowCounts counts = slot == nullptr ? FlowCounts() : slot->home->mailbox->counts();
-        is_empty = is_empty && counts.queued == 0 && counts.in_flight == 0;
-    }
-    for (const Slot* const slot : slots) {
-        accepted_after += slot == nullptr ? 0 : slot->home->mailbox->counts().accepted;
-    }
-    return is_empty && accepted_before == accepted_after;
+bool has_finished_all(const Slot& slot) {
+    return slot.home->mailbox->counts().accepted == slot.finished;
 }
 
 }  // namespace
@@ -84,53 +87,11 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
     needs_advance_ = true;
 }
 
-std::vector<bool> Core::groups_to_drain() const {
-    const std::size_t count = flow_.size();
-    std::vector<bool> ended(count);
-    std::vector<bool> passive(count);
-    // Passive, or fed by such: a passive worker may still be sent to by all who do not wait for
-    // one.
-    std::vector<bool> waits(count);
-    bool are_there_others = false;
-    bool have_others_ended = true;
-    for (std::size_t i = count; i-- > 0;) {  // senders stand behind their receivers
-        const SlotGroup& group = flow_[i];
-        ended[i] = std::all_of(group.slots.begin(), group.slots.end(), has_ended);
-        // Fed by no route: it works only when others send to it directly.
-        passive[i] = group.upstream.empty() &&
-                     std::all_of(group.slots.begin(), group.slots.end(), is_idle_handler);
-        waits[i] = passive[i] || std::any_of(group.upstream.begin(),
-                                             group.upstream.end(),
-                                             [&](std::size_t up) { return waits[up]; });
-        are_there_others = are_there_others || !waits[i];
-        have_others_ended = have_others_ended && (waits[i] || ended[i]);
-    }
-    const bool may_end =
-        is_ending() || (ends_ == Manager::When::all_done && schedule_.empty() && are_there_others);
-    std::vector<bool> drains(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        const SlotGroup& group = flow_[i];
-        if (passive[i]) {
-            drains[i] = may_end && have_others_ended;
-        } else if (group.upstream.empty()) {
-            // A source, or a cycle that keeps itself going, until those in it that begin things
-            // end.
-            drains[i] = is_ending() ||
-                        std::all_of(group.slots.begin(), group.slots.end(), [](const Slot* slot) {
-                            return has_ended(slot) || is_idle_handler(slot);
-                        });
-        } else {
-            drains[i] = std::all_of(group.upstream.begin(),
-                                    group.upstream.end(),
-                                    [&](std::size_t up) { return ended[up]; });
-        }
-    }
-    return drains;
-}
-
 bool Core::is_all_at_rest() const {
     return std::all_of(slots_.begin(), slots_.end(), [](const auto& it) {
-        return it.second->state == WorkerState::stopped || it.second->state == WorkerState::failed;
+        const WorkerState state = it.second->state;
+        return state == WorkerState::stopped || state == WorkerState::failed ||
+               state == WorkerState::lost;
     });
 }
 
@@ -147,17 +108,71 @@ void Core::advance() {
     retire_what_is_gone();
 }
 
-void Core::drain_what_may() {
-    const std::vector<bool> drains = groups_to_drain();
+// A worker has come to rest, or has one timer less. When that happens all the time the manager does
+// not look each time. (On a manual clock a look takes no time.)
+void Core::look_again() {
+    if (clock_.now() >= earliest_look_) {
+        needs_advance_ = true;
+    } else {
+        next_look_ = earliest_look_;
+    }
+}
+
+HostFacts Core::host_facts() const {
+    HostFacts facts;
+    facts.phase = is_ending()     ? HostFacts::Phase::stopping
+                  : is_work_done_ ? HostFacts::Phase::done
+                                  : HostFacts::Phase::working;
+    facts.ends_by_itself = ends_ == Manager::When::all_done;
+    facts.is_changing =
+        !schedule_.empty() || std::any_of(slots_.begin(), slots_.end(), [](const auto& it) {
+            return it.second->is_removed && !is_at_rest(it.second->state) &&
+                   it.second->state != WorkerState::lost;
+        });
+    return facts;
+}
+
+std::vector<GroupFacts> Core::group_facts() {
+    std::vector<GroupFacts> made(flow_.size());
     for (std::size_t i = 0; i < flow_.size(); ++i) {
-        if (!drains[i] || is_fed_by_leaving(flow_[i])) {
-            continue;
-        }
-        if (flow_[i].is_cycle && !is_ending() && !are_quiet(flow_[i].slots)) {
-            next_look_ = clock_.now() + look_again;
-            continue;
-        }
+        made[i].upstream = flow_[i].upstream;
+        made[i].is_cycle = flow_[i].is_cycle;
         for (Slot* const slot : flow_[i].slots) {
+            if (slot != nullptr) {
+                made[i].add(facts_of(*slot));
+            }
+        }
+    }
+    return made;
+}
+
+void Core::drain_what_may() {
+    const Nanos begin = clock_.now();
+    const DrainDecision decided = decide(group_facts(), host_facts());
+    drain_groups(decided.drain);
+    if (decided.if_quiet.empty() && !decided.is_host_next) {
+        looking_since_.reset();
+    } else {
+        looking_since_ = looking_since_.value_or(begin);
+        world_.rest_watch->arm();
+        drain_quiet(decided);
+        if (clock_.is_real()) {
+            const Nanos end = clock_.now();
+            const Nanos wanted = std::clamp((end - *looking_since_) / time_share,
+                                            shortest_look_interval,
+                                            longest_look_interval);
+            earliest_look_ = end + std::max(wanted, (end - begin) * time_share);
+        }
+    }
+    drain_leaving();
+}
+
+void Core::drain_groups(const std::vector<std::size_t>& groups) {
+    for (const std::size_t group : groups) {
+        if (is_fed_by_leaving(flow_[group])) {
+            continue;
+        }
+        for (Slot* const slot : flow_[group].slots) {
             // A pause holds until the host ends: what is queued waits with it.
             if (slot != nullptr && (slot->state == WorkerState::running ||
                                     (is_ending() && can(*slot, WorkerEvent::drain)))) {
@@ -165,7 +180,91 @@ void Core::drain_what_may() {
             }
         }
     }
-    drain_leaving();
+}
+
+// Step 1 of drain_order.hpp. False: this one has not finished all that it has accepted.
+bool Core::note_finished(Slot& slot) {
+    const FlowCounts counts = slot.home->mailbox->counts();
+    slot.finished = counts.finished();
+    return slot.finished == counts.accepted;
+}
+
+// Of all workers that may have a message. The one that was found busy last is probably busy still:
+// a look at a busy host looks at one worker.
+bool Core::note_all_finished() {
+    if (last_busy_ != nullptr && !is_at_rest(last_busy_->state) &&
+        last_busy_->state != WorkerState::lost) {
+        const FlowCounts counts = last_busy_->home->mailbox->counts();
+        if (counts.finished() != counts.accepted) {
+            return false;
+        }
+    }
+    for (const auto& [name, slot] : slots_) {
+        if (!is_at_rest(slot->state) && slot->state != WorkerState::lost && !note_finished(*slot)) {
+            last_busy_ = slot.get();
+            return false;
+        }
+    }
+    return true;
+}
+
+// The three steps of drain_order.hpp, for all that `decided` wants to know.
+void Core::drain_quiet(const DrainDecision& decided) {
+    std::vector<std::size_t> candidates;
+    for (const std::size_t group : decided.if_quiet) {
+        const auto& slots = flow_[group].slots;
+        if (std::all_of(slots.begin(), slots.end(), [this](Slot* slot) {
+                return slot == nullptr || note_finished(*slot);
+            })) {
+            candidates.push_back(group);
+        }
+    }
+    const bool may_host = decided.is_host_next && note_all_finished();
+    if (candidates.empty() && !may_host) {
+        return;
+    }
+    const std::vector<GroupFacts> facts = group_facts();
+    const DrainDecision now = decide(facts, host_facts());
+    std::erase_if(candidates, [&](std::size_t group) {
+        const auto& slots = flow_[group].slots;
+        return facts[group].is_in_motion ||
+               !std::binary_search(now.if_quiet.begin(), now.if_quiet.end(), group) ||
+               !std::all_of(slots.begin(), slots.end(), [](const Slot* slot) {
+                   return slot == nullptr || has_finished_all(*slot);
+               });
+    });
+    if (!candidates.empty()) {
+        drain_groups(candidates);
+        return;  // the host is not quiet before they have ended
+    }
+    if (may_host && now.is_host_next && !now.is_in_motion &&
+        std::all_of(slots_.begin(), slots_.end(), [](const auto& it) {
+            return is_at_rest(it.second->state) || it.second->state == WorkerState::lost ||
+                   has_finished_all(*it.second);
+        })) {
+        if (!is_work_done_) {
+            end_working();
+        } else {
+            drain_groups(now.next);
+        }
+    }
+}
+
+// The verdict, which is taken once. From now on nothing is taken from outside.
+void Core::end_working() {
+    spdlog::debug("all work is done: the workers drain");
+    is_work_done_ = true;
+    for (const auto& [name, slot] : slots_) {
+        if (slot->state == WorkerState::created) {
+            drain(*slot);  // it never ran
+        } else if (slot->state == WorkerState::pausing || slot->state == WorkerState::paused) {
+            slot->wants_pause = false;
+            set_state(*slot, WorkerEvent::resume);
+            slot->worker->request(Wanted::run);
+            answer_all(slot->waiting_for_pause, Unexpected<Refusal>(*end_refusal()));
+        }
+    }
+    drain_groups(decide(group_facts(), host_facts()).next);
 }
 
 void Core::retire_what_is_gone() {

@@ -77,6 +77,10 @@ void Core::apply(std::shared_ptr<const Plan> next,
                  bool starts,
                  const Reply& reply,
                  StateLoss loss) {
+    if (is_work_done_) {
+        reply(Unexpected<Refusal>(*end_refusal()));
+        return;
+    }
     if (launch_ || is_ending()) {
         reply(
             Unexpected<Refusal>({Refusal::Code::illegal_state,

@@ -113,18 +113,19 @@ void Core::on_fact(const Fact& fact) {
             if (slot->state == WorkerState::pausing && slot->pause_epoch == fact.epoch) {
                 set_state(*slot, WorkerEvent::held);
                 answer_all(slot->waiting_for_pause, Done{});
+                needs_advance_ = true;  // it may have finished its last message
             }
             break;
         case Fact::Kind::idle:
-            // With nobody upstream it has come to its end.
-            needs_advance_ =
-                needs_advance_ || (slot->group && flow_[*slot->group].upstream.empty());
+            look_again();
             break;
         case Fact::Kind::swapped:
             on_swapped(*slot);
+            needs_advance_ = true;
             break;
         case Fact::Kind::reverted:
             on_reverted(*slot);
+            needs_advance_ = true;
             break;
         case Fact::Kind::ended:
             if (slot->launch_part == LaunchPart::swap) {
@@ -142,6 +143,7 @@ void Core::on_fact(const Fact& fact) {
                 slot->worker->join();
             }
             slot->cpu = slot->worker->cpu();
+            slot->note_beginning();
             slot->worker.reset();
             on_ended(*slot, fact.has_failed, fact.error);
             break;

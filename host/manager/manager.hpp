@@ -148,7 +148,7 @@ public:
     };
 
     enum class When {
-        all_done,  // the host ends by itself when every source has finished and all has drained
+        all_done,  // the host ends by itself when all its work is done: see drain_order.hpp
         asked,     // it ends when it is asked to
     };
 

@@ -93,13 +93,18 @@ struct Slot : Version {
 
     std::optional<Nanos> started, ended;
     std::optional<std::chrono::system_clock::time_point> started_wall, ended_wall;
-    Nanos cpu{0};  // of a generation that has ended
+    Nanos cpu{0};                // of a generation that has ended
+    std::uint32_t began = 0;     // bits of Activity, of all generations: what they began with
+    std::uint64_t finished = 0;  // messages, when the manager last looked whether all are
 
     std::vector<Reply> waiting_for_run;
     std::vector<Reply> waiting_for_pause;
     std::vector<Reply> waiting_for_end;
 
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
+
+    // What its worker began with, before that is gone.
+    void note_beginning() { began |= worker->activity() & Activity::began; }
 
     // What it runs is `other` from now on, which becomes what it ran.
     void exchange_with(Version& other) {

@@ -70,6 +70,9 @@ struct FlowCounts {
                accepted == delivered + in_flight + queued + dropped.total() + dead_lettered.total();
     }
 
+    // Accepted, and nothing is left to do for them.
+    [[nodiscard]] std::uint64_t finished() const { return accepted - queued - in_flight; }
+
     FlowCounts& operator+=(const FlowCounts& other) {
         offered += other.offered;
         accepted += other.accepted;

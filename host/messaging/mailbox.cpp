@@ -239,6 +239,9 @@ void Mailbox::put(Envelope& envelope, std::uint32_t lane) {
     ++counts_.queued;
     ++lanes_[lane].queued;
     queue_high_ = std::max<std::size_t>(queue_high_, counts_.queued);
+    if (lane == direct_lane && envelope.sender != nullptr && !envelope.sender->empty()) {
+        was_sent_to_.store(true, std::memory_order_relaxed);
+    }
     envelope.lane = lane;
     queue_.push_back(std::move(envelope));
     note_news();

@@ -179,6 +179,9 @@ public:
 
     // -- Anyone. --
 
+    // Whether a worker has ever sent a message directly to this one. (The host's own do not count.)
+    [[nodiscard]] bool was_sent_to() const { return was_sent_to_.load(std::memory_order_relaxed); }
+
     // The queue and all rings that were ever read here.
     [[nodiscard]] FlowCounts counts() const;
     // The most that ever waited: of the queue and each ring at its own worst time, together.
@@ -244,6 +247,7 @@ private:
     std::shared_ptr<ByteBudget> budget_ GUARDED_BY(mutex_);  // of the present opening, or the last
     std::atomic<std::size_t> news_{0};                       // written under mutex_
     std::atomic<bool> is_owner_asleep_{false};
+    std::atomic<bool> was_sent_to_{false};  // written under mutex_
 };
 
 }  // namespace skep::host

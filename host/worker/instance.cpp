@@ -226,6 +226,14 @@ Nanos Instance::next_timer() const {
     return next;
 }
 
+std::uint32_t Instance::timer_bits() const {
+    std::uint32_t bits = 0;
+    for (const Timer& timer : timers_) {
+        bits |= timer.period == Nanos(0) ? Activity::one_shot : Activity::periodic;
+    }
+    return bits;
+}
+
 std::optional<std::uint32_t> Instance::due_timer() {
     if (timers_.empty()) {
         return std::nullopt;

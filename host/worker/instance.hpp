@@ -114,6 +114,9 @@ public:
 
     [[nodiscard]] bool has_timers() const { return !timers_.empty(); }
 
+    // Which kinds of timers are set: Activity::one_shot, Activity::periodic.
+    [[nodiscard]] std::uint32_t timer_bits() const;
+
     // -- Services. [any-thread] --
 
     // Made when it is first asked for: most workers say nothing.

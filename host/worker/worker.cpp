@@ -224,7 +224,7 @@ bool Worker::make() {
         unmake();
         return false;
     }
-    publish_timers();
+    publish_beginning();
     report(Fact::Kind::ready);
     return true;
 }
@@ -274,6 +274,7 @@ bool Worker::sends_what_waits() {
             return false;
         }
         context_.control().ask_to_return(false);
+        publish_activity();
     }
     return true;
 }
@@ -310,7 +311,6 @@ Turn Worker::turn(std::optional<Nanos> now) {
                    : Turn{Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     handle(batch);
-    publish_timers();
     // On a pool the end of the turn sees whether there are more; a thread looks again.
     if (now && is_well_ && wanted == Wanted::run && !context_.outbox().is_waiting()) {
         return {Turn::Kind::wait_for_message, instance_->next_timer()};
@@ -318,15 +318,23 @@ Turn Worker::turn(std::optional<Nanos> now) {
     return {Turn::Kind::again};
 }
 
-// Between two calls of the plugin: in a call it may set again what was due. A handler that only its
-// timers kept going may have come to its end.
-void Worker::publish_timers() {
-    const bool had_any = has_timer();
-    if (had_any != instance_->has_timers()) {
-        has_timer_.store(!had_any, std::memory_order_relaxed);
-        if (had_any) {
-            report(Fact::Kind::idle);
-        }
+// Of an instance that has had no message yet.
+void Worker::publish_beginning() {
+    const std::uint32_t timers = instance_->timer_bits();
+    publish_activity(((timers & Activity::one_shot) != 0 ? Activity::began_one_shot : 0U) |
+                     ((timers & Activity::periodic) != 0 ? Activity::began_periodic : 0U));
+}
+
+// Between two calls of the plugin: in a call it may set again what was due. `more`: bits that stay
+// set.
+void Worker::publish_activity(std::uint32_t more) {
+    constexpr std::uint32_t mask = Activity::timers | Activity::transient;
+    const std::uint32_t now = instance_->timer_bits() |
+                              (context_.outbox().is_waiting() ? Activity::unsent : 0U) |
+                              (is_well_ ? 0U : Activity::failing);
+    const std::uint32_t before = context_.activity().set(mask, now | more);
+    if ((before & ~now & Activity::timers) != 0) {
+        report(Fact::Kind::idle);
     }
 }
 
@@ -337,20 +345,24 @@ bool Worker::fire_timer() {
         return false;
     }
     was_timer_turn_ = true;
+    context_.activity().set(Activity::calling, Activity::calling);
     {
         const CallMark mark(call_, "on_timer");
         is_well_ = instance_->on_timer(*due);
     }
-    publish_timers();
+    publish_activity();
     return true;
 }
 
+// What the messages have led to is published before they count as finished, so that whoever finds
+// them finished finds that as well.
 void Worker::handle(skep_batch& batch) {
     std::uint32_t done = 0;
     is_well_ = instance_->on_message(batch, done);
     if (!context_.is_pooled()) {
         context_.control().has_returned();
     }
+    publish_activity();
     context_.settle(done, !is_well_);
 }
 

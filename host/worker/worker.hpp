@@ -39,7 +39,7 @@ struct Fact {
     enum class Kind {
         ready,     // the instance is made; the worker holds
         held,      // it stands still for the command of `epoch`
-        idle,      // it has no timer any more
+        idle,      // a timer is gone that kept it from being at rest
         swapped,   // a hand-over is committed, tentative or refused
         reverted,  // the instance before is back
         ended,     // the thread is about to end; join() does not wait long
@@ -124,8 +124,8 @@ public:
     // show: "create", "load_state"; null: none.
     [[nodiscard]] const char* call() const { return call_.load(std::memory_order_relaxed); }
 
-    // [any-thread] A handler without routes to it but with a timer is a source of its own.
-    [[nodiscard]] bool has_timer() const { return has_timer_.load(std::memory_order_relaxed); }
+    // [any-thread] What it may still do by itself: bits of Activity.
+    [[nodiscard]] std::uint32_t activity() const { return context_.activity().bits(); }
 
     // Of the thread that serves it; 0 until that runs, and on a pool. [any-thread]
     [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
@@ -187,7 +187,8 @@ private:
     // `now`: on a pool, from its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Wanted wanted);
-    void publish_timers();
+    void publish_beginning();
+    void publish_activity(std::uint32_t more = 0);
     bool fire_timer();
     void handle(skep_batch& batch);
     void run_loop();
@@ -205,7 +206,6 @@ private:
     const std::uint64_t start_generation_;
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
-    std::atomic<bool> has_timer_{false};
     std::atomic<const char*> call_{nullptr};
     Mutex offer_mutex_;  // an offer may come while the worker still sees the swap before it
     std::shared_ptr<Handover> offered_ GUARDED_BY(offer_mutex_);
@@ -217,7 +217,7 @@ private:
     bool is_well_ = true;
     bool has_drained_ = false;
     bool was_timer_turn_ = false;  // a timer and a batch of messages take turns
-    std::string error_;  // of the machine; an instance has its own
+    std::string error_;            // of the machine; an instance has its own
 
     WorkerPlace place_;         // where it is served
     bool is_arriving_ = false;  // it has just been told to serve

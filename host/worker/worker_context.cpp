@@ -75,6 +75,9 @@ bool WorkerContext::end_turn(bool wants_to_wait) {
     outbox_.attend_published();
     inbox_.wake_senders();
     is_asleep_ = wants_to_wait && inbox_.may_sleep();
+    if (is_asleep_) {
+        world_.rest_watch->note();
+    }
     return is_asleep_;
 }
 
@@ -99,6 +102,14 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
     }
     settle_all(false);
     const Nanos deadline = deadline_after(clock().now(), timeout);
+
+    // Cleared before the plugin goes on. A message that ends the wait is in flight until then.
+    struct Receiving {
+        Activity& activity;
+
+        ~Receiving() { activity.set(Activity::receiving, 0); }
+    } const receiving{activity_};
+
     for (;;) {
         const std::uint32_t ticket = parker().prepare();
         const Wanted wanted = stand_still_if_wanted();
@@ -115,6 +126,7 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
         if (clock().now() >= deadline) {
             return SKEP_E_TIMEOUT;
         }
+        activity_.set(Activity::receiving, Activity::receiving);
         wait_for_message(ticket, deadline);
     }
 }
@@ -149,6 +161,7 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         spin_.after_look(inbox_.in_flight());
     }
     if (!has_found) {
+        world_.rest_watch->note();  // a worker that always has a timer due never goes to sleep
         return false;
     }
     batch.stride = sizeof(skep_message);
@@ -163,6 +176,7 @@ void WorkerContext::wait_for_message(std::uint32_t ticket, Nanos deadline) {
         return;
     }
     if (inbox_.fall_asleep()) {
+        world_.rest_watch->note();
         spin_.begin_sleep();
         parker().park(ticket, deadline);
         spin_.end_sleep();

@@ -19,6 +19,7 @@
 #include "host/base/clock.hpp"
 #include "host/messaging/tap.hpp"
 #include "host/topology/plan.hpp"
+#include "host/worker/activity.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/forwarding_parker.hpp"
 #include "host/worker/outbox.hpp"
@@ -32,6 +33,7 @@ struct WorkerWorld {
     std::shared_ptr<Router> router;
     std::shared_ptr<NamePool> names;
     std::shared_ptr<Taps> taps;
+    std::shared_ptr<RestWatch> rest_watch;
 };
 
 // What belongs to the worker's name and outlives its generations.
@@ -73,6 +75,11 @@ public:
     [[nodiscard]] const Inbox& inbox() const { return inbox_; }
 
     [[nodiscard]] NamePool& names() { return *world_.names; }
+
+    // What the worker may still do by itself. [any-thread] reads it.
+    [[nodiscard]] Activity& activity() { return activity_; }
+
+    [[nodiscard]] const Activity& activity() const { return activity_; }
 
     // [any-thread] From now on every call of the plugin is refused.
     void revoke() { is_revoked_.store(true, std::memory_order_release); }
@@ -193,6 +200,7 @@ private:
     std::atomic<std::int64_t> last_checkpoint_ns_;
     std::atomic<const char*> call_{nullptr};
     std::atomic<std::uint64_t> call_number_{0};
+    Activity activity_;
 
     // The worker's thread alone.
     bool is_pooled_ = false;

@@ -89,6 +89,9 @@ void Worker::end_take_over() {
         return;
     }
     exchange(handover);
+    if (!handover.is_reconfiguration()) {
+        publish_beginning();
+    }
     handover.blackout = context_.clock().now() - handover.begin;
     (void)handover.move(Stage::taking, handover.commits() ? Stage::committed : Stage::tentative);
     report(Fact::Kind::swapped);
@@ -143,6 +146,7 @@ void Worker::come_back() {
     if (!instance_->acquire()) {
         is_well_ = false;
         handover_->error += "; the instance before has failed then: " + instance_->error();
+        publish_activity();
     }
     report(handover_->stage() == Stage::refused ? Fact::Kind::swapped : Fact::Kind::reverted);
 }
@@ -180,7 +184,7 @@ void Worker::exchange(Handover& handover) {
         }
         context_.serve(instance_->type());
     }
-    publish_timers();
+    publish_activity();
 }
 
 // The manager has decided against it, or something else has come between. False: it is in another
