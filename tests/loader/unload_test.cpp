@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
+
 #include <skep/note.h>
 
 #include "tests/loader/loader_fixture.hpp"

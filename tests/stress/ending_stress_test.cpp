@@ -1,5 +1,5 @@
-// Random hosts that share out a random amount of work: the host ends when all of it is done, and not
-// before. SKEP_STRESS multiplies how many.
+// Random hosts that share out a random amount of work: the host ends when all of it is done, and
+// not before. SKEP_STRESS multiplies how many there are.
 //
 // Work is a number. A worker that gets it, in a message or by a timer, does one and gives away the
 // rest in parts: along its route, directly, as a reply, as a broadcast, or to a timer of its own.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
 #include <skep/note.h>
 
 #include "tests/support/scripted.hpp"
