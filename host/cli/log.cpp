@@ -174,8 +174,11 @@ void start_log(const Options& options) {
         LineFormatter(options.log_json, !options.log_json && wants_colour()));
     writer = &sink->writer();
     auto logger = std::make_shared<spdlog::logger>(host_logger, std::move(sink));
-    logger->set_error_handler([](const std::string& what) {
-        write_stderr("skep: a log line could not be formatted: " + escaped(what) + "\n");
+    // There may be no memory for more than that.
+    logger->set_error_handler([](const std::string& /*what*/) {
+        if (LogWriter* const started = writer) {
+            started->write("skep: a log line could not be formatted\n");
+        }
     });
     logger->set_level(spdlog::level::from_str(options.log_level));
     spdlog::set_default_logger(std::move(logger));

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <new>
 #include <system_error>
 
 #include <fcntl.h>
@@ -78,12 +79,27 @@ void LogWriter::write(std::string_view text) {
         state_->lost += lines_in(text);
         return;
     }
-    if (state_->lost > 0) {
-        state_->gaps.emplace_back(state_->queue.size(), std::exchange(state_->lost, 0));
+    if (!state_->append(text)) {
+        state_->lost += lines_in(text);
+        return;
     }
-    state_->queue += text;
     state_->pending.fetch_add(text.size(), std::memory_order_relaxed);
     state_->changed.notify_all();
+}
+
+// False: there is no memory for it, and nothing has changed.
+bool LogWriter::State::append(std::string_view text) {
+    try {
+        queue.reserve(queue.size() + text.size());
+        if (lost > 0) {
+            gaps.emplace_back(queue.size(), lost);
+            lost = 0;
+        }
+        queue += text;
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 bool LogWriter::flush(Nanos patience) {
@@ -172,11 +188,14 @@ bool LogWriter::State::write_lost(std::uint64_t lines) {
     if (lines == 0) {
         return true;
     }
-    const std::string said = lost_text(lines, error.load(std::memory_order_relaxed));
-    std::string_view text = said;
-    if (write_all(text)) {
-        error.store(0, std::memory_order_relaxed);
-        return true;
+    try {
+        const std::string said = lost_text(lines, error.load(std::memory_order_relaxed));
+        std::string_view text = said;
+        if (write_all(text)) {
+            error.store(0, std::memory_order_relaxed);
+            return true;
+        }
+    } catch (const std::bad_alloc&) {  // said later
     }
     add_lost(lines);
     return false;

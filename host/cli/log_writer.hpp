@@ -40,7 +40,8 @@ public:
     LogWriter(const LogWriter&) = delete;
     LogWriter& operator=(const LogWriter&) = delete;
 
-    // Appends whole lines, unless `capacity` bytes wait already. Never blocks. [any-thread]
+    // Appends whole lines, unless `capacity` bytes wait already or there is no memory. Never blocks.
+    // [any-thread]
     void write(std::string_view text);
 
     // Waits until everything is written. False: it was not within that time. [any-thread]
@@ -60,6 +61,7 @@ private:
               lost_text(std::move(its_lost_text)) {}
 
         void run();
+        bool append(std::string_view text) REQUIRES(mutex);
         // False: a write failed, and what it left is counted as lost.
         bool write_batch(std::string_view text, const Gaps& places);
         bool write_counted(std::string_view text);
