@@ -40,8 +40,8 @@ public:
     LogWriter(const LogWriter&) = delete;
     LogWriter& operator=(const LogWriter&) = delete;
 
-    // Appends whole lines, unless `capacity` bytes wait already or there is no memory. Never blocks.
-    // [any-thread]
+    // Appends whole lines, unless `capacity` bytes wait already or there is no memory. Never
+    // blocks. [any-thread]
     void write(std::string_view text);
 
     // Waits until everything is written. False: it was not within that time. [any-thread]
