@@ -168,7 +168,11 @@ void Core::run_schedule() {
                 log_refusal(send(entry.worker, entry.message));
                 break;
             case ScheduleAction::broadcast:
-                spdlog::info("schedule: {} workers took the broadcast", *broadcast(entry.message));
+                if (const Answer<std::size_t> taken = broadcast(entry.message)) {
+                    spdlog::info("schedule: {} workers took the broadcast", *taken);
+                } else {
+                    spdlog::warn("schedule: {}", taken.error().message);
+                }
                 break;
             case ScheduleAction::stop:
                 if (entry.worker.empty()) {
