@@ -1,11 +1,13 @@
 #include "host/loader/file_loader.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 
 #include "host/base/contains.hpp"
 #include "host/base/crash_report.hpp"
+#include "host/base/fd.hpp"
 #include "host/loader/abi_check.hpp"
 #include "host/loader/brought_libraries.hpp"
 #include "host/loader/content_hash.hpp"
@@ -226,17 +228,19 @@ Loaded load_within(OpenedFile file) {
     const Ran ran = run_within(load_limit, [loaded, file = std::move(file)]() mutable {
         loaded->library = load(std::move(file), loaded->problems);
     });
+    const int why_none = errno;
     if (ran == Ran::to_end) {
         return std::move(*loaded);
     }
-    return {nullptr,
-            {ran == Ran::no_thread
-                 ? error_about(path, "no thread could be started to open it")
-                 : error_about(path,
-                               "it did not come back from being loaded within " +
-                                   std::to_string(load_limit.count()) +
-                                   " s: its static constructors hang",
-                               "restart the host: no plugin can be loaded or unloaded meanwhile")}};
+    return {
+        nullptr,
+        {ran == Ran::no_thread
+             ? error_about(path, "no thread could be started to open it: " + error_text(why_none))
+             : error_about(path,
+                           "it did not come back from being loaded within " +
+                               std::to_string(load_limit.count()) +
+                               " s: its static constructors hang",
+                           "restart the host: no plugin can be loaded or unloaded meanwhile")}};
 }
 
 }  // namespace

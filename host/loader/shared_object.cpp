@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -209,7 +210,8 @@ Ran run_within(std::chrono::milliseconds limit, std::function<void()> work) {
             stuck_threads -= run->is_late ? 1 : 0;
             run->changed.notify_all();
         });
-    } catch (const std::system_error&) {
+    } catch (const std::system_error& error) {
+        errno = error.code().value();
         return Ran::no_thread;
     }
     bool is_late = false;

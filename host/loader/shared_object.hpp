@@ -79,7 +79,7 @@ inline constexpr const char* loader_thread_name = "skep-loader";
 // outlives it. False: no thread could be made, and nothing ran.
 [[nodiscard]] bool run_and_join(const std::function<void()>& work);
 
-enum class Ran { to_end, no_thread, too_long };
+enum class Ran { to_end, no_thread, too_long };  // no_thread: with errno
 
 // The same, for work that opens a library, whose static constructors may never return. Too long:
 // the thread is left alone with all that `work` holds, and until it returns is_loader_stuck().
