@@ -74,6 +74,17 @@ TEST_P(Limits, AHostRunsOrSaysAtOnceWhatItCouldNotGet) {
     }
 }
 
+bool has_thread(pid_t process, const std::string& name) {
+    for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+        std::string found;
+        std::getline(std::ifstream(task.path() / "comm"), found);
+        if (found == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A host that runs, and gets no more memory than it has: no child, no stack of a new thread.
 TEST_F(Reload, WithoutMemoryForAChildItIsRefusedAndTheHostGoesOn) {
     if (SKEP_THIS_SANITIZERS != 0) {
@@ -82,6 +93,8 @@ TEST_F(Reload, WithoutMemoryForAChildItIsRefusedAndTheHostGoesOn) {
     install("greeter_1");
     write(one_worker);
     start();
+    while (!has_thread(host->pid(), "control")) {  // the last that it starts by itself
+    }
     install("greeter_2");
     rlimit before{};
     std::size_t pages = 0;  // of its address space
