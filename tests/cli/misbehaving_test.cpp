@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/cli/reload_fixture.hpp"
 
@@ -135,6 +136,36 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     EXPECT_THAT(reload(1), HasSubstr("has not come back from the call in which its probation"));
     host->send(SIGQUIT);
     EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
+}
+
+// The child process that tries a plugin cannot see this.
+TEST_F(Reload, StaticConstructorsThatHangInTheHostAreRefusedInTimeAndDoNotBlockTheStop) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    install("hangs_in_host_only");
+    EXPECT_THAT(reload(1), HasSubstr("its static constructors hang"));
+    install("greeter_2");  // the C library loads one plugin at a time
+    EXPECT_THAT(reload(1), HasSubstr("the static constructors of another plugin hang"));
+    greet("Ada", "version 1: hello Ada, number 1");
+    EXPECT_EQ(skep({"stop"}).exit_code, 0);
+    const Finished& ended = host->wait();
+    EXPECT_EQ(ended.exit_code, 1);
+    EXPECT_THAT(ended.err,
+                testing::AllOf(HasSubstr("holds"),
+                               HasSubstr("leaving while the static constructors of a plugin")));
+}
+
+// A topology that was started from a pipe is one case of this.
+TEST_F(Reload, ATopologyThatHasBecomeAPipeIsRefusedAndDoesNotBlockTheStop) {
+    install("greeter_1");
+    write(one_worker);
+    start();
+    fs::remove(folder / "bees.toml");
+    ASSERT_EQ(::mkfifo((folder / "bees.toml").c_str(), 0600), 0);
+    EXPECT_THAT(reload(1), HasSubstr("it is a pipe, which gives its text once"));
+    greet("Ada", "version 1: hello Ada, number 1");
+    stop();
 }
 
 TEST(Start, ASignalWhilePluginsAreLoadedIsHeeded) {

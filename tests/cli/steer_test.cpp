@@ -211,6 +211,22 @@ TEST(TapText, SaysWhatIsOddAboutAMessage) {
     EXPECT_EQ(tap_text("no JSON\n"), "");
 }
 
+TEST_F(Steer, AHostThatIsStoppedBySIGSTOPIsNamedAndTheOthersAreListed) {
+    const std::unique_ptr<Process> bees = start("bees");
+    const std::unique_ptr<Process> ants = start("ants");
+    bees->send(SIGSTOP);
+    const Finished listed = skep({"ps"});
+    EXPECT_EQ(listed.exit_code, 69);
+    EXPECT_THAT(listed.out, AllOf(HasSubstr("\nants  feed"), Not(HasSubstr("bees"))));
+    EXPECT_THAT(listed.err,
+                HasSubstr("no answer from host 'bees' (process " + std::to_string(bees->pid())));
+    const Finished stopped = skep({"stop", "--host", "bees", "--timeout", "100ms"});
+    EXPECT_EQ(stopped.exit_code, 69);
+    EXPECT_THAT(stopped.err, HasSubstr("no answer from host 'bees'"));
+    bees->send(SIGCONT);
+    expect({"stop", "--host", "ants", "--now"}, 0, "");
+}
+
 TEST_F(Steer, ASenderThatWaitsForAReceiverIsExplained) {
     const std::unique_ptr<Process> host = start("bees");
     std::string said;
