@@ -24,6 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Nanos asks_again_for = std::chrono::seconds(1);
+constexpr int asks_again_every_ms = 10;
+
 // Connects, and goes: who listens there, or why nobody can be reached.
 Result<pid_t, AskError> probe(const std::string& path) {
     const std::optional<sockaddr_un> address = socket_address(path);
@@ -53,11 +56,19 @@ Result<Reply, AskError> request(const std::string& path, Nanos patience, Send&& 
     client.set_connection_timeout(patience);
     client.set_read_timeout(patience);
     client.set_write_timeout(patience);
-    const httplib::Result result = send(client);
+    // A host without a place left refuses before it reads, and its words are lost when they are
+    // faster than the request. It has done nothing, so asking again is safe.
+    const Nanos last_try = steady_now() + std::min(patience, asks_again_for);
+    httplib::Result result = send(client);
+    while (result.error() == httplib::Error::Write && steady_now() < last_try) {
+        (void)::poll(nullptr, 0, asks_again_every_ms);
+        result = send(client);
+    }
     if (!result) {
-        const std::string why = result.error() == httplib::Error::Read
-                                    ? "it has not answered, or has hung up"
-                                    : httplib::to_string(result.error());
+        const std::string why =
+            result.error() == httplib::Error::Read    ? "it has not answered, or has hung up"
+            : result.error() == httplib::Error::Write ? "it hung up before it had read the request"
+                                                      : httplib::to_string(result.error());
         return Unexpected<AskError>({AskError::Kind::no_answer, path + ": " + why});
     }
     return Reply{result->status, result->body};
