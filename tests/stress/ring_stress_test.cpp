@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -110,6 +111,9 @@ struct Setting {
     Fence::Cost cost = Fence::Cost::asymmetric;
     std::uint64_t messages = 0;
     bool pushes = false;  // some go directly into the readers' queues
+    // If not 0: the sender goes beyond this message only when every reader has its first batch, and
+    // they hold that until the sender has no room left.
+    std::uint64_t held_from = 0;
 };
 
 class Stress {
@@ -170,6 +174,10 @@ private:
             }
             me.passed.store(number, std::memory_order_relaxed);
             pauses.maybe();
+            if (number == setting_.held_from) {
+                me.doing.store("waits for all to hold a batch", std::memory_order_relaxed);
+                all_hold_.wait();
+            }
         }
         ring_->seal();
         me.doing = "has sent all";
@@ -177,6 +185,9 @@ private:
 
     void wait_for_room(Pauses& pauses) {
         activities_.back().doing.store("waits for room", std::memory_order_relaxed);
+        if (!has_no_room_.try_wait()) {
+            has_no_room_.count_down();
+        }
         const std::uint32_t ticket = parker_->prepare();
         // At half of the room somebody takes messages as long as there is more than half.
         const bool wants_half = pauses.one_in(2);
@@ -219,6 +230,11 @@ private:
                     inbox.wake_up();
                 }
                 continue;
+            }
+            if (setting_.held_from > 0 && seen == 0) {
+                me.doing.store("holds a batch", std::memory_order_relaxed);
+                all_hold_.count_down();
+                has_no_room_.wait();
             }
             me.doing.store("reads", std::memory_order_relaxed);
             std::uint32_t done = 0;
@@ -265,6 +281,8 @@ private:
     std::shared_ptr<Parker> parker_ = clock_.make_parker();
     std::vector<std::shared_ptr<Mailbox>> mailboxes_;
     std::shared_ptr<Ring> ring_;
+    std::latch all_hold_{setting_.readers};  // the readers, for `held_from`
+    std::latch has_no_room_{1};              // the sender, for the first time
 };
 
 using Parameters = std::tuple<std::uint32_t, std::size_t, bool>;
@@ -289,6 +307,19 @@ TEST_P(RingStress, KeepsTheOrderWithWhatIsQueuedDirectly) {
     Setting mixed = setting(3000);
     mixed.pushes = true;
     Stress(mixed).run();
+}
+
+// A ring of its full size has room for the bound and for what readers hold: there is no fault to
+// be seen in it. A fast sender makes its ring that large before anybody reads; so here, at each
+// smaller size, it waits until every reader has a batch, and then goes as far as it can.
+TEST_P(RingStress, WhatReadersHoldIsNotOverwrittenWhileTheRingGrows) {
+    Setting growing = setting(0);
+    growing.messages = growing.bound + 2 * batch_max;  // more than have room beside a batch
+    for (std::uint64_t i = 0; i < times(); ++i) {
+        for (growing.held_from = 1; growing.held_from <= growing.bound; growing.held_from *= 2) {
+            Stress(growing).run();
+        }
+    }
 }
 
 std::string name_of(const testing::TestParamInfo<Parameters>& info) {
