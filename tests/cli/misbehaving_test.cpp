@@ -123,6 +123,7 @@ TEST_F(Reload, ATypeCanBeCreatedInTheHostOnly) {
 }
 
 TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
+    probation = "1s";  // the first message comes in that time
     install("misbehaves");
     const std::string fed =
         "[worker.g]\nplugin = \"generate\"\nconfig.interval = \"1ms\"\n"

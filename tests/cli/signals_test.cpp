@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/cli/options.hpp"
+#include "tests/support/signals.hpp"
 
 namespace skep::host {
 namespace {
@@ -56,11 +57,11 @@ int watch_host(int wanted, const std::vector<int>& signals) {
                 if (++asked == wanted) {
                     stopped.set_value(static_cast<int>(grace / std::chrono::seconds(1)));
                 } else {
-                    ::kill(::getpid(), signals.at(1));
+                    test::send_signal(::getpid(), signals.at(1));
                 }
             },
             std::chrono::seconds(20));
-        ::kill(::getpid(), signals.at(0));
+        test::send_signal(::getpid(), signals.at(0));
         return stopped.get_future().get();
     });
 }
@@ -93,8 +94,8 @@ TEST_F(GuardDeathTest, ThirdSignalEndsTheProcessThoughTheHostHangs) {
             Guard guard;
             std::promise<int> never;
             (void)guard.watch([&] {
-                guard.stop_with([](Nanos) { ::kill(::getpid(), SIGINT); }, Nanos(0));
-                ::kill(::getpid(), SIGINT);
+                guard.stop_with([](Nanos) { test::send_signal(::getpid(), SIGINT); }, Nanos(0));
+                test::send_signal(::getpid(), SIGINT);
                 return never.get_future().get();
             });
         },
@@ -108,7 +109,7 @@ TEST_F(GuardDeathTest, SignalBeforeThereIsAHostEndsTheProcess) {
             Guard guard;
             std::promise<int> never;
             (void)guard.watch([&] {
-                ::kill(::getpid(), SIGTERM);
+                test::send_signal(::getpid(), SIGTERM);
                 return never.get_future().get();
             });
         },
@@ -122,7 +123,7 @@ int watch_start(const std::vector<int>& signals) {
     return guard.watch([&] {
         guard.expect_host();
         for (const int signal : signals) {
-            ::kill(::getpid(), signal);
+            test::send_signal(::getpid(), signal);
         }
         while (!guard.is_stop_wanted()) {
             std::this_thread::yield();
@@ -144,7 +145,7 @@ TEST_F(GuardDeathTest, HangUpWhileAHostIsBeingMadeIsMadeUpFor) {
             Guard guard;
             ::_exit(guard.watch([&] {
                 guard.expect_host();
-                ::kill(::getpid(), SIGHUP);
+                test::send_signal(::getpid(), SIGHUP);
                 std::promise<int> reloaded;
                 guard.stop_with([](Nanos) {}, Nanos(0));
                 guard.reload_with([&] { reloaded.set_value(5); });
@@ -162,7 +163,7 @@ TEST_F(GuardDeathTest, HostThatDoesNotEndIsLeft) {
             std::promise<int> never;
             (void)guard.watch([&] {
                 guard.stop_with([](Nanos) {}, Nanos(0));
-                ::kill(::getpid(), SIGINT);
+                test::send_signal(::getpid(), SIGINT);
                 return never.get_future().get();
             });
         },
@@ -194,7 +195,7 @@ TEST_F(GuardDeathTest, HearsSignalsWithoutAnyDescriptor) {
                 std::promise<int> stopped;
                 guard.stop_with([&](Nanos) { stopped.set_value(7); }, Nanos(0));
                 ::close_range(3, ~0U, 0);
-                ::kill(::getpid(), SIGTERM);
+                test::send_signal(::getpid(), SIGTERM);
                 return stopped.get_future().get();
             }));
         },

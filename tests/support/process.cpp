@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/signals.hpp"
+
 namespace skep::test {
 namespace {
 
@@ -132,7 +134,7 @@ Process::~Process() {
 
 void Process::send(int signal) const {
     if (!ended_) {
-        ::kill(pid_, signal);
+        send_signal(pid_, signal);
     }
 }
 
