@@ -120,12 +120,9 @@ private:
             it_.why = "it may be waiting for room at a receiver";
         } else if (is_late() && !worker_.call.empty()) {
             it_.why = last_checkpoint(worker_);
-        } else if (is_late() && worker_.in.in_flight > 0) {
-            it_.why = "it has been with one message for " + span_text(*worker_.checkpoint_age);
         } else if (is_late() && worker_.in.queued > 0) {
             it_.why = "it has not looked at its messages for " +
-                      span_text(*worker_.checkpoint_age) +
-                      ": its thread is inside of the plugin, or gets no processor";
+                      span_text(*worker_.checkpoint_age) + ": its thread gets no processor";
         } else if (worker_.in.queued == 0 && worker_.in.in_flight == 0) {
             it_.why = "no message waits at it";
             explain_senders();

@@ -325,12 +325,13 @@ std::string Core::why_late(const Slot& late) const {
     }
     const WorkerMetrics metrics = slow->metrics(clock_.now());
     std::string why = "worker '" + slow->home->name + "' ";
-    if (!metrics.call.empty()) {
-        why += "is inside of '" + metrics.call + "' of its plugin";
-    } else if (metrics.in.in_flight > 0 || slow == &late) {
+    if (!metrics.call.empty() || metrics.in.in_flight > 0 || slow == &late) {
         why += "did not come to a boundary between two messages in time";
     } else {
         why += "takes no messages";
+    }
+    if (!metrics.call.empty()) {
+        why += ": it is inside of '" + metrics.call + "' of its plugin";
     }
     if (slow != &late) {
         why += ", and worker '" + late.home->name + "' waits for room at it";

@@ -23,8 +23,8 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     it.cpu = worker == nullptr ? cpu : worker->cpu();
     read_counts(*home, it);
     if (worker != nullptr) {
-        const char* const call = worker->call();
-        it.call = call == nullptr ? "" : call;
+        const CallSight sight = worker->sight();
+        it.call = sight.call == nullptr || sight.is_asleep ? "" : sight.call;
         it.checkpoint_age = now - worker->last_checkpoint();
     }
     return it;

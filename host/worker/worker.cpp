@@ -216,10 +216,7 @@ Fact Worker::fact(Fact::Kind kind) const {
 
 bool Worker::make() {
     context_.serve(instance_->type());
-    {
-        const CallMark mark(call_, "create");
-        is_well_ = instance_->create() && instance_->acquire();
-    }
+    is_well_ = instance_->create() && instance_->acquire();
     if (!is_well_) {
         unmake();
         return false;
@@ -231,7 +228,6 @@ bool Worker::make() {
 
 void Worker::unmake() {
     context_.settle_all(!is_well_);
-    const CallMark mark(call_, "destroy");
     instance_->destroy();
     context_.outbox().reject_waiting();
     is_well_ = is_well_ && instance_->error().empty();
@@ -346,10 +342,7 @@ bool Worker::fire_timer() {
     }
     was_timer_turn_ = true;
     context_.activity().set(Activity::calling, Activity::calling);
-    {
-        const CallMark mark(call_, "on_timer");
-        is_well_ = instance_->on_timer(*due);
-    }
+    is_well_ = instance_->on_timer(*due);
     publish_activity();
     return true;
 }
@@ -370,7 +363,6 @@ void Worker::handle(skep_batch& batch) {
 Turn Worker::end_turns(Wanted wanted) {
     if (is_well_ && !has_drained_ && wanted == Wanted::drain) {
         has_drained_ = true;
-        const CallMark mark(call_, "on_drain");
         is_well_ = instance_->on_drain();
         if (!is_well_ || context_.outbox().is_waiting()) {
             return {Turn::Kind::again};

@@ -120,10 +120,6 @@ public:
 
     [[nodiscard]] Nanos last_checkpoint() const { return context_.last_checkpoint(); }
 
-    // [any-thread] The call of the plugin that is in progress, if it is one that messages do not
-    // show: "create", "load_state"; null: none.
-    [[nodiscard]] const char* call() const { return call_.load(std::memory_order_relaxed); }
-
     // [any-thread] What it may still do by itself: bits of Activity.
     [[nodiscard]] std::uint32_t activity() const { return context_.activity().bits(); }
 
@@ -148,23 +144,6 @@ public:
     }
 
 private:
-    // For as long as a call lasts. Readers only show it, so any order will do.
-    class CallMark {
-    public:
-        CallMark(std::atomic<const char*>& call, const char* name)
-            : call_(call) {
-            call_.store(name, std::memory_order_relaxed);
-        }
-
-        ~CallMark() { call_.store(nullptr, std::memory_order_relaxed); }
-
-        CallMark(const CallMark&) = delete;
-        CallMark& operator=(const CallMark&) = delete;
-
-    private:
-        std::atomic<const char*>& call_;
-    };
-
     [[nodiscard]] WorkerThread::Serve server();
     [[nodiscard]] bool serve(WorkerThread& self);
     void run_turns();
@@ -206,7 +185,6 @@ private:
     const std::uint64_t start_generation_;
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
-    std::atomic<const char*> call_{nullptr};
     Mutex offer_mutex_;  // an offer may come while the worker still sees the swap before it
     std::shared_ptr<Handover> offered_ GUARDED_BY(offer_mutex_);
 

@@ -100,7 +100,6 @@ void Worker::end_take_over() {
 // The present instance saves its state and gives up what its successor needs, if it has such
 // things; or takes its parameters.
 bool Worker::can_leave(Handover& handover) {
-    const CallMark mark(call_, handover.is_reconfiguration() ? "reconfigure" : "save_state");
     if (handover.is_reconfiguration()) {
         if (!instance_->reconfigure(*handover.live)) {
             handover.error = instance_->take_error();
@@ -117,7 +116,6 @@ bool Worker::can_leave(Handover& handover) {
 }
 
 bool Worker::can_enter(Handover& handover) {
-    const CallMark mark(call_, "load_state");
     Instance* const next = handover.other.get();
     if ((handover.moves_state(*instance_) &&
          !next->load(instance_->state_version(), handover.state)) ||

@@ -263,8 +263,8 @@ TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
-              "worker 'a' did not come to a boundary between two messages in time; its 'quiesce' "
-              "says how long it may take");
+              "worker 'a' did not come to a boundary between two messages in time: it is inside of "
+              "'on_message' of its plugin; its 'quiesce' says how long it may take");
     gate.open();
     ASSERT_TRUE(manager.send("a", "2"));
     world.stop();
@@ -314,7 +314,7 @@ TEST_F(StuckSwap, AStateThatIsNeverLoadedIsRefusedInTimeAndTheOldInstanceGoesOn)
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
-    EXPECT_THAT(answer.error().message, HasSubstr("worker 'a' is inside of 'load_state'"));
+    EXPECT_THAT(answer.error().message, HasSubstr("in time: it is inside of 'load_state'"));
     gate.open();
     ASSERT_TRUE(manager.send("a", "1"));
     while (handled == 0) {
