@@ -279,6 +279,7 @@ private:
     [[nodiscard]] std::vector<GroupFacts> group_facts();
     [[nodiscard]] bool note_finished(Slot& slot);
     [[nodiscard]] bool note_all_finished();
+    [[nodiscard]] bool are_quiet(const std::vector<Slot*>& slots);
     [[nodiscard]] bool is_all_at_rest() const;
 
     // leaving.cpp

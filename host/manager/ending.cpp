@@ -189,6 +189,20 @@ bool Core::note_finished(Slot& slot) {
     return slot.finished == counts.accepted;
 }
 
+// The three steps of drain_order.hpp for workers of their own: no message is left among them.
+bool Core::are_quiet(const std::vector<Slot*>& slots) {
+    GroupFacts facts;
+    if (!std::all_of(slots.begin(), slots.end(), [this](Slot* it) { return note_finished(*it); })) {
+        return false;
+    }
+    for (Slot* const slot : slots) {
+        facts.add(facts_of(*slot));
+    }
+    return !facts.is_in_motion && std::all_of(slots.begin(), slots.end(), [](const Slot* it) {
+        return has_finished_all(*it);
+    });
+}
+
 // Of all workers that may have a message. The one that was found busy last is probably busy still:
 // a look at a busy host looks at one worker.
 bool Core::note_all_finished() {

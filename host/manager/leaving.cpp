@@ -17,24 +17,6 @@ namespace {
 // How often a cycle is asked whether it is quiet.
 constexpr Nanos look_at_leaving_again = std::chrono::milliseconds(10);
 
-// No message is with these workers, and none was between the two looks: one that moves from a
-// mailbox to another in between shows in what they have accepted.
-bool are_leaving_quietly(const std::vector<Slot*>& slots) {
-    const auto accepted = [&] {
-        std::uint64_t sum = 0;
-        for (const Slot* const slot : slots) {
-            sum += slot->home->mailbox->counts().accepted;
-        }
-        return sum;
-    };
-    const std::uint64_t before = accepted();
-    const bool are_empty = std::all_of(slots.begin(), slots.end(), [](const Slot* slot) {
-        const FlowCounts counts = slot->home->mailbox->counts();
-        return counts.queued == 0 && counts.in_flight == 0;
-    });
-    return are_empty && before == accepted();
-}
-
 }  // namespace
 
 // The plan in force is about to go, and `workers` with it.
@@ -135,7 +117,7 @@ void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
         for (const std::string& worker : group.workers) {
             slots.push_back(find(worker));
         }
-        const bool is_quiet = are_leaving_quietly(slots);
+        const bool is_quiet = are_quiet(slots);
         for (Slot* const slot : slots) {
             if (is_quiet) {
                 drain_alone(*slot);
