@@ -155,6 +155,7 @@ FoundCode find_code(const Death& death) {
     for (std::size_t words = 0; found.code == nullptr && at != 0 && words < most;
          words += stack_words.size(), at += sizeof(stack_words)) {
         iovec here = {stack_words.data(), sizeof(stack_words)};
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the address is read by the kernel
         iovec there = {reinterpret_cast<void*>(at), sizeof(stack_words)};
         const ssize_t size = ::process_vm_readv(::getpid(), &here, 1, &there, 1, 0);
         for (ssize_t i = 0; found.code == nullptr && i < size / ssize_t{sizeof(at)}; ++i) {

@@ -78,14 +78,14 @@ public:
     }
 
 private:
-    Unexpected<Diagnostics> too_large() const {
+    [[nodiscard]] Unexpected<Diagnostics> too_large() const {
         return failure(error_about(
             path_,
             "cannot be read: it has more than " + std::to_string(limits_.bytes >> 20) + " MiB",
             "check that the path leads to the file that you mean"));
     }
 
-    Unexpected<Diagnostics> too_slow() const {
+    [[nodiscard]] Unexpected<Diagnostics> too_slow() const {
         return failure(
             error_about(path_,
                         "cannot be read: it is a pipe, and nothing was written to it for " +

@@ -62,7 +62,7 @@ struct World {
 
 // A worker whose instance is created, and never destroyed.
 struct TriedWorker {
-    TriedWorker(World& in, const ProbeWorker& worker, std::shared_ptr<Library> library)
+    TriedWorker(World& in, const ProbeWorker& worker, const std::shared_ptr<Library>& library)
         : home(make_home(in, worker.name)),
           context(in.world, *home, [](std::uint64_t) {}),
           instance(context, {1, library, library->find_type(worker.type), config_of(worker), {}}) {}

@@ -267,10 +267,75 @@ int stopped_early() {
     return exit_ok;
 }
 
-}  // namespace
+// Whether the process has to leave without ending everything in it, and says why.
+bool is_anything_stuck(const Ending& ending) {
+    if (!ending.lost.empty()) {
+        spdlog::error("leaving while {} inside of plugins: {}",
+                      ending.lost.size() == 1 ? "a thread is" : "threads are",
+                      fmt::join(ending.lost, ", "));
+    }
+    if (is_loader_stuck()) {
+        spdlog::error("leaving while the static constructors of a plugin hang");
+    }
+    return !ending.lost.empty() || is_loader_stuck();
+}
 
-int run(const Options& given, Guard& guard) {
-    const Options options = with_absolute_paths(given);
+Reloader::Modes modes_of(const Options& options) {
+    return {options.verb == Verb::dev, !options.audit.empty()};
+}
+
+// From the first worker to the end of the host. Returns the exit code.
+int serve(const Options& options,
+          Guard& guard,
+          const std::shared_ptr<Host>& host,
+          const Plan& plan,
+          std::unique_ptr<Listener> listener,
+          const std::shared_ptr<FileWatch>& watch) {
+    const Answer<Done> started = host->manager.apply(plan);
+    std::unique_ptr<Steering> steering;
+    const bool refused = !started && started.error().code != Refusal::Code::host_ended;
+    if (refused) {
+        spdlog::error("{}", started.error().message);
+        host->manager.request_stop(Nanos(0));
+    } else if (started) {
+        const std::string running = fmt::format("running '{}': {}, {}",
+                                                plan.name,
+                                                counted(plan.workers.size(), "worker"),
+                                                counted(plan.routes.size(), "route"));
+        spdlog::info("{}", running);
+        steering = std::make_unique<Steering>(
+            host,
+            guard,
+            std::move(listener),
+            std::make_shared<Reloader>(options.target, host->manager, modes_of(options)),
+            watch,
+            HostFacts{plan.name, options.target, steady_now()});
+        guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
+        tell_ready(running);
+    }
+    const Ending ending = host->manager.wait();
+    guard.reload_with(nullptr);
+    const bool is_steering_stuck =
+        steering != nullptr && !steering->can_end(std::min(reload_patience, guard.time_left() / 2));
+    if (is_steering_stuck) {
+        spdlog::error("leaving while a reload is inside of a plugin or a file");
+        (void)steering.release();  // a thread is inside of it
+    }
+    const int exit_code =
+        refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
+    // The socket goes when the summary is written: `skep stop` may wait for it.
+    steering.reset();
+    listener.reset();
+    if (is_anything_stuck(ending) || is_steering_stuck) {
+        host->loader->remove_copies();
+        guard.leave(exit_failed);
+    }
+    // Here, where a reader that does not come has no longer than the guard allows.
+    (void)std::fflush(stdout);
+    return exit_code;
+}
+
+int run_host(const Options& options, Guard& guard) {
     if (!options.summary.empty()) {
         if (const Result<Done> writable = check_writable(options.summary); !writable) {
             return refuse(writable.error(), exit_usage);
@@ -301,69 +366,22 @@ int run(const Options& given, Guard& guard) {
         spdlog::error("{}: {}", options.audit, audit.error());
         return exit_usage;
     }
-    const Reloader::Modes modes{options.verb == Verb::dev, !options.audit.empty()};
     const auto host = std::make_shared<Host>(
         std::move(*loader),
         std::move(*audit),
-        modes.always_watches ? Manager::When::asked : Manager::When::all_done);
+        modes_of(options).always_watches ? Manager::When::asked : Manager::When::all_done);
     guard.stop_with([host](Nanos grace) { host->stop(grace); }, plan.stop_grace);
     watch_exit_again();
     if (guard.is_stop_wanted()) {
         return stopped_early();
     }
-    const Answer<Done> started = host->manager.apply(plan);
-    std::unique_ptr<Steering> steering;
-    const bool refused = !started && started.error().code != Refusal::Code::host_ended;
-    if (refused) {
-        spdlog::error("{}", started.error().message);
-        host->manager.request_stop(Nanos(0));
-    } else if (started) {
-        const std::string running = fmt::format("running '{}': {}, {}",
-                                                plan.name,
-                                                counted(plan.workers.size(), "worker"),
-                                                counted(plan.routes.size(), "route"));
-        spdlog::info("{}", running);
-        steering = std::make_unique<Steering>(
-            host,
-            guard,
-            std::move(*listener),
-            std::make_shared<Reloader>(options.target, host->manager, modes),
-            watch,
-            HostFacts{plan.name, options.target, steady_now()});
-        guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
-        tell_ready(running);
-    }
-    const Ending ending = host->manager.wait();
-    guard.reload_with(nullptr);
-    bool is_left_alone = false;
-    if (steering != nullptr &&
-        !steering->can_end(std::min(reload_patience, guard.time_left() / 2))) {
-        spdlog::error("leaving while a reload is inside of a plugin or a file");
-        (void)steering.release();  // a thread is inside of it
-        is_left_alone = true;
-    }
-    const int exit_code =
-        refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
-    steering
-        .reset();  // and its socket, which `skep stop` may wait for: the summary is written by then
-    listener->reset();
-    if (!ending.lost.empty()) {
-        spdlog::error("leaving while {} inside of plugins: {}",
-                      ending.lost.size() == 1 ? "a thread is" : "threads are",
-                      fmt::join(ending.lost, ", "));
-        is_left_alone = true;
-    }
-    if (is_loader_stuck()) {
-        spdlog::error("leaving while the static constructors of a plugin hang");
-        is_left_alone = true;
-    }
-    if (is_left_alone) {
-        host->loader->remove_copies();
-        guard.leave(exit_failed);
-    }
-    (void)std::fflush(
-        stdout);  // here, where a reader that does not come has no longer than we have
-    return exit_code;
+    return serve(options, guard, host, plan, std::move(*listener), watch);
+}
+
+}  // namespace
+
+int run(const Options& options, Guard& guard) {
+    return run_host(with_absolute_paths(options), guard);
 }
 
 }  // namespace skep::host

@@ -119,8 +119,8 @@ Result<Listener::Bound, Listener::Refused> Listener::bind_at(const std::string& 
             return refused(error_text(errno));
         }
     }
-    Bound bound{std::make_unique<const Fd>(make_socket()), path};
-    const int fd = bound.fd->get();
+    auto socket = std::make_unique<const Fd>(make_socket());
+    const int fd = socket->get();
     if (fd < 0) {
         return refused(error_text(errno));
     }
@@ -130,8 +130,7 @@ Result<Listener::Bound, Listener::Refused> Listener::bind_at(const std::string& 
         ::lstat(path.c_str(), &file) != 0) {
         return refused(error_text(errno));
     }
-    bound.device = file.st_dev;
-    bound.inode = file.st_ino;
+    Bound bound{std::move(socket), path, file.st_dev, file.st_ino};
     if (::listen(fd, backlog) != 0) {
         const int error = errno;
         bound.remove();
@@ -163,6 +162,7 @@ Listener::Opened Listener::open_in(const std::vector<std::string>& folders,
         return Unexpected<Refused>({"'" + host + "' cannot be the name of a file", false});
     }
     std::vector<std::string> paths;
+    paths.reserve(folders.size());
     for (const std::string& folder : folders) {
         paths.push_back(control_path(folder, host));
     }

@@ -45,7 +45,7 @@ struct ProbeFailure {
 };
 
 // "it crashed while it was loaded in a child process: SIGSEGV". Pure.
-[[nodiscard]] std::string text_of(const ProbeFailure& failure);
+[[nodiscard]] std::string text_of(const ProbeFailure& it);
 
 // Runs `subjects` with that executable, which is skep, in one child after the other: a child goes
 // on until one of them fails, and the next begins behind that one. One answer for each subject.

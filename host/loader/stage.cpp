@@ -210,7 +210,7 @@ std::string Stage::open(Place& place) {
         return "";
     }
     place.folder.clear();
-    const std::string why = make_folder(place.parent, place.folder, place.lock);
+    std::string why = make_folder(place.parent, place.folder, place.lock);
     if (why.empty()) {
         mark_crash_in(place.folder);
         remove_those_left_behind(place.parent);

@@ -137,7 +137,7 @@ private:
                             "its outputs are " + names_in_full(worker_name, ports));
             return {};
         }
-        return End{std::move(*ref),
+        return End{*ref,
                    static_cast<std::uint32_t>(index),
                    &ports[index],
                    worker_name + "." + ports[index].name,

@@ -79,8 +79,9 @@ public:
     }
 
 private:
-    const std::function<void()> report_;
-    alignas(64) std::atomic<bool> is_armed_{false};  // read by all that go to sleep, seldom written
+    // First, and on a cache line of its own: read by all that go to sleep, seldom written.
+    alignas(64) std::atomic<bool> is_armed_{false};
+    alignas(64) const std::function<void()> report_;
 };
 
 }  // namespace skep::host

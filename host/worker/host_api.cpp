@@ -178,20 +178,26 @@ bool is_valid(const WorkerContext& it, const skep_payload& payload) {
                                     : it.inbox().is_view(*payload.share);
 }
 
+// As the ABI passes an array of them: `stride` bytes from one to the next.
+struct Payloads {
+    const skep_payload* first;
+    std::uint32_t stride;
+    std::uint32_t count;
+};
+
 // The loop that all four ways of sending share: payload by payload, in order, until one is not
 // taken. The first `refused` says why none can be, if it is not SKEP_OK.
 template <typename Send>
 std::int64_t send_each(const skep_context* context,
                        const Target& target,
                        std::int32_t refused,
-                       const skep_payload* first,
-                       std::uint32_t stride,
-                       std::uint32_t count,
+                       const Payloads& payloads,
                        Send&& send) noexcept {
-    if (count == 0) {
+    if (payloads.count == 0) {
         return refused;
     }
-    if (refused == SKEP_OK && (first == nullptr || stride < sizeof(skep_payload))) {
+    if (refused == SKEP_OK &&
+        (payloads.first == nullptr || payloads.stride < sizeof(skep_payload))) {
         refused = SKEP_E_INVALID;
     }
     if (refused != SKEP_OK) {
@@ -199,8 +205,8 @@ std::int64_t send_each(const skep_context* context,
         return refused;
     }
     WorkerContext& it = of(context);
-    const char* at = reinterpret_cast<const char*>(first);
-    for (std::uint32_t i = 0; i < count; ++i, at += stride) {
+    const char* at = reinterpret_cast<const char*>(payloads.first);
+    for (std::uint32_t i = 0; i < payloads.count; ++i, at += payloads.stride) {
         const skep_payload& payload = *reinterpret_cast<const skep_payload*>(at);
         std::int32_t status = SKEP_E_INVALID;
         if (is_valid(it, payload)) {
@@ -211,7 +217,7 @@ std::int64_t send_each(const skep_context* context,
             return i > 0 ? i : static_cast<std::int64_t>(status);
         }
     }
-    return count;
+    return payloads.count;
 }
 
 std::int64_t emit(const skep_context* context,
@@ -222,9 +228,7 @@ std::int64_t emit(const skep_context* context,
     return send_each(context,
                      {Target::Kind::output, port},
                      refusal(context),
-                     first,
-                     stride,
-                     count,
+                     {first, stride, count},
                      [port](WorkerContext& it, const skep_payload& payload) {
                          const std::int32_t status = it.outbox().emit(port, payload);
                          if (it.outbox().is_waiting()) {
@@ -281,9 +285,7 @@ std::int64_t send(const skep_context* context,
     return send_each(context,
                      {Target::Kind::worker, 0, name},
                      refused,
-                     first,
-                     stride,
-                     count,
+                     {first, stride, count},
                      [name](WorkerContext& it, const skep_payload& payload) {
                          return it.outbox().send(name, payload);
                      });
@@ -296,9 +298,7 @@ std::int64_t broadcast(const skep_context* context,
     return send_each(context,
                      {Target::Kind::all},
                      refusal(context),
-                     first,
-                     stride,
-                     count,
+                     {first, stride, count},
                      [](WorkerContext& it, const skep_payload& payload) {
                          return it.outbox().broadcast(payload);
                      });
@@ -316,9 +316,7 @@ std::int64_t reply(const skep_context* context,
     return send_each(context,
                      {Target::Kind::sender},
                      refused,
-                     first,
-                     stride,
-                     count,
+                     {first, stride, count},
                      [to](WorkerContext& it, const skep_payload& payload) {
                          return it.outbox().send(*it.inbox().facts_of(*to).sender, payload);
                      });
