@@ -113,7 +113,7 @@ std::string SkepHost::stop() {
     if (!ending.lost.empty()) {
         return "a worker did not stop";
     }
-    return manager_.metrics().law.holds() ? "" : "the books of the host do not add up";
+    return manager_.metrics().accounting.is_balanced() ? "" : "the books of the host do not add up";
 }
 
 std::string why_no_pool() {

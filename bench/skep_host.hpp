@@ -44,7 +44,7 @@ private:
 };
 
 // How many plugins were closed, and proven to be gone or not.
-class Unloads final : public skep::host::Witness {
+class Unloads final : public skep::host::ManagerObserver {
 public:
     void swapped(const std::string& /*worker*/, std::uint64_t /*generation*/) override {}
 

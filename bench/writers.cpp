@@ -57,7 +57,7 @@ std::string table_of(const std::vector<Row>& rows) {
     }
     text +=
         "\nA ratio above 1: skep is ahead. Only ratios of one run mean anything, and one below "
-        "1.5 means\nlittle where the spreads overlap.\n";
+        "1.5 means\nlittle where the replica_groups overlap.\n";
     for (const auto& [name, reason] : reasons) {
         text += "* " + name + ": " + reason + "\n";
     }

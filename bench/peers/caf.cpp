@@ -21,7 +21,7 @@ struct Large {
 };
 
 // A receiver has finished half of the messages that may be on their way to it.
-struct Grant {
+struct GrantedBatch {
     std::uint64_t sink = 0;
 };
 
@@ -29,7 +29,7 @@ struct Grant {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bench::Message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bench::Large)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bench::Grant)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(bench::GrantedBatch)
 
 namespace bench {
 namespace {
@@ -41,7 +41,7 @@ struct TwoThreads : caf::actor_system_config {
 };
 
 // The actors of one measurement, and how it ends.
-struct Stage {
+struct StagingFolder {
     std::uint64_t count = 0;          // messages from each source
     std::size_t payload = 0;          // of a Large one; 0: a Message
     std::uint64_t credit = 1024;      // to each sink from each source
@@ -83,13 +83,13 @@ struct Stage {
 
 // Sends as far as every receiver has granted.
 caf::behavior source(Self self,
-                     Stage* stage,
+                     StagingFolder* stage,
                      const std::vector<caf::actor>& receivers,
                      std::uint64_t id,
                      std::size_t sinks) {
     auto granted = std::make_shared<std::vector<std::uint64_t>>(sinks, stage->credit);
     auto sent = std::make_shared<std::uint64_t>(0);
-    return {[=](const Grant& grant) {
+    return {[=](const GrantedBatch& grant) {
         granted->at(grant.sink) += *sent == 0 ? 0 : stage->credit / 2;
         const std::uint64_t allowed = *std::min_element(granted->begin(), granted->end());
         for (; *sent < std::min(allowed, stage->count); ++*sent) {
@@ -101,14 +101,14 @@ caf::behavior source(Self self,
     }};
 }
 
-caf::behavior sink(Self self, Stage* stage, std::uint64_t id, std::uint64_t sources) {
+caf::behavior sink(Self self, StagingFolder* stage, std::uint64_t id, std::uint64_t sources) {
     auto next = std::make_shared<std::vector<std::uint64_t>>(sources);
     auto origins = std::make_shared<std::vector<caf::actor>>();
     auto received = std::make_shared<std::uint64_t>(0);
     const auto take = [=](std::uint64_t sequence, std::uint64_t sender) {
         stage->wrong += next->at(sender)++ == sequence ? 0U : 1U;
         if (next->at(sender) % (stage->credit / 2) == 0) {
-            self->send(origins->at(sender), Grant{id});
+            self->send(origins->at(sender), GrantedBatch{id});
         }
         if (++*received == stage->count * sources) {
             stage->finish();
@@ -124,7 +124,7 @@ Sample stream(const std::string& cell,
               std::uint64_t sources,
               bool has_filter,
               std::size_t bound = 1024) {
-    Stage stage;
+    StagingFolder stage;
     stage.count = count / sources;
     stage.credit = bound / sources;
     const caf::actor end = stage.add(stage.system.spawn(sink, &stage, 0, sources));
@@ -142,14 +142,14 @@ Sample stream(const std::string& cell,
     }
     return stage.play(cell, stage.count * sources, [&] {
         for (const caf::actor& begin : begins) {
-            caf::anon_send(begin, Grant{});
+            caf::anon_send(begin, GrantedBatch{});
         }
     });
 }
 
 Sample broadcast(const std::string& cell, std::uint64_t count, std::size_t payload) {
     constexpr std::size_t sinks = 8;
-    Stage stage;
+    StagingFolder stage;
     stage.count = count;
     stage.payload = payload;
     stage.unfinished = sinks;
@@ -162,12 +162,12 @@ Sample broadcast(const std::string& cell, std::uint64_t count, std::size_t paylo
     for (const caf::actor& end : ends) {
         caf::anon_send(end, begin);
     }
-    return stage.play(cell, count * sinks, [&] { caf::anon_send(begin, Grant{}); });
+    return stage.play(cell, count * sinks, [&] { caf::anon_send(begin, GrantedBatch{}); });
 }
 
 // A ring of two is ping and pong.
 Sample ring(const std::string& cell, std::uint64_t members, std::uint64_t hops) {
-    Stage stage;
+    StagingFolder stage;
     std::vector<caf::actor> all;
     for (std::uint64_t i = 0; i < members; ++i) {
         all.push_back(
@@ -195,7 +195,7 @@ caf::behavior idler(Self /*self*/) {
 }
 
 Sample spawn(std::uint64_t count) {
-    Stage stage;
+    StagingFolder stage;
     const std::int64_t begin = now_ns();
     for (std::uint64_t i = 0; i < count; ++i) {
         stage.add(stage.system.spawn(idler));
@@ -209,7 +209,7 @@ Sample spawn(std::uint64_t count) {
 }
 
 Sample memory(std::uint64_t count) {
-    Stage stage;
+    StagingFolder stage;
     const double before = resident_bytes();
     for (std::uint64_t i = 0; i < count; ++i) {
         stage.add(stage.system.spawn(idler));

@@ -23,8 +23,8 @@ int exit_code_of(const AskError& error) {
     return error.kind == AskError::Kind::forbidden ? exit_permission : exit_no_host;
 }
 
-int exit_code_of(const Reply& reply, const std::string& code) {
-    if (reply.status == 403) {
+int exit_code_of(const Response& response, const std::string& code) {
+    if (response.status == 403) {
         return exit_permission;
     }
     if (code == "unknown_worker") {
@@ -36,8 +36,8 @@ int exit_code_of(const Reply& reply, const std::string& code) {
 // "; did you mean 'parse'?", of the worker that the host does not know; or "".
 std::string worker_meant(const FoundHost& host, const Options& options) {
     std::vector<std::string> names;
-    if (const auto reply = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
-        const Json json = Json::parse(reply->body, nullptr, false);
+    if (const auto response = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
+        const Json json = Json::parse(response->body, nullptr, false);
         for (const Json& it : json.is_object() ? json.value("workers", Json::array()) : Json()) {
             names.push_back(it.is_object() ? it.value("name", "") : "");
         }
@@ -53,11 +53,11 @@ std::string worker_meant(const FoundHost& host, const Options& options) {
 }
 
 // Tells why a host refused; the exit code for that.
-int tell_refusal(const Options& options, const FoundHost& host, const Reply& reply) {
-    const Json json = Json::parse(reply.body, nullptr, false);
+int tell_refusal(const Options& options, const FoundHost& host, const Response& response) {
+    const Json json = Json::parse(response.body, nullptr, false);
     const bool is_told = json.is_object() && json.contains("error") && json["error"].is_object();
     const Json error = is_told ? json["error"] : Json::object();
-    const int exit_code = exit_code_of(reply, error.value("code", ""));
+    const int exit_code = exit_code_of(response, error.value("code", ""));
     const std::string why = error.value("message", "the host refused without a word");
     return complain(exit_code == exit_unknown ? why + worker_meant(host, options) : why, exit_code);
 }
@@ -134,25 +134,25 @@ Result<std::string, int> ask(const Options& options,
                              const std::string& target,
                              const std::string& body,
                              Nanos patience) {
-    const Result<Reply, AskError> reply = ask_host(host.path, method, target, body, patience);
-    if (!reply) {
-        return Unexpected<int>(tell_silence(host, reply.error(), patience));
+    const Result<Response, AskError> response = ask_host(host.path, method, target, body, patience);
+    if (!response) {
+        return Unexpected<int>(tell_silence(host, response.error(), patience));
     }
-    if (reply->status >= 400) {
-        return Unexpected<int>(tell_refusal(options, host, *reply));
+    if (response->status >= 400) {
+        return Unexpected<int>(tell_refusal(options, host, *response));
     }
-    return reply->body;
+    return response->body;
 }
 
 int hear(const Options& options,
          const FoundHost& host,
          const std::string& target,
          const Hears& hears) {
-    const Result<Reply, AskError> reply = hear_host(host.path, target, hears, long_patience);
-    if (!reply) {
-        return tell_silence(host, reply.error(), long_patience);
+    const Result<Response, AskError> response = hear_host(host.path, target, hears, long_patience);
+    if (!response) {
+        return tell_silence(host, response.error(), long_patience);
     }
-    return reply->status >= 400 ? tell_refusal(options, host, *reply) : int(exit_ok);
+    return response->status >= 400 ? tell_refusal(options, host, *response) : int(exit_ok);
 }
 
 }  // namespace skep::host

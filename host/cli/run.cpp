@@ -33,7 +33,7 @@ namespace skep::host {
 namespace {
 
 // Hands what the manager tells to whom it concerns.
-class HostWitness final : public Witness {
+class HostWitness final : public ManagerObserver {
 public:
     HostWitness(Audit& audit, Probations& probations)
         : audit_(audit),
@@ -74,8 +74,8 @@ struct Host {
          Manager::When ends)
         : loader(std::move(its_loader)),
           audit(std::move(its_audit)),
-          witness(*audit, *probations),
-          manager(clock, *loader, ends, Manager::Limits(), &witness) {}
+          observer(*audit, *probations),
+          manager(clock, *loader, ends, Manager::Limits(), &observer) {}
 
     void stop(Nanos grace) {
         manager.request_stop(grace);
@@ -86,7 +86,7 @@ struct Host {
     std::unique_ptr<FileLoader> loader;
     std::unique_ptr<Audit> audit;
     const std::shared_ptr<Probations> probations = std::make_shared<Probations>();
-    HostWitness witness;
+    HostWitness observer;
     Manager manager;
 };
 
@@ -146,7 +146,7 @@ public:
              std::unique_ptr<Listener> listener,
              std::shared_ptr<Reloader> reloader,
              std::shared_ptr<FileWatch> watch,
-             HostFacts facts)
+             HostIdentity facts)
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
           reloads_(std::make_shared<Reloads>(
@@ -185,7 +185,8 @@ public:
         }
         socket_ = listener->path();
         ControlServer::Started started = ControlServer::start(
-            std::move(listener), [this](const Call& call) { return answer_call(world_, call); });
+            std::move(listener),
+            [this](const Request& request) { return handle_request(world_, request); });
         if (!started) {
             spdlog::warn("the control socket is not served: {}", started.error());
             return;
@@ -239,7 +240,7 @@ private:
 int conclude(const Options& options, const HostMetrics& metrics, const Ending& ending) {
     int exit_code = exit_ok;
     if (options.log_json) {
-        spdlog::info("{}", law_text(metrics.law));
+        spdlog::info("{}", accounting_text(metrics.accounting));
     } else {
         write_stderr(summary_text(metrics));
     }
@@ -254,7 +255,7 @@ int conclude(const Options& options, const HostMetrics& metrics, const Ending& e
         spdlog::error("the host has ended: {}", ending.reason);
         exit_code = exit_failed;
     }
-    if (ending.lost.empty() && !metrics.law.holds()) {
+    if (ending.lost.empty() && !metrics.accounting.is_balanced()) {
         spdlog::critical("messages are unaccounted for; this is a bug of skep");
         exit_code = exit_internal;
     }
@@ -309,7 +310,7 @@ int serve(const Options& options,
             std::move(listener),
             std::make_shared<Reloader>(options.target, host->manager, modes_of(options)),
             watch,
-            HostFacts{plan.name, options.target, steady_now()});
+            HostIdentity{plan.name, options.target, steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
         tell_ready(running);
     }

@@ -181,7 +181,7 @@ std::string host_text(const std::string& body) {
                        {"skep", text_at(host, "version")},
                        {"runs for", span_text(uptime)},
                        {"workers", workers},
-                       {"messages", flow_text(object_at(host, "law"))}});
+                       {"messages", flow_text(object_at(host, "accounting"))}});
 }
 
 std::string worker_text(const std::string& body) {

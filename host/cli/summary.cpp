@@ -45,19 +45,20 @@ Unexpected<Diagnostics> cannot_write(const std::string& path, const std::string&
 
 }  // namespace
 
-std::string law_text(const FlowCounts& law) {
+std::string accounting_text(const FlowCounts& accounting) {
     return fmt::format(
-        "law: offered {} = accepted {} + rejected {}; accepted = delivered {} + in flight {} + "
+        "accounting: offered {} = accepted {} + rejected {}; accepted = delivered {} + in flight "
+        "{} + "
         "queued {} + dropped {} + dead-lettered {}: {}",
-        law.offered,
-        law.accepted,
-        law.rejected.total(),
-        law.delivered,
-        law.in_flight,
-        law.queued,
-        law.dropped.total(),
-        law.dead_lettered.total(),
-        law.holds() ? "holds" : "BROKEN");
+        accounting.offered,
+        accounting.accepted,
+        accounting.rejected.total(),
+        accounting.delivered,
+        accounting.in_flight,
+        accounting.queued,
+        accounting.dropped.total(),
+        accounting.dead_lettered.total(),
+        accounting.is_balanced() ? "balanced" : "NOT BALANCED");
 }
 
 std::string summary_text(const HostMetrics& metrics) {
@@ -74,7 +75,7 @@ std::string summary_text(const HostMetrics& metrics) {
                               "REJECTED"}};
     std::transform(
         metrics.workers.begin(), metrics.workers.end(), std::back_inserter(rows), row_of);
-    return table_text(rows, text_columns) + law_text(metrics.law) + "\n";
+    return table_text(rows, text_columns) + accounting_text(metrics.accounting) + "\n";
 }
 
 std::string summary_json(const HostMetrics& metrics) {
@@ -92,18 +93,18 @@ std::string summary_json(const HostMetrics& metrics) {
                            {"queue_high", worker.queue_high},
                            {"out_rejected", worker.out_rejected.total()}});
     }
-    const FlowCounts& law = metrics.law;
+    const FlowCounts& accounting = metrics.accounting;
     const nlohmann::ordered_json summary = {{"workers", std::move(workers)},
-                                            {"law",
-                                             {{"offered", law.offered},
-                                              {"accepted", law.accepted},
-                                              {"rejected", law.rejected.total()},
-                                              {"delivered", law.delivered},
-                                              {"queued", law.queued},
-                                              {"in_flight", law.in_flight},
-                                              {"dropped", law.dropped.total()},
-                                              {"dead_lettered", law.dead_lettered.total()},
-                                              {"holds", law.holds()}}}};
+                                            {"accounting",
+                                             {{"offered", accounting.offered},
+                                              {"accepted", accounting.accepted},
+                                              {"rejected", accounting.rejected.total()},
+                                              {"delivered", accounting.delivered},
+                                              {"queued", accounting.queued},
+                                              {"in_flight", accounting.in_flight},
+                                              {"dropped", accounting.dropped.total()},
+                                              {"dead_lettered", accounting.dead_lettered.total()},
+                                              {"balanced", accounting.is_balanced()}}}};
     return summary.dump() + "\n";
 }
 

@@ -1,4 +1,4 @@
-// What a run came to: one line for each worker, and the law over all of them.
+// What a run came to: one line for each worker, and the accounting over all of them.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace skep::host {
 
-// For people: a table of plain text, and the law below it.
+// For people: a table of plain text, and the message accounting below it.
 [[nodiscard]] std::string summary_text(const HostMetrics& metrics);
 
-// "law: offered 3 = accepted 3 + rejected 0; accepted = delivered 3 + ...: holds", without a
+// "accounting: offered 3 = accepted 3 + rejected 0; accepted = delivered 3 + ...: balanced", without a
 // newline.
-[[nodiscard]] std::string law_text(const FlowCounts& law);
+[[nodiscard]] std::string accounting_text(const FlowCounts& accounting);
 
 // For programs: one JSON object and a newline.
 [[nodiscard]] std::string summary_json(const HostMetrics& metrics);

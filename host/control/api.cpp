@@ -27,17 +27,18 @@ using Json = nlohmann::ordered_json;
 // The body of a request: nothing, or an object with some of the keys that the command knows.
 class Body {
 public:
-    static Result<Body, Reply> of(const Call& call, std::initializer_list<std::string_view> keys) {
-        if (call.body.empty()) {
+    static Result<Body, Response> of(const Request& request,
+                                     std::initializer_list<std::string_view> keys) {
+        if (request.body.empty()) {
             return Body(Json::object());
         }
-        Json json = Json::parse(call.body, nullptr, false);
+        Json json = Json::parse(request.body, nullptr, false);
         if (!json.is_object()) {
-            return Unexpected<Reply>(refused(bad_request, "the body has to be a JSON object"));
+            return Unexpected<Response>(refused(bad_request, "the body has to be a JSON object"));
         }
         for (const auto& [key, value] : json.items()) {
             if (!contains(keys, key)) {
-                return Unexpected<Reply>(refused(bad_request, "unknown key '" + key + "'"));
+                return Unexpected<Response>(refused(bad_request, "unknown key '" + key + "'"));
             }
         }
         return Body(std::move(json));
@@ -66,11 +67,11 @@ private:
 
 constexpr const char* done = R"({"done":true})";
 
-Reply reply_of(const Answer<Done>& answer) {
-    return answer ? Reply{200, done} : refused(answer.error());
+Response reply_of(const Answer<Done>& answer) {
+    return answer ? Response{200, done} : refused(answer.error());
 }
 
-Reply show_host(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+Response show_host(ControlWorld& world, const Request& /*request*/, const std::string& /*target*/) {
     return {
         200,
         host_json(
@@ -78,16 +79,20 @@ Reply show_host(ControlWorld& world, const Call& /*call*/, const std::string& /*
             world.manager.metrics())};
 }
 
-Reply show_workers(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+Response show_workers(ControlWorld& world,
+                      const Request& /*request*/,
+                      const std::string& /*target*/) {
     return {200, workers_json(world.manager.metrics())};
 }
 
-Reply show_worker(ControlWorld& world, const Call& /*call*/, const std::string& worker) {
+Response show_worker(ControlWorld& world, const Request& /*request*/, const std::string& worker) {
     const Answer<WorkerMetrics> metrics = world.manager.metrics(worker);
-    return metrics ? Reply{200, worker_json(*metrics)} : refused(metrics.error());
+    return metrics ? Response{200, worker_json(*metrics)} : refused(metrics.error());
 }
 
-Reply explain_worker(ControlWorld& world, const Call& /*call*/, const std::string& worker) {
+Response explain_worker(ControlWorld& world,
+                        const Request& /*request*/,
+                        const std::string& worker) {
     const Answer<WorkerMetrics> metrics = world.manager.metrics(worker);
     if (!metrics) {
         return refused(metrics.error());
@@ -98,13 +103,13 @@ Reply explain_worker(ControlWorld& world, const Call& /*call*/, const std::strin
                              explain(*metrics, world.manager.metrics(), plan ? **plan : Plan()))};
 }
 
-Reply pause(ControlWorld& world, const Call& call, const std::string& worker) {
-    const Result<Body, Reply> body = Body::of(call, {"wait"});
+Response pause(ControlWorld& world, const Request& request, const std::string& worker) {
+    const Result<Body, Response> body = Body::of(request, {"wait"});
     if (!body) {
         return body.error();
     }
     const std::optional<bool> waits = body->flag("wait");
-    if (waits && *waits && !call.hold()) {
+    if (waits && *waits && !request.hold()) {
         return too_many_held();
     }
     return waits ? reply_of(world.manager.pause(worker, *waits))
@@ -112,17 +117,17 @@ Reply pause(ControlWorld& world, const Call& call, const std::string& worker) {
 }
 
 // For what takes no body but an empty one.
-template <Answer<Done> (Manager::*request)(const std::string&)>
-Reply plain(ControlWorld& world, const Call& call, const std::string& worker) {
-    const Result<Body, Reply> body = Body::of(call, {});
-    return body ? reply_of((world.manager.*request)(worker)) : body.error();
+template <Answer<Done> (Manager::*verb)(const std::string&)>
+Response plain(ControlWorld& world, const Request& request, const std::string& worker) {
+    const Result<Body, Response> body = Body::of(request, {});
+    return body ? reply_of((world.manager.*verb)(worker)) : body.error();
 }
 
 // The payload of a message: text, or any bytes as hexadecimal digits.
-Result<std::string, Reply> payload_in(const Call& call) {
-    const Result<Body, Reply> body = Body::of(call, {"text", "hex"});
+Result<std::string, Response> payload_in(const Request& request) {
+    const Result<Body, Response> body = Body::of(request, {"text", "hex"});
     if (!body) {
-        return Unexpected<Reply>(body.error());
+        return Unexpected<Response>(body.error());
     }
     const Json* const text = body->find("text");
     const Json* const digits = body->find("hex");
@@ -133,30 +138,31 @@ Result<std::string, Reply> payload_in(const Call& call) {
         if (std::optional<std::string> bytes = bytes_of_hex(digits->get<std::string>())) {
             return std::move(*bytes);
         }
-        return Unexpected<Reply>(refused(bad_request, "'hex' has to be two digits for each byte"));
+        return Unexpected<Response>(
+            refused(bad_request, "'hex' has to be two digits for each byte"));
     }
-    return Unexpected<Reply>(
+    return Unexpected<Response>(
         refused(bad_request, R"(the body has to be {"text":"..."} or {"hex":"..."})"));
 }
 
-Reply send(ControlWorld& world, const Call& call, const std::string& worker) {
-    const Result<std::string, Reply> payload = payload_in(call);
+Response send(ControlWorld& world, const Request& request, const std::string& worker) {
+    const Result<std::string, Response> payload = payload_in(request);
     return payload ? reply_of(world.manager.send(worker, *payload)) : payload.error();
 }
 
-Reply broadcast(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<std::string, Reply> payload = payload_in(call);
+Response broadcast(ControlWorld& world, const Request& request, const std::string& /*target*/) {
+    const Result<std::string, Response> payload = payload_in(request);
     if (!payload) {
         return payload.error();
     }
     const Answer<std::size_t> taken = world.manager.broadcast(*payload);
-    return taken ? Reply{200, R"({"done":true,"taken":)" + std::to_string(*taken) + "}"}
+    return taken ? Response{200, R"({"done":true,"taken":)" + std::to_string(*taken) + "}"}
                  : refused(taken.error());
 }
 
 // Answers at once; the host ends later.
-Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<Body, Reply> body = Body::of(call, {"grace_ms", "now"});
+Response stop(ControlWorld& world, const Request& request, const std::string& /*target*/) {
+    const Result<Body, Response> body = Body::of(request, {"grace_ms", "now"});
     if (!body) {
         return body.error();
     }
@@ -184,7 +190,7 @@ Reply stop(ControlWorld& world, const Call& call, const std::string& /*target*/)
     return {200, R"({"done":true,"within_ms":)" + std::to_string(within.count()) + "}"};
 }
 
-Reply reply_of(const Verdict& verdict) {
+Response reply_of(const Verdict& verdict) {
     const Json json = {{"kind", name_of(verdict.wish.kind)},
                        {"number", verdict.number},
                        {"run", verdict.run},
@@ -196,8 +202,8 @@ Reply reply_of(const Verdict& verdict) {
 
 // Answers when the plan is in force, or will not be.
 template <ReloadKind kind>
-Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<Body, Reply> body = Body::of(call, {"discard_state"});
+Response reload(ControlWorld& world, const Request& request, const std::string& /*target*/) {
+    const Result<Body, Response> body = Body::of(request, {"discard_state"});
     if (!body) {
         return body.error();
     }
@@ -207,13 +213,13 @@ Reply reload(ControlWorld& world, const Call& call, const std::string& /*target*
     }
     const StateLoss loss = *discards ? StateLoss::accepted : StateLoss::refused;
     return reply_of(world.reloads.wait(
-        world.reloads.trigger("control socket, uid " + std::to_string(call.peer.uid) +
-                                  ", process " + std::to_string(call.peer.pid),
+        world.reloads.trigger("control socket, uid " + std::to_string(request.peer.uid) +
+                                  ", process " + std::to_string(request.peer.pid),
                               {kind, loss})));
 }
 
 // Waits for the final verdict.
-Reply show_reload(ControlWorld& world, const Call& call, const std::string& target) {
+Response show_reload(ControlWorld& world, const Request& request, const std::string& target) {
     constexpr Nanos rest_between_looks = std::chrono::milliseconds(10);
     const std::optional<std::int64_t> number = parse_integer(target);
     for (;;) {
@@ -225,52 +231,54 @@ Reply show_reload(ControlWorld& world, const Call& call, const std::string& targ
         if (verdict->is_final) {
             return reply_of(*verdict);
         }
-        if (!call.hold()) {
+        if (!request.hold()) {
             return too_many_held();
         }
-        if (!call.rest(rest_between_looks)) {
+        if (!request.rest(rest_between_looks)) {
             return refused({Refusal::Code::host_ended, "the host is ending"});
         }
     }
 }
 
-Reply plan(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+Response plan(ControlWorld& world, const Request& /*request*/, const std::string& /*target*/) {
     Result<std::string, std::string> preview = world.preview();
-    return preview ? Reply{200, std::move(*preview)}
-                   : refused(call_error(Refusal::Code::bad_plan), preview.error());
+    return preview ? Response{200, std::move(*preview)}
+                   : refused(request_error(Refusal::Code::bad_plan), preview.error());
 }
 
-Reply show_generations(ControlWorld& world, const Call& /*call*/, const std::string& /*target*/) {
+Response show_generations(ControlWorld& world,
+                          const Request& /*request*/,
+                          const std::string& /*target*/) {
     const auto libraries = world.manager.libraries();
-    return libraries ? Reply{200, generations_json(*libraries, std::chrono::system_clock::now())}
+    return libraries ? Response{200, generations_json(*libraries, std::chrono::system_clock::now())}
                      : refused(libraries.error());
 }
 
-Reply wait(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    const Result<Wait, std::string> wanted = read_wait(call.query);
+Response wait(ControlWorld& world, const Request& request, const std::string& /*target*/) {
+    const Result<Wait, std::string> wanted = read_wait(request.query);
     if (!wanted) {
         return refused(bad_request, wanted.error());
     }
-    return call.hold() ? wait_for(world, call, *wanted) : too_many_held();
+    return request.hold() ? wait_for(world, request, *wanted) : too_many_held();
 }
 
 // Why it was refused, or "".
-std::string refusal_in(const Reply& reply) {
-    if (reply.status < 400) {
+std::string refusal_in(const Response& response) {
+    if (response.status < 400) {
         return "";
     }
     constexpr const char* no_word = "without a word";
-    const Json body = Json::parse(reply.body, nullptr, false);
+    const Json body = Json::parse(response.body, nullptr, false);
     return body.is_object() ? body["error"].value("message", no_word) : no_word;
 }
 
 // In both logs.
 void note(const ControlWorld& world,
-          const Call& call,
+          const Request& request,
           const ControlRoute& route,
           const std::string& target,
-          const Reply& reply) {
-    const std::string refusal = refusal_in(reply);
+          const Response& response) {
+    const std::string refusal = refusal_in(response);
     if (route.noted == Noted::never || (route.noted == Noted::when_refused && refusal.empty())) {
         return;
     }
@@ -278,9 +286,9 @@ void note(const ControlWorld& world,
                  verb_of(route),
                  target.empty() ? "" : " '" + target + "'",
                  refusal.empty() ? "done" : "refused: " + refusal,
-                 call.peer.uid,
-                 call.peer.pid);
-    world.audit.command(verb_of(route), target, call.peer, refusal);
+                 request.peer.uid,
+                 request.peer.pid);
+    world.audit.command(verb_of(route), target, request.peer, refusal);
 }
 
 }  // namespace
@@ -331,24 +339,24 @@ std::string_view verb_of(const ControlRoute& route) {
     return route.pattern.substr(route.pattern.rfind('/') + 1);
 }
 
-Reply answer_call(ControlWorld& world, const Call& call) {
+Response handle_request(ControlWorld& world, const Request& request) {
     bool is_path_known = false;
     for (const ControlRoute& route : control_routes()) {
         std::string target;
-        if (!fits(route.pattern, call.path, target)) {
+        if (!fits(route.pattern, request.path, target)) {
             continue;
         }
-        if (route.method != call.method) {
+        if (route.method != request.method) {
             is_path_known = true;
             continue;
         }
-        Reply reply = route.handler(world, call, target);
-        note(world, call, route, target, reply);
-        return reply;
+        Response response = route.handler(world, request, target);
+        note(world, request, route, target, response);
+        return response;
     }
-    return is_path_known
-               ? refused(method_not_allowed, "'" + call.path + "' does not take " + call.method)
-               : refused(not_found, "there is no '" + call.path + "' here");
+    return is_path_known ? refused(method_not_allowed,
+                                   "'" + request.path + "' does not take " + request.method)
+                         : refused(not_found, "there is no '" + request.path + "' here");
 }
 
 }  // namespace skep::host

@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "host/control/audit.hpp"
-#include "host/control/call.hpp"
 #include "host/control/reloads.hpp"
+#include "host/control/request.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
 
 // What a host is, beside what its manager knows.
-struct HostFacts {
+struct HostIdentity {
     std::string name;
     std::string file;  // the topology
     Nanos started{0};  // by the steady clock
@@ -27,7 +27,7 @@ struct HostFacts {
 // What handlers work with.
 struct ControlWorld {
     Manager& manager;
-    HostFacts facts;
+    HostIdentity facts;
     // Asks the host to end within this time. Does not wait.
     std::function<void(Nanos)> stop;
     Reloads& reloads;
@@ -37,9 +37,11 @@ struct ControlWorld {
 };
 
 // `target` is what stands for {} in the pattern.
-using ControlHandler = Reply (*)(ControlWorld& world, const Call& call, const std::string& target);
+using ControlHandler = Response (*)(ControlWorld& world,
+                                    const Request& request,
+                                    const std::string& target);
 
-// Whether a call gets a line in both logs.
+// Whether a request gets a line in both logs.
 enum class Noted {
     never,         // it only looks
     always,        // it changes something, or shows what messages say
@@ -61,7 +63,7 @@ struct ControlRoute {
 // The word for the log: "pause" of "/v1/workers/{}/pause".
 [[nodiscard]] std::string_view verb_of(const ControlRoute& route);
 
-// Finds the route of a call, runs it, and writes the line for the log. Any thread.
-[[nodiscard]] Reply answer_call(ControlWorld& world, const Call& call);
+// Finds the route of a request, runs it, and writes the line for the log. Any thread.
+[[nodiscard]] Response handle_request(ControlWorld& world, const Request& request);
 
 }  // namespace skep::host

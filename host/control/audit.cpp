@@ -75,7 +75,7 @@ void Audit::command(std::string_view verb,
     write(line_of(host_, "command", more));
 }
 
-void Audit::reverted(const Witness::Reverted& it) {
+void Audit::reverted(const ManagerObserver::Reverted& it) {
     Json more = {
         {"worker", it.worker}, {"failed", it.failed}, {"back", it.back}, {"consumed", it.consumed}};
     if (!it.with.empty()) {

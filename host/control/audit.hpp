@@ -15,8 +15,8 @@
 
 #include "host/base/fd.hpp"
 #include "host/base/result.hpp"
-#include "host/control/call.hpp"
 #include "host/control/reloads.hpp"
+#include "host/control/request.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -36,8 +36,8 @@ public:
                  const Peer& peer,
                  const std::string& refusal);
 
-    // What the manager's witness hears, as far as it stands in the log.
-    void reverted(const Witness::Reverted& it);
+    // What the manager's observer hears, as far as it stands in the log.
+    void reverted(const ManagerObserver::Reverted& it);
     void closed(const LibraryFacts& facts);
 
 private:

@@ -47,7 +47,7 @@ Result<pid_t, AskError> probe(const std::string& path) {
 
 // Sends what `send` sends, and gives what came back, or why nothing did.
 template <typename Send>
-Result<Reply, AskError> request(const std::string& path, Nanos patience, Send&& send) {
+Result<Response, AskError> request(const std::string& path, Nanos patience, Send&& send) {
     if (const Result<pid_t, AskError> pid = probe(path); !pid) {
         return Unexpected<AskError>(pid.error());
     }
@@ -71,7 +71,7 @@ Result<Reply, AskError> request(const std::string& path, Nanos patience, Send&& 
                                                       : httplib::to_string(result.error());
         return Unexpected<AskError>({AskError::Kind::no_answer, path + ": " + why});
     }
-    return Reply{result->status, result->body};
+    return Response{result->status, result->body};
 }
 
 }  // namespace
@@ -100,28 +100,28 @@ std::vector<FoundHost> find_hosts(const std::vector<std::string>& folders) {
     return found;
 }
 
-Result<Reply, AskError> ask_host(const std::string& path,
-                                 const std::string& method,
-                                 const std::string& target,
-                                 const std::string& body,
-                                 Nanos patience) {
+Result<Response, AskError> ask_host(const std::string& path,
+                                    const std::string& method,
+                                    const std::string& target,
+                                    const std::string& body,
+                                    Nanos patience) {
     return request(path, patience, [&](httplib::Client& client) {
         return method == "GET" ? client.Get(target) : client.Post(target, body, "application/json");
     });
 }
 
-Result<Reply, AskError> hear_host(const std::string& path,
-                                  const std::string& target,
-                                  const Hears& hears,
-                                  Nanos patience) {
+Result<Response, AskError> hear_host(const std::string& path,
+                                     const std::string& target,
+                                     const Hears& hears,
+                                     Nanos patience) {
     int status = 0;
     bool has_heard_enough = false;
     std::string refusal;
-    Result<Reply, AskError> reply = request(path, patience, [&](httplib::Client& client) {
+    Result<Response, AskError> response = request(path, patience, [&](httplib::Client& client) {
         return client.Get(
             target,
-            [&](const httplib::Response& response) {
-                status = response.status;
+            [&](const httplib::Response& head) {
+                status = head.status;
                 return true;
             },
             [&](const char* data, std::size_t size) {
@@ -133,10 +133,10 @@ Result<Reply, AskError> hear_host(const std::string& path,
                 return !has_heard_enough;
             });
     });
-    if (reply || has_heard_enough) {
-        return Reply{status, std::move(refusal)};
+    if (response || has_heard_enough) {
+        return Response{status, std::move(refusal)};
     }
-    return reply;
+    return response;
 }
 
 std::string encoded(const std::string& text) {

@@ -10,7 +10,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
-#include "host/control/call.hpp"
+#include "host/control/request.hpp"
 
 namespace skep::host {
 
@@ -35,20 +35,20 @@ struct AskError {
 };
 
 // One request. `patience` bounds each wait for bytes. `target` may have a query, and is encoded.
-[[nodiscard]] Result<Reply, AskError> ask_host(const std::string& path,
-                                               const std::string& method,
-                                               const std::string& target,
-                                               const std::string& body,
-                                               Nanos patience);
+[[nodiscard]] Result<Response, AskError> ask_host(const std::string& path,
+                                                  const std::string& method,
+                                                  const std::string& target,
+                                                  const std::string& body,
+                                                  Nanos patience);
 
 // Is given an answer piece by piece. False: that was enough.
 using Hears = std::function<bool(std::string_view piece)>;
 
-// GET, for an answer that comes in pieces. The reply has a body only where it is a refusal.
-[[nodiscard]] Result<Reply, AskError> hear_host(const std::string& path,
-                                                const std::string& target,
-                                                const Hears& hears,
-                                                Nanos patience);
+// GET, for an answer that comes in pieces. The response has a body only where it is a refusal.
+[[nodiscard]] Result<Response, AskError> hear_host(const std::string& path,
+                                                   const std::string& target,
+                                                   const Hears& hears,
+                                                   Nanos patience);
 
 // For a part of a target: "parse#0" becomes "parse%230".
 [[nodiscard]] std::string encoded(const std::string& text);

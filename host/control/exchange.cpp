@@ -169,15 +169,15 @@ public:
              const Peer& peer,
              const ControlLimits& limits,
              const Progress& progress,
-             const AnswersCall& answers)
+             const RequestHandler& answers)
         : stream_(stream),
           limits_(limits),
           progress_(progress),
           answers_(answers) {
         svr_sock_ = 0;  // httplib writes an answer in pieces only while it believes to listen
-        call_.peer = peer;
-        call_.hold = progress.hold;
-        call_.rest = [this](Nanos duration) { return stream_.rest(duration); };
+        request_.peer = peer;
+        request_.hold = progress.hold;
+        request_.rest = [this](Nanos duration) { return stream_.rest(duration); };
         set_payload_max_length(limits.body);
         set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& to) {
             return begin(request, to);
@@ -203,22 +203,22 @@ public:
     }
 
 private:
-    static void put(httplib::Response& to, const Reply& reply) {
-        to.status = reply.status;
-        to.set_content(reply.body, "application/json");
+    static void put(httplib::Response& to, const Response& response) {
+        to.status = response.status;
+        to.set_content(response.body, "application/json");
     }
 
     void put_answer(httplib::Response& to) {
         progress_.asked();
-        const Reply reply = answers_(call_);
-        if (reply.more == nullptr) {
-            put(to, reply);
+        const Response response = answers_(request_);
+        if (response.more == nullptr) {
+            put(to, response);
             return;
         }
-        to.status = reply.status;
+        to.status = response.status;
         to.set_chunked_content_provider(
             "application/x-ndjson",
-            [this, more = reply.more](std::size_t /*offset*/, httplib::DataSink& sink) {
+            [this, more = response.more](std::size_t /*offset*/, httplib::DataSink& sink) {
                 const std::optional<std::string> piece = more();
                 if (!piece) {
                     sink.done();
@@ -232,10 +232,10 @@ private:
     // The head is there. What httplib would do by itself with ranges, packed answers and patterns
     // of paths is taken from it.
     void prepare(httplib::Request& request) {
-        call_.method = request.method;
-        call_.path = std::move(request.path);
+        request_.method = request.method;
+        request_.path = std::move(request.path);
         for (const auto& [name, value] : request.params) {
-            call_.query.emplace(name, value);
+            request_.query.emplace(name, value);
         }
         request.path = "/";
         request.ranges.clear();
@@ -265,9 +265,9 @@ private:
         bool is_whole = true;
         if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding")) {
             is_whole = read([this](const char* data, std::size_t size) {
-                is_too_large_ = is_too_large_ || size > limits_.body - call_.body.size();
+                is_too_large_ = is_too_large_ || size > limits_.body - request_.body.size();
                 if (!is_too_large_) {
-                    call_.body.append(data, size);
+                    request_.body.append(data, size);
                 }
                 return !is_too_large_;
             });
@@ -279,7 +279,7 @@ private:
         }
     }
 
-    Reply body_too_large() {
+    Response body_too_large() {
         is_too_large_ = true;
         return refused(too_large,
                        "the body has more than " + std::to_string(limits_.body) + " bytes");
@@ -304,8 +304,8 @@ private:
     BoundedStream& stream_;
     const ControlLimits& limits_;
     const Progress& progress_;
-    const AnswersCall& answers_;
-    Call call_;
+    const RequestHandler& answers_;
+    Request request_;
     bool is_too_large_ = false;
 };
 
@@ -316,16 +316,16 @@ void serve(int fd,
            const Peer& peer,
            const ControlLimits& limits,
            const Progress& progress,
-           const AnswersCall& answers) {
+           const RequestHandler& answers) {
     BoundedStream stream(fd, ended, limits);
     Exchange(stream, peer, limits, progress, answers).run();
 }
 
-std::string wire_text(const Reply& reply) {
-    return "HTTP/1.1 " + std::to_string(reply.status) + " " +
-           std::string(reply.status < 400 ? "OK" : "Refused") +
+std::string wire_text(const Response& response) {
+    return "HTTP/1.1 " + std::to_string(response.status) + " " +
+           std::string(response.status < 400 ? "OK" : "Refused") +
            "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
-           std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+           std::to_string(response.body.size()) + "\r\n\r\n" + response.body;
 }
 
 }  // namespace skep::host

@@ -12,7 +12,7 @@
 #include <functional>
 
 #include "host/base/clock.hpp"
-#include "host/control/call.hpp"
+#include "host/control/request.hpp"
 
 namespace skep::host {
 
@@ -31,8 +31,8 @@ struct ControlLimits {
     Nanos look_at_socket = std::chrono::seconds(1);
 };
 
-// Answers a call. Any thread; several at once.
-using AnswersCall = std::function<Reply(const Call&)>;
+// Answers a request. Any thread; several at once.
+using RequestHandler = std::function<Response(const Request&)>;
 
 // What the server learns of a connection while it is served. Both are called by its thread.
 struct Progress {
@@ -47,9 +47,9 @@ void serve(int fd,
            const Peer& peer,
            const ControlLimits& limits,
            const Progress& progress,
-           const AnswersCall& answers);
+           const RequestHandler& answers);
 
 // The whole of an answer as it stands on the wire, for who is sent away before asking.
-[[nodiscard]] std::string wire_text(const Reply& reply);
+[[nodiscard]] std::string wire_text(const Response& response);
 
 }  // namespace skep::host

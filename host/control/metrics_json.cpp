@@ -170,7 +170,7 @@ std::string host_json(const HostLine& line, const HostMetrics& host) {
                     {"file", line.file},
                     {"uptime_ms", milliseconds(line.uptime)},
                     {"workers", std::move(workers)},
-                    {"law", flow_json(host.law)}});
+                    {"accounting", flow_json(host.accounting)}});
 }
 
 }  // namespace skep::host

@@ -13,7 +13,7 @@ void Probations::settled(const std::string& worker, std::uint64_t generation) {
     changed_.notify_all();
 }
 
-void Probations::reverted(const Witness::Reverted& it) {
+void Probations::reverted(const ManagerObserver::Reverted& it) {
     const MutexLock lock(mutex_);
     if (open_.erase({it.worker, it.failed}) > 0) {
         failed_.push_back(it);

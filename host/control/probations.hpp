@@ -1,4 +1,4 @@
-// What is on probation, for whoever waits for what becomes of it. The manager's witness tells it.
+// What is on probation, for whoever waits for what becomes of it. The manager's observer tells it.
 #pragma once
 
 #include <atomic>
@@ -15,10 +15,10 @@ namespace skep::host {
 
 class Probations {
 public:
-    // -- As the witness; [manager-thread]. --
+    // -- As the observer; [manager-thread]. --
     void swapped(const std::string& worker, std::uint64_t generation);
     void settled(const std::string& worker, std::uint64_t generation);
-    void reverted(const Witness::Reverted& it);
+    void reverted(const ManagerObserver::Reverted& it);
 
     struct Hanging {
         std::string worker;
@@ -36,7 +36,7 @@ public:
     [[nodiscard]] bool is_empty();
 
     struct Outcome {
-        std::vector<Witness::Reverted> failed;
+        std::vector<ManagerObserver::Reverted> failed;
         std::vector<Hanging> hanging;
     };
 
@@ -50,7 +50,7 @@ private:
     Mutex mutex_;
     Condition changed_;
     std::set<std::pair<std::string, std::uint64_t>> open_ GUARDED_BY(mutex_);
-    std::vector<Witness::Reverted> failed_ GUARDED_BY(mutex_);
+    std::vector<ManagerObserver::Reverted> failed_ GUARDED_BY(mutex_);
     std::vector<Hanging> hanging_ GUARDED_BY(mutex_);
 };
 

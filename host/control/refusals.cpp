@@ -4,7 +4,7 @@
 
 namespace skep::host {
 
-CallError call_error(Refusal::Code code) {
+RequestError request_error(Refusal::Code code) {
     switch (code) {
         case Refusal::Code::unknown_worker:
             return {404, "unknown_worker"};
@@ -24,17 +24,17 @@ CallError call_error(Refusal::Code code) {
     return internal_error;
 }
 
-Reply refused(CallError error, const std::string& message) {
+Response refused(RequestError error, const std::string& message) {
     using Json = nlohmann::ordered_json;
     const Json body = {{"error", {{"code", error.code}, {"message", message}}}};
     return {error.status, body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-Reply refused(const Refusal& refusal) {
-    return refused(call_error(refusal.code), refusal.message);
+Response refused(const Refusal& refusal) {
+    return refused(request_error(refusal.code), refusal.message);
 }
 
-Reply too_many_held() {
+Response too_many_held() {
     return refused(busy,
                    "as many taps and waits are open as this host allows at once; end one of them");
 }

@@ -18,7 +18,7 @@ namespace {
 // Of so many runs the outcome can still be asked for. A signal never asks.
 constexpr std::size_t outcomes_kept = 100;
 
-std::string text_of(const Witness::Reverted& it) {
+std::string text_of(const ManagerObserver::Reverted& it) {
     const char* const form = it.with.empty()
                                  ? "; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}"
                                  : "; {0}@{1} went with {5} after {2} messages, {0}@{3} is back{4}";
@@ -228,7 +228,7 @@ void Reloads::serve() {
                 outcome.result = ReloadResult::hangs;
                 outcome.text += text_of(it);
             }
-            for (const Witness::Reverted& it : ended.failed) {
+            for (const ManagerObserver::Reverted& it : ended.failed) {
                 outcome.result = ReloadResult::rolled_back;
                 outcome.text += text_of(it);
             }

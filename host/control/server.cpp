@@ -25,8 +25,8 @@ namespace {
 constexpr int breather_ms = 100;
 
 // A fresh connection has room for that much; nothing waits here.
-void send_away(int fd, const Reply& reply) {
-    const std::string text = wire_text(reply);
+void send_away(int fd, const Response& response) {
+    const std::string text = wire_text(response);
     (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -37,7 +37,7 @@ bool is_own_or_root(const Peer& peer) {
 }
 
 ControlServer::Started ControlServer::start(std::unique_ptr<Listener> listener,
-                                            AnswersCall answers,
+                                            RequestHandler answers,
                                             const ControlLimits& limits,
                                             Admits admits) {
     std::unique_ptr<ControlServer> made(
@@ -57,7 +57,7 @@ ControlServer::Started ControlServer::start(std::unique_ptr<Listener> listener,
 }
 
 ControlServer::ControlServer(std::unique_ptr<Listener> listener,
-                             AnswersCall answers,
+                             RequestHandler answers,
                              const ControlLimits& limits,
                              Admits admits)
     : answers_(std::move(answers)),

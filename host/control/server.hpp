@@ -30,7 +30,7 @@ public:
     using Started = Result<std::unique_ptr<ControlServer>, std::string>;
 
     [[nodiscard]] static Started start(std::unique_ptr<Listener> listener,
-                                       AnswersCall answers,
+                                       RequestHandler answers,
                                        const ControlLimits& limits = {},
                                        Admits admits = is_own_or_root);
 
@@ -57,7 +57,7 @@ private:
     };
 
     ControlServer(std::unique_ptr<Listener> listener,
-                  AnswersCall answers,
+                  RequestHandler answers,
                   const ControlLimits& limits,
                   Admits admits);
 
@@ -70,7 +70,7 @@ private:
     bool make_room();
     void reap();
 
-    const AnswersCall answers_;
+    const RequestHandler answers_;
     const ControlLimits limits_;
     const Admits admits_;
     const Fd ended_;  // an eventfd that stays readable once the server ends

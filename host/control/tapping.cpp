@@ -68,7 +68,7 @@ bool has_worker(const Plan& plan, const std::string& worker) {
 }
 
 // Nothing would ever be shown; or none.
-std::optional<Reply> problem_of(const TapFilter& filter, const Plan& plan) {
+std::optional<Response> problem_of(const TapFilter& filter, const Plan& plan) {
     for (const std::string& worker : {filter.from, filter.to}) {
         if (!worker.empty() && !has_worker(plan, worker)) {
             return refused({Refusal::Code::unknown_worker, "no worker '" + worker + "'"});
@@ -169,8 +169,8 @@ private:
 
 }  // namespace
 
-Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) {
-    Result<Wish, std::string> wish = read_wish(call.query);
+Response tap(ControlWorld& world, const Request& request, const std::string& /*target*/) {
+    Result<Wish, std::string> wish = read_wish(request.query);
     if (!wish) {
         return refused(bad_request, wish.error());
     }
@@ -178,10 +178,10 @@ Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) 
     if (!plan) {
         return refused(plan.error());
     }
-    if (std::optional<Reply> problem = problem_of(wish->filter, **plan)) {
+    if (std::optional<Response> problem = problem_of(wish->filter, **plan)) {
         return std::move(*problem);
     }
-    if (!call.hold()) {
+    if (!request.hold()) {
         return too_many_held();
     }
     const std::shared_ptr<Taps>& taps = world.manager.taps();
@@ -189,10 +189,11 @@ Reply tap(ControlWorld& world, const Call& call, const std::string& /*target*/) 
     if (opened == nullptr) {
         return refused(busy, "there are " + std::to_string(Taps::most) + " taps already");
     }
-    const auto telling = std::make_shared<Telling>(taps, std::move(opened), wish->limit, call.rest);
-    Reply reply;
-    reply.more = [telling] { return telling->next(); };
-    return reply;
+    const auto telling =
+        std::make_shared<Telling>(taps, std::move(opened), wish->limit, request.rest);
+    Response response;
+    response.more = [telling] { return telling->next(); };
+    return response;
 }
 
 }  // namespace skep::host

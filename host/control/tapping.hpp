@@ -6,6 +6,6 @@
 
 namespace skep::host {
 
-[[nodiscard]] Reply tap(ControlWorld& world, const Call& call, const std::string& target);
+[[nodiscard]] Response tap(ControlWorld& world, const Request& request, const std::string& target);
 
 }  // namespace skep::host

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "host/control/call.hpp"
+#include "host/control/request.hpp"
 
 namespace skep::host {
 

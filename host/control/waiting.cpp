@@ -76,7 +76,7 @@ Result<Wait, std::string> read_wait(const std::map<std::string, std::string>& qu
     return wait;
 }
 
-Reply wait_for(ControlWorld& world, const Call& call, const Wait& wait) {
+Response wait_for(ControlWorld& world, const Request& request, const Wait& wait) {
     const Nanos begin = steady_now();
     while (true) {
         const Nanos asked = steady_now();
@@ -93,7 +93,7 @@ Reply wait_for(ControlWorld& world, const Call& call, const Wait& wait) {
             return {200, R"({"reached":false})"};
         }
         const Nanos rest = std::max(shortest_rest, rest_factor * (answered - asked));
-        if (!call.rest(std::min(rest, left))) {
+        if (!request.rest(std::min(rest, left))) {
             return refused({Refusal::Code::host_ended, "the host is ending"});
         }
     }

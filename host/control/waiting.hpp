@@ -29,6 +29,6 @@ struct Wait {
 // {"reached":true}, or false when the time is over. Looks again and again, the more seldom the
 // longer the manager takes to say how things are, so that it has the better part of its time for
 // others.
-[[nodiscard]] Reply wait_for(ControlWorld& world, const Call& call, const Wait& wait);
+[[nodiscard]] Response wait_for(ControlWorld& world, const Request& request, const Wait& wait);
 
 }  // namespace skep::host

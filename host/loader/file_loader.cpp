@@ -246,8 +246,8 @@ Loaded load_within(OpenedFile file) {
 }  // namespace
 
 Result<std::unique_ptr<FileLoader>> FileLoader::create(
-    const std::vector<std::string>& stage_parents) {
-    Result<std::unique_ptr<Stage>> stage = Stage::create(stage_parents);
+    const std::vector<std::string>& staging_parents) {
+    Result<std::unique_ptr<StagingFolder>> stage = StagingFolder::create(staging_parents);
     if (!stage) {
         return failure(stage.error());
     }
@@ -338,9 +338,9 @@ Result<Brought> FileLoader::stage_libraries(const Candidate& candidate) {
                 return failure(named.error());
             }
             Result<std::string> added =
-                stage_->add(*named,
-                            std::filesystem::path(it.path).filename().string(),
-                            it.content.substr(0, 8));
+                staging_->add(*named,
+                              std::filesystem::path(it.path).filename().string(),
+                              it.content.substr(0, 8));
             if (!added) {
                 return failure(added.error());
             }
@@ -385,7 +385,7 @@ Result<OpenedFile> FileLoader::stage_candidate(const Candidate& candidate) {
 }
 
 Result<Done> FileLoader::add_copy(OpenedFile& file, std::span<const std::byte> bytes) {
-    Result<std::string> copy = stage_->add(
+    Result<std::string> copy = staging_->add(
         bytes, std::filesystem::path(file.path).stem().string(), file.facts.build_id.substr(0, 8));
     if (!copy) {
         return failure(copy.error());
@@ -410,7 +410,7 @@ Result<std::shared_ptr<Library>> FileLoader::open_copy(OpenedFile file) {
     const std::vector<std::string> threads = threads_named(loader_thread_name);
     auto [library, problems] = load_within(std::move(file));
     if (!library) {
-        stage_->remove(copy);
+        staging_->remove(copy);
         return failure(std::move(problems));
     }
     library->threads = threads_named(loader_thread_name);
@@ -514,7 +514,7 @@ Result<Done> FileLoader::probe_one(const Candidate& candidate) {
         }
         const std::vector<ProbeSubject> subjects = {{file->copy, {}}};
         found = probed_.emplace(candidate.content, probe_copies(subjects).front()).first;
-        stage_->remove(file->copy);
+        staging_->remove(file->copy);
     }
     if (const Result<Done, std::string>& lived = found->second; !lived) {
         return failure(error_about(candidate.path,
@@ -545,7 +545,7 @@ void FileLoader::probe_all(const std::vector<std::string>& paths) {
     const auto verdicts = probe_copies(subjects);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
         probed_.emplace(files[i].content, verdicts[i]);
-        stage_->remove(files[i].copy);
+        staging_->remove(files[i].copy);
     }
 }
 
@@ -568,7 +568,7 @@ Result<Done> FileLoader::probe_create(const std::string& path,
     }
     const std::vector<ProbeSubject> subjects = {{file->copy, std::move(workers)}};
     const Result<Done, std::string> lived = probe_copies(subjects).front();
-    stage_->remove(file->copy);
+    staging_->remove(file->copy);
     if (!lived) {
         return failure(error_about(path, without_copy(lived.error())));
     }
@@ -596,7 +596,7 @@ void FileLoader::look_at_closed() {
         if (it.library.mapped == 0) {
             it.library.cause.clear();
             if (!kept_.contains(it.library.content) || find_closed(it.library.content) != nullptr) {
-                stage_->remove(it.copy);
+                staging_->remove(it.copy);
                 continue;
             }
         }

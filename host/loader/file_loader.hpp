@@ -31,7 +31,7 @@
 #include "host/loader/elf_file.hpp"
 #include "host/loader/loader.hpp"
 #include "host/loader/probe_request.hpp"
-#include "host/loader/stage.hpp"
+#include "host/loader/staging_folder.hpp"
 #include "host/loader/trust.hpp"
 
 namespace skep::host {
@@ -58,7 +58,7 @@ class FileLoader final : public Loader {
 public:
     // Fails when there is no place for the private copies.
     [[nodiscard]] static Result<std::unique_ptr<FileLoader>> create(
-        const std::vector<std::string>& stage_parents = Stage::usual_parents());
+        const std::vector<std::string>& staging_parents = StagingFolder::usual_parents());
 
     // From now on this executable, which is skep, tries a plugin in a child process before
     // inspect() opens it. open() tries nothing: whoever opens a plugin has inspected it. A probe
@@ -92,14 +92,14 @@ public:
     // before with the same content.
     [[nodiscard]] Result<PluginInfo> inspect(const std::string& path);
 
-    [[nodiscard]] const std::string& stage_folder() const { return stage_->folder(); }
+    [[nodiscard]] const std::string& staging_folder() const { return staging_->folder(); }
 
     // For a process that ends without the destructor.
-    void remove_copies() const { stage_->remove_all(); }
+    void remove_copies() const { staging_->remove_all(); }
 
 private:
-    explicit FileLoader(std::unique_ptr<Stage> stage)
-        : stage_(std::move(stage)) {}
+    explicit FileLoader(std::unique_ptr<StagingFolder> stage)
+        : staging_(std::move(stage)) {}
 
     struct Candidate;
 
@@ -127,7 +127,7 @@ private:
     [[nodiscard]] const Closed* find_closed(const std::string& content) const;
     void look_at_closed();
 
-    const std::unique_ptr<Stage> stage_;
+    const std::unique_ptr<StagingFolder> staging_;
     std::string probe_executable_;                             // "": no probe
     const std::atomic<bool>* is_cancelled_ = nullptr;          // of the probe
     std::map<std::string, Result<Done, std::string>> probed_;  // by content

@@ -66,8 +66,8 @@ void Core::aside(const std::function<std::string()>& what,
 
 // Destroys an instance that nobody uses any more. Its thread ends first: what its thread_locals do
 // then may still need the instance.
-void Core::discard(Spare spare) {
-    const auto shared = std::make_shared<Spare>(std::move(spare));
+void Core::destroy_later(PendingInstance pending) {
+    const auto shared = std::make_shared<PendingInstance>(std::move(pending));
     aside([shared] { return "worker '" + shared->worker + "' in destroy"; },
           [shared] {
               name_this_thread(shared->worker, shared->instance->generation());

@@ -28,12 +28,12 @@ Core::Core(Clock& clock,
            Loader& loader,
            Manager::When ends,
            const Manager::Limits& limits,
-           Witness* witness)
+           ManagerObserver* observer)
     : clock_(clock),
       loader_(loader),
       ends_(ends),
       limits_(limits),
-      witness_(witness),
+      observer_(observer),
       parker_(clock.make_parker()),
       queue_(std::make_shared<EventQueue>(parker_)),
       world_{&clock,
@@ -42,15 +42,15 @@ Core::Core(Clock& clock,
              std::make_shared<Taps>(),
              std::make_shared<RestWatch>(
                  [this, queue = queue_] { (void)queue->post([this] { look_again(); }); })},
-      report_(std::make_shared<const Worker::Report>([this, queue = queue_](Fact fact) {
+      report_(std::make_shared<const Worker::Report>([this, queue = queue_](WorkerReport fact) {
           // Nobody to hear it: the host has ended without this thread.
-          (void)queue->post([this, fact = std::move(fact)] { on_fact(fact); });
+          (void)queue->post([this, fact = std::move(fact)] { on_report(fact); });
       })) {
     parker_->attach();
 }
 
 void Core::loop() {
-    while (!(is_ending() && slots_.empty() && asides_.empty())) {
+    while (!(is_ending() && entries_.empty() && asides_.empty())) {
         const std::uint32_t ticket = parker_->prepare();
         const std::vector<EventQueue::Action> actions = queue_->take();
         for (const auto& action : actions) {
@@ -86,30 +86,30 @@ Nanos Core::next_deadline() const {
     if (!probations_.empty()) {
         next = std::min(next, probations_.begin()->first);
     }
-    if (launch_) {
-        next = std::min(next, launch_->deadline);
+    if (change_) {
+        next = std::min(next, change_->deadline);
     }
     next = std::min(next, asides_deadline_);
     return std::min(next, earliest_deadline_);
 }
 
-void Core::set_deadline(Slot& slot, Nanos deadline) {
-    slot.deadline = deadline;
+void Core::set_deadline(WorkerEntry& entry, Nanos deadline) {
+    entry.deadline = deadline;
     earliest_deadline_ = std::min(earliest_deadline_, deadline);
 }
 
 // Those whose deadline is over. They are looked for when one may be, not for every event.
-std::vector<Slot*> Core::take_late(Nanos now) {
-    std::vector<Slot*> late;
+std::vector<WorkerEntry*> Core::take_late(Nanos now) {
+    std::vector<WorkerEntry*> late;
     if (now < earliest_deadline_) {
         return late;
     }
     earliest_deadline_ = forever;
-    for (const auto& [name, slot] : slots_) {
-        if (slot->deadline && *slot->deadline <= now) {
-            late.push_back(slot.get());
+    for (const auto& [name, entry] : entries_) {
+        if (entry->deadline && *entry->deadline <= now) {
+            late.push_back(entry.get());
         } else {
-            earliest_deadline_ = std::min(earliest_deadline_, slot->deadline.value_or(forever));
+            earliest_deadline_ = std::min(earliest_deadline_, entry->deadline.value_or(forever));
         }
     }
     return late;
@@ -117,17 +117,17 @@ std::vector<Slot*> Core::take_late(Nanos now) {
 
 void Core::tick() {
     const Nanos now = clock_.now();
-    for (Slot* slot : take_late(now)) {
-        if (slot->state == WorkerState::stopping) {
-            lose(*slot);
+    for (WorkerEntry* entry : take_late(now)) {
+        if (entry->state == WorkerState::stopping) {
+            lose(*entry);
         } else {
-            stop_now(*slot);
+            stop_now(*entry);
         }
     }
     run_schedule();
-    check_launch(now);
+    check_change(now);
     end_probations(now);
-    if (is_ending() && slots_.empty()) {
+    if (is_ending() && entries_.empty()) {
         asides_deadline_ =
             std::min({asides_deadline_, give_up_at_, now + stop_times(Nanos(0)).give_up});
         if (asides_deadline_ <= now) {
@@ -152,7 +152,7 @@ void Core::run_schedule() {
         const SchedulePlan entry = std::move(schedule_.front());
         schedule_.pop_front();
         needs_advance_ = true;  // what waited for the last of them may end
-        const Reply log_refusal = [](const Answer<Done>& answer) {
+        const Completion log_refusal = [](const Answer<Done>& answer) {
             if (!answer) {
                 spdlog::warn("schedule: {}", answer.error().message);
             }
@@ -200,12 +200,12 @@ Refusal Core::absent(const std::string& worker) const {
     return is_work_done_ ? *end_refusal() : unknown(worker);
 }
 
-Slot* Core::find(const std::string& worker) {
-    const auto found = slots_.find(worker);
-    return found == slots_.end() ? nullptr : found->second.get();
+WorkerEntry* Core::find(const std::string& worker) {
+    const auto found = entries_.find(worker);
+    return found == entries_.end() ? nullptr : found->second.get();
 }
 
-void Core::create(WorkerPlan worker, const Reply& reply) {
+void Core::create(WorkerPlan worker, const Completion& reply) {
     if (find(worker.name) != nullptr) {
         reply(Unexpected<Refusal>(
             {Refusal::Code::duplicate_worker, "worker '" + worker.name + "' exists already"}));
@@ -216,31 +216,31 @@ void Core::create(WorkerPlan worker, const Reply& reply) {
     apply(std::make_shared<const Plan>(std::move(next)), false, reply);
 }
 
-void Core::start(const std::string& worker, const Reply& reply) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr) {
+void Core::start(const std::string& worker, const Completion& reply) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
     } else if (const std::optional<Refusal> refused = end_refusal()) {
         reply(Unexpected<Refusal>(*refused));
-    } else if (slot->is_removed) {
+    } else if (entry->is_removed) {
         reply(Unexpected<Refusal>(unknown(worker)));
-    } else if (!can(*slot, WorkerEvent::start)) {
-        reply(Unexpected<Refusal>(cannot("start", *slot)));
-    } else if (slot->launch_part == LaunchPart::swap) {
+    } else if (!can(*entry, WorkerEvent::start)) {
+        reply(Unexpected<Refusal>(cannot("start", *entry)));
+    } else if (entry->change_part == ChangePart::swap) {
         reply(Unexpected<Refusal>({Refusal::Code::illegal_state, "a plan is being applied"}));
-    } else if (const Answer<Done> opened = open_library(*slot); !opened) {
+    } else if (const Answer<Done> opened = open_library(*entry); !opened) {
         reply(opened);
     } else {
-        slot->waiting_for_run.push_back(reply);
-        slot->home->mailbox->open();  // before the routes to it are made
+        entry->waiting_for_run.push_back(reply);
+        entry->home->mailbox->open();  // before the routes to it are made
         rewire();
-        launch(*slot);
+        start_worker(*entry);
     }
 }
 
-void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr) {
+void Core::pause(const std::string& worker, bool waits, const Completion& reply) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
@@ -248,7 +248,7 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
         reply(Unexpected<Refusal>(*end_refusal()));
         return;
     }
-    switch (slot->state) {
+    switch (entry->state) {
         case WorkerState::running:
         case WorkerState::loading:
         case WorkerState::starting:
@@ -256,27 +256,27 @@ void Core::pause(const std::string& worker, bool waits, const Reply& reply) {
         case WorkerState::paused:
             break;  // it is on its way, or there
         default:
-            reply(Unexpected<Refusal>(cannot("pause", *slot)));
+            reply(Unexpected<Refusal>(cannot("pause", *entry)));
             return;
     }
-    slot->wants_pause = true;
-    if (slot->state == WorkerState::running) {
-        obey_wish(*slot);
+    entry->wants_pause = true;
+    if (entry->state == WorkerState::running) {
+        send_command(*entry);
     }
-    if (waits && slot->state != WorkerState::paused) {
-        slot->waiting_for_pause.push_back(reply);
+    if (waits && entry->state != WorkerState::paused) {
+        entry->waiting_for_pause.push_back(reply);
     } else {
         reply(Done{});
     }
 }
 
-void Core::resume(const std::string& worker, const Reply& reply) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr) {
+void Core::resume(const std::string& worker, const Completion& reply) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
-    switch (slot->state) {
+    switch (entry->state) {
         case WorkerState::pausing:
         case WorkerState::paused:
         case WorkerState::loading:
@@ -284,49 +284,49 @@ void Core::resume(const std::string& worker, const Reply& reply) {
         case WorkerState::running:
             break;
         default:
-            reply(Unexpected<Refusal>(cannot("resume", *slot)));
+            reply(Unexpected<Refusal>(cannot("resume", *entry)));
             return;
     }
-    slot->wants_pause = false;
-    if (slot->state != WorkerState::running) {
-        obey_wish(*slot);
+    entry->wants_pause = false;
+    if (entry->state != WorkerState::running) {
+        send_command(*entry);
     }
-    answer_all(slot->waiting_for_pause,
+    answer_all(entry->waiting_for_pause,
                Unexpected<Refusal>({Refusal::Code::illegal_state,
                                     "worker '" + worker + "' was resumed before it stood still"}));
     needs_advance_ = true;
     reply(Done{});
 }
 
-void Core::stop(const std::string& worker, const Reply& reply) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr) {
+void Core::stop(const std::string& worker, const Completion& reply) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
-    if (!can(*slot, WorkerEvent::drain) && slot->state != WorkerState::draining &&
-        slot->state != WorkerState::stopping) {
-        reply(Unexpected<Refusal>(cannot("stop", *slot)));
+    if (!can(*entry, WorkerEvent::drain) && entry->state != WorkerState::draining &&
+        entry->state != WorkerState::stopping) {
+        reply(Unexpected<Refusal>(cannot("stop", *entry)));
         return;
     }
-    if (slot->launch_part == LaunchPart::swap) {
-        undo_launch({Refusal::Code::illegal_state, "worker '" + worker + "' was stopped"});
+    if (entry->change_part == ChangePart::swap) {
+        undo_change({Refusal::Code::illegal_state, "worker '" + worker + "' was stopped"});
     }
-    slot->is_stopped_by_operator = true;
-    slot->waiting_for_end.push_back(reply);
-    drain_alone(*slot);
+    entry->is_stopped_by_operator = true;
+    entry->waiting_for_end.push_back(reply);
+    drain_alone(*entry);
 }
 
-void Core::restart(const std::string& worker, const Reply& reply) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr || is_at_rest(slot->state) || is_work_done_) {
+void Core::restart(const std::string& worker, const Completion& reply) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr || is_at_rest(entry->state) || is_work_done_) {
         start(worker, reply);
         return;
     }
     // Whether it ended well or failed: it is started again in the same breath, before the host
     // looks whether all are at rest.
     stop(worker, [this, worker, reply](const Answer<Done>& ended) {
-        const Slot* const now = find(worker);
+        const WorkerEntry* const now = find(worker);
         if (now != nullptr && can(*now, WorkerEvent::start)) {
             start(worker, reply);
         } else {
@@ -351,8 +351,8 @@ Envelope Core::host_envelope(const std::string& payload) {
 }
 
 Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
-    Slot* const slot = find(worker);
-    if (slot == nullptr) {
+    WorkerEntry* const entry = find(worker);
+    if (entry == nullptr) {
         return Unexpected<Refusal>(absent(worker));
     }
     if (is_work_done_) {
@@ -361,7 +361,7 @@ Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
     std::optional<PushResult> result;
     try {
         Envelope envelope = host_envelope(payload);
-        result = slot->home->mailbox->push(envelope, direct_lane, nullptr);
+        result = entry->home->mailbox->push(envelope, direct_lane, nullptr);
     } catch (const std::bad_alloc&) {
         return Unexpected<Refusal>(
             {Refusal::Code::mailbox_full,
@@ -374,7 +374,7 @@ Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
             return Unexpected<Refusal>(
                 {Refusal::Code::mailbox_full, "the mailbox of worker '" + worker + "' is full"});
         default: {
-            Refusal refusal = cannot("send to", *slot);
+            Refusal refusal = cannot("send to", *entry);
             refusal.code = Refusal::Code::mailbox_closed;
             return Unexpected<Refusal>(refusal);
         }
@@ -387,17 +387,17 @@ Answer<std::size_t> Core::broadcast(const std::string& payload) {
     }
     const Envelope envelope = host_envelope(payload);
     std::size_t taken = 0;
-    for (const auto& [name, slot] : slots_) {
+    for (const auto& [name, entry] : entries_) {
         Envelope copy = envelope;
         taken +=
-            slot->home->mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
+            entry->home->mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
     }
     return taken;
 }
 
 Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
-    if (const Slot* const slot = find(worker)) {
-        return slot->metrics(clock_.now());
+    if (const WorkerEntry* const entry = find(worker)) {
+        return entry->metrics(clock_.now());
     }
     return Unexpected<Refusal>(unknown(worker));
 }
@@ -411,33 +411,33 @@ HostMetrics Core::collect() const {
     for (const Retired& it : retired_) {
         read_counts(*it.home, ordered[it.order] = it.metrics);
     }
-    for (const auto& [name, slot] : slots_) {
-        ordered[slot->order] = slot->metrics(clock_.now());
+    for (const auto& [name, entry] : entries_) {
+        ordered[entry->order] = entry->metrics(clock_.now());
     }
     HostMetrics all;
-    all.law = forgotten_law_;
+    all.accounting = forgotten_accounting_;
     for (auto& [order, metrics] : ordered) {
-        all.law += metrics.law();
+        all.accounting += metrics.accounting();
         all.workers.push_back(std::move(metrics));
     }
     return all;
 }
 
-void Core::retire(Slot& slot) {
-    retired_.push_back({slot.order, slot.metrics(clock_.now()), slot.home});
+void Core::retire(WorkerEntry& entry) {
+    retired_.push_back({entry.order, entry.metrics(clock_.now()), entry.home});
     if (retired_.size() > retired_max) {
         read_counts(*retired_.front().home, retired_.front().metrics);
-        forgotten_law_ += retired_.front().metrics.law();
+        forgotten_accounting_ += retired_.front().metrics.accounting();
         retired_.pop_front();
     }
-    end_leaving(slot);
-    if (slot.group) {
-        flow_[*slot.group].slots[slot.place] = nullptr;
+    end_leaving(entry);
+    if (entry.group) {
+        flow_[*entry.group].entries[entry.place] = nullptr;
     }
-    if (last_busy_ == &slot) {
+    if (last_busy_ == &entry) {
         last_busy_ = nullptr;
     }
-    slots_.erase(slots_.find(slot.home->name));  // and with it `slot`
+    entries_.erase(entries_.find(entry.home->name));  // and with it `entry`
     close_unused_libraries();
 }
 

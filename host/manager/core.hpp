@@ -1,4 +1,4 @@
-// The manager's inside: its queue, its thread, its slots. See manager.hpp for what it promises.
+// The manager's inside: its queue, its thread, its entries. See manager.hpp for what it promises.
 //
 // The queue is the only thing here that other threads touch. Everything else belongs to the
 // manager's thread: a request is a closure that runs there, a fact from a worker is another.
@@ -33,8 +33,8 @@
 #include "host/manager/event_queue.hpp"
 #include "host/manager/flow.hpp"
 #include "host/manager/manager.hpp"
-#include "host/manager/slot.hpp"
-#include "host/manager/wiring.hpp"
+#include "host/manager/route_builder.hpp"
+#include "host/manager/worker_entry.hpp"
 #include "host/topology/diff.hpp"
 
 namespace skep::host {
@@ -45,7 +45,7 @@ public:
          Loader& loader,
          Manager::When ends,
          const Manager::Limits& limits,
-         Witness* witness);
+         ManagerObserver* observer);
 
     // [any-thread] Runs `action` on the manager's thread. False when that has ended.
     bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
@@ -58,16 +58,16 @@ public:
     // [manager-thread], all of them.
     void apply(std::shared_ptr<const Plan> next,
                bool starts,
-               const Reply& reply,
+               const Completion& reply,
                StateLoss loss = StateLoss::refused);
-    void rollback(const Reply& reply, StateLoss loss);
+    void rollback(const Completion& reply, StateLoss loss);
     Answer<Done> check(const Plan& next, const PluginInfos& plugins);
-    void create(WorkerPlan worker, const Reply& reply);
-    void start(const std::string& worker, const Reply& reply);
-    void pause(const std::string& worker, bool waits, const Reply& reply);
-    void resume(const std::string& worker, const Reply& reply);
-    void stop(const std::string& worker, const Reply& reply);
-    void restart(const std::string& worker, const Reply& reply);
+    void create(WorkerPlan worker, const Completion& reply);
+    void start(const std::string& worker, const Completion& reply);
+    void pause(const std::string& worker, bool waits, const Completion& reply);
+    void resume(const std::string& worker, const Completion& reply);
+    void stop(const std::string& worker, const Completion& reply);
+    void restart(const std::string& worker, const Completion& reply);
     Answer<Done> send(const std::string& worker, const std::string& payload);
     Answer<std::size_t> broadcast(const std::string& payload);
     Answer<WorkerMetrics> metrics_of(const std::string& worker);
@@ -90,7 +90,7 @@ public:
 private:
     // A successor that is to be created, or an instance that is to be destroyed, with its place if
     // it has one to itself. Its worker outlives it.
-    struct Spare {
+    struct PendingInstance {
         std::string worker;
         std::shared_ptr<Worker> owner;
         std::unique_ptr<Instance> instance;
@@ -101,27 +101,27 @@ private:
 
     // Successors that are created, one after the other, on a thread aside. Their names stay.
     struct Creation {
-        std::vector<Spare> spares;
+        std::vector<PendingInstance> pending;
         std::atomic<std::size_t> at{0};  // the one in `create`; only shown, so any order will do
     };
 
     // A plan being applied, in two steps: instances are made, then successors take over. When all
     // have, the plan is in force; the first failure undoes what was begun, and it never was.
-    struct Launch {
+    struct PlanChange {
         std::uint64_t number = 0;
         std::shared_ptr<const Plan> next;
         std::vector<std::string> to_remove;
         StateLoss loss = StateLoss::refused;
-        std::vector<Slot*> starts;  // receivers before their senders
-        std::vector<Slot*> swaps;
+        std::vector<WorkerEntry*> starts;  // receivers before their senders
+        std::vector<WorkerEntry*> swaps;
         std::shared_ptr<const Creation> creation;  // null: no successor is to be created
         std::size_t making = 0;                    // how many have no instance yet
-        std::size_t taking = 0;                // how many of those offered have not taken over yet
-        std::deque<std::vector<Slot*>> waves;  // of swaps, that are to be offered yet
+        std::size_t taking = 0;  // how many of those offered have not taken over yet
+        std::deque<std::vector<WorkerEntry*>> waves;  // of swaps, that are to be offered yet
         Nanos deadline = forever;
         ApplySteps steps;  // each is set when it has ended
         Nanos step_begin{0};
-        Reply reply;
+        Completion reply;
     };
 
     // There may be another of the same name: one with other settings is another pool.
@@ -139,8 +139,8 @@ private:
     };
 
     // A group of the plan's workers. Null: one that is gone.
-    struct SlotGroup {
-        std::vector<Slot*> slots;
+    struct EntryGroup {
+        std::vector<WorkerEntry*> entries;
         std::vector<std::size_t> upstream;
         bool is_cycle = false;
     };
@@ -156,10 +156,10 @@ private:
     // core.cpp
     void tick();
     [[nodiscard]] Nanos next_deadline() const;
-    void set_deadline(Slot& slot, Nanos deadline);
-    [[nodiscard]] std::vector<Slot*> take_late(Nanos now);
+    void set_deadline(WorkerEntry& entry, Nanos deadline);
+    [[nodiscard]] std::vector<WorkerEntry*> take_late(Nanos now);
     void run_schedule();
-    Slot* find(const std::string& worker);
+    WorkerEntry* find(const std::string& worker);
     [[nodiscard]] HostMetrics collect() const;
     Envelope host_envelope(const std::string& payload);
 
@@ -171,8 +171,8 @@ private:
 
     // libraries.cpp
     [[nodiscard]] Answer<Done> check_pinned(const std::string& path);
-    Answer<Version> open_version(std::shared_ptr<const WorkerPlan> plan);
-    Answer<Done> open_library(Slot& slot);
+    Answer<Revision> open_revision(std::shared_ptr<const WorkerPlan> plan);
+    Answer<Done> open_library(WorkerEntry& entry);
     void close_unused_libraries();
     void close_library(std::shared_ptr<Library> library);
 
@@ -183,51 +183,52 @@ private:
                                                        const PluginInfos& plugins);
     void adopt(std::shared_ptr<const Plan> plan);
     void remember_plan_before(const std::shared_ptr<const Plan>& next);
-    [[nodiscard]] std::optional<Refusal> prepare(Launch& launch,
+    [[nodiscard]] std::optional<Refusal> prepare(PlanChange& launch,
                                                  const Changes& changes,
                                                  bool opens);
-    void continue_launch();
-    void commit_launch();
-    void undo_launch(const Refusal& why);
-    void check_launch(Nanos now);
-    [[nodiscard]] std::string why_late(const Slot& late) const;
-    [[nodiscard]] const Slot* full_receiver_of(const Slot& sender) const;
-    [[nodiscard]] Nanos end_step(Launch& launch) const;
+    void continue_change();
+    void commit_change();
+    void undo_change(const Refusal& why);
+    void check_change(Nanos now);
+    [[nodiscard]] std::string why_late(const WorkerEntry& late) const;
+    [[nodiscard]] const WorkerEntry* full_receiver_of(const WorkerEntry& sender) const;
+    [[nodiscard]] Nanos end_step(PlanChange& launch) const;
 
     // swap.cpp
-    [[nodiscard]] std::optional<Refusal> successor_refusal(const Slot& slot,
+    [[nodiscard]] std::optional<Refusal> successor_refusal(const WorkerEntry& entry,
                                                            const WorkerPlan& plan,
                                                            const PluginInfo& plugin,
                                                            StateLoss loss) const;
-    [[nodiscard]] std::optional<Refusal> begin_swap(Slot& slot,
+    [[nodiscard]] std::optional<Refusal> begin_swap(WorkerEntry& entry,
                                                     std::shared_ptr<const WorkerPlan> plan,
-                                                    const Launch& launch);
+                                                    const PlanChange& launch);
     [[nodiscard]] std::optional<Refusal> begin_reconfiguration(
-        Slot& slot, std::shared_ptr<const WorkerPlan> plan);
-    [[nodiscard]] std::optional<Refusal> swap_refusal(const Slot& slot) const;
-    [[nodiscard]] std::optional<Refusal> set_swap(Slot& slot, Swap swap);
-    [[nodiscard]] Spare spare_for(const Slot& slot) const;
-    static void start_thread_of(Spare& spare);
+        WorkerEntry& entry, std::shared_ptr<const WorkerPlan> plan);
+    [[nodiscard]] std::optional<Refusal> swap_refusal(const WorkerEntry& entry) const;
+    [[nodiscard]] std::optional<Refusal> set_swap(WorkerEntry& entry, Swap swap);
+    [[nodiscard]] PendingInstance pending_for(const WorkerEntry& entry) const;
+    static void start_thread_of(PendingInstance& pending);
     void create_successors();
-    void on_created(std::uint64_t launch, std::vector<Spare>& spares);
+    void on_created(std::uint64_t launch, std::vector<PendingInstance>& pending);
     void offer_successors();
-    [[nodiscard]] std::deque<std::vector<Slot*>> waves_of(const std::vector<Slot*>& swaps) const;
+    [[nodiscard]] std::deque<std::vector<WorkerEntry*>> waves_of(
+        const std::vector<WorkerEntry*>& swaps) const;
     void offer_wave();
-    void on_swapped(Slot& slot);
-    void commit_swap(Slot& slot);
-    void resume_swapped(Slot& slot);
-    void adopt_version_of(const Slot& slot);
-    void withdraw_swap(Slot& slot);
+    void on_swapped(WorkerEntry& entry);
+    void commit_swap(WorkerEntry& entry);
+    void resume_swapped(WorkerEntry& entry);
+    void adopt_version_of(const WorkerEntry& entry);
+    void withdraw_swap(WorkerEntry& entry);
 
     // probation.cpp
-    void on_reverted(Slot& slot);
-    void recall_those_with(const Slot& failed);
-    void begin_probation(Slot& slot);
+    void on_reverted(WorkerEntry& entry);
+    void recall_those_with(const WorkerEntry& failed);
+    void begin_probation(WorkerEntry& entry);
     void end_probations(Nanos now);
-    [[nodiscard]] static bool is_in_that_call(const Slot& slot);
-    [[nodiscard]] std::optional<Nanos> look_at_call(Slot& slot, Nanos now);
-    void end_probation(Slot& slot);
-    void end_swap(Slot& slot);
+    [[nodiscard]] static bool is_in_that_call(const WorkerEntry& entry);
+    [[nodiscard]] std::optional<Nanos> look_at_call(WorkerEntry& entry, Nanos now);
+    void end_probation(WorkerEntry& entry);
+    void end_swap(WorkerEntry& entry);
 
     // aside.cpp
     [[nodiscard]] Result<Done, std::string> try_aside(std::function<std::string()> what,
@@ -236,32 +237,32 @@ private:
     void aside(const std::function<std::string()>& what,
                const std::function<void()>& work,
                EventQueue::Action then);
-    void discard(Spare spare);
+    void destroy_later(PendingInstance pending);
     void give_up_asides();
 
     // lifecycle.cpp
-    void set_state(Slot& slot, WorkerEvent event);
-    [[nodiscard]] bool can(const Slot& slot, WorkerEvent event) const;
+    void set_state(WorkerEntry& entry, WorkerEvent event);
+    [[nodiscard]] bool can(const WorkerEntry& entry, WorkerEvent event) const;
     Answer<Done> start_pools(const Plan& plan);
     [[nodiscard]] Answer<std::shared_ptr<Pool>> pool_of(const WorkerPlan& worker,
                                                         const Plan& plan) const;
     void drop_pools();
     void look_at_pools();
-    Slot& add_slot(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<Pool> pool);
+    WorkerEntry& add_entry(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<Pool> pool);
     [[nodiscard]] Placement placement_of(const RunPlan& run) const;
     void rewire();
-    void launch(Slot& slot);
-    void on_fact(const Fact& fact);
-    void on_ready(Slot& slot);
-    void release(Slot& slot);
-    void obey_wish(Slot& slot);
-    void on_ended(Slot& slot, bool has_failed, const std::string& error);
-    void drain(Slot& slot);
-    void drain_alone(Slot& slot);
-    void stop_now(Slot& slot);
-    void set_give_up(Slot& slot);
-    void lose(Slot& slot);
-    void retire(Slot& slot);
+    void start_worker(WorkerEntry& entry);
+    void on_report(const WorkerReport& fact);
+    void on_ready(WorkerEntry& entry);
+    void release(WorkerEntry& entry);
+    void send_command(WorkerEntry& entry);
+    void on_ended(WorkerEntry& entry, bool has_failed, const std::string& error);
+    void drain(WorkerEntry& entry);
+    void drain_alone(WorkerEntry& entry);
+    void stop_now(WorkerEntry& entry);
+    void set_give_up(WorkerEntry& entry);
+    void lose(WorkerEntry& entry);
+    void retire(WorkerEntry& entry);
 
     // hangs.cpp
     void watch_for_hangs();
@@ -277,25 +278,25 @@ private:
     void retire_what_is_gone();
     [[nodiscard]] HostFacts host_facts() const;
     [[nodiscard]] std::vector<GroupFacts> group_facts();
-    [[nodiscard]] bool note_finished(Slot& slot);
+    [[nodiscard]] bool note_finished(WorkerEntry& entry);
     [[nodiscard]] bool note_all_finished();
-    [[nodiscard]] bool are_quiet(const std::vector<Slot*>& slots);
+    [[nodiscard]] bool are_quiet(const std::vector<WorkerEntry*>& entries);
     [[nodiscard]] bool is_all_at_rest() const;
 
     // leaving.cpp
     void begin_leaving(const std::vector<std::string>& workers);
     [[nodiscard]] std::shared_ptr<const Plan> plan_with_leaving();
-    [[nodiscard]] static bool is_fed_by_leaving(const SlotGroup& group);
+    [[nodiscard]] static bool is_fed_by_leaving(const EntryGroup& group);
     void drain_leaving();
-    void drain_leaving_cycles(const std::vector<Slot*>& waiting);
-    void end_leaving(const Slot& slot);
+    void drain_leaving_cycles(const std::vector<WorkerEntry*>& waiting);
+    void end_leaving(const WorkerEntry& entry);
 
     // Constant after construction.
     Clock& clock_;
     Loader& loader_;
     const Manager::When ends_;
     const Manager::Limits limits_;
-    Witness* const witness_;  // may be null
+    ManagerObserver* const observer_;  // may be null
     const std::shared_ptr<Parker> parker_;
     const std::shared_ptr<EventQueue> queue_;
     const WorkerWorld world_;
@@ -305,29 +306,29 @@ private:
     std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
     ApplySteps steps_;                                      // by which it came into force
     std::deque<std::shared_ptr<const Plan>> plans_before_;  // the last that was in force is last
-    std::vector<SlotGroup> flow_;                           // as flow_groups()
+    std::vector<EntryGroup> flow_;                          // as flow_groups()
     Rings rings_;
     std::vector<StartedPool> pools_;       // those that the plan has, or a worker is in
     std::optional<Nanos> next_pool_look_;  // for workers that block a thread
     std::optional<Nanos> next_hang_look_;  // for workers that hang in a call
     std::vector<int> own_cpus_;            // those that the process may use
-    std::map<std::string, std::unique_ptr<Slot>> slots_;
+    std::map<std::string, std::unique_ptr<WorkerEntry>> entries_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
         libraries_;                      // by path and content
     std::set<const Library*> on_pools_;  // of these, those of which a plan had a worker on a pool
     std::deque<Retired> retired_;
-    FlowCounts forgotten_law_;                        // of those that no longer fit into retired_
+    FlowCounts forgotten_accounting_;                 // of those that no longer fit into retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were
-    std::size_t slots_made_ = 0;
-    std::optional<Launch> launch_;
-    std::uint64_t launches_ = 0;
+    std::size_t entries_made_ = 0;
+    std::optional<PlanChange> change_;
+    std::uint64_t changes_begun_ = 0;
 
     // Until when the swap of whom is on probation: Swap::probation_end of each.
     std::set<std::pair<Nanos, std::string>> probations_;
     std::map<std::uint64_t, Aside> asides_;
     std::uint64_t asides_made_ = 0;
     Nanos asides_deadline_ = forever;      // at the end: then they are given up
-    Nanos earliest_deadline_ = forever;    // no slot has one before that
+    Nanos earliest_deadline_ = forever;    // no entry has one before that
     std::deque<SchedulePlan> schedule_;    // what is still to come
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;
@@ -337,9 +338,9 @@ private:
     bool is_work_done_ = false;      // the verdict: all that is left to do is to drain
     // Looking whether all messages are finished.
     std::optional<Nanos> next_look_;
-    Nanos earliest_look_{0};              // it is not worth it before
-    std::optional<Nanos> looking_since_;  // without a result
-    const Slot* last_busy_ = nullptr;     // that had a message when it was last looked for one
+    Nanos earliest_look_{0};                  // it is not worth it before
+    std::optional<Nanos> looking_since_;      // without a result
+    const WorkerEntry* last_busy_ = nullptr;  // that had a message when it was last looked for one
     bool has_anything_ended_ = false;
     bool needs_advance_ = false;  // something has changed since the last advance()
 

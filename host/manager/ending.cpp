@@ -18,22 +18,22 @@ constexpr Nanos shortest_look_interval = std::chrono::milliseconds(1);
 constexpr Nanos longest_look_interval = std::chrono::milliseconds(100);
 constexpr int time_share = 20;
 
-WorkerFacts::Life life_of(const Slot& slot) {
+WorkerFacts::Life life_of(const WorkerEntry& entry) {
     using Life = WorkerFacts::Life;
-    switch (slot.state) {
+    switch (entry.state) {
         case WorkerState::running:
         case WorkerState::pausing:
         case WorkerState::paused: {
             const bool is_swapping =
-                slot.swap && (!slot.swap->is_committed ||
-                              slot.swap->handover->stage() == Handover::Stage::recalled);
+                entry.swap && (!entry.swap->is_committed ||
+                               entry.swap->handover->phase() == Handover::Phase::recalled);
             return is_swapping ? Life::changing : Life::at_work;
         }
         case WorkerState::created:
             return Life::halted;
         case WorkerState::stopped:
         case WorkerState::failed:
-            return slot.is_stopped_by_operator && !slot.is_removed ? Life::halted : Life::ended;
+            return entry.is_stopped_by_operator && !entry.is_removed ? Life::halted : Life::ended;
         case WorkerState::lost:
             return Life::ended;
         default:
@@ -41,21 +41,21 @@ WorkerFacts::Life life_of(const Slot& slot) {
     }
 }
 
-WorkerFacts facts_of(Slot& slot) {
+WorkerFacts facts_of(WorkerEntry& entry) {
     WorkerFacts facts;
-    if (slot.worker != nullptr) {
-        slot.note_beginning();
+    if (entry.worker != nullptr) {
+        entry.note_beginning();
     }
-    facts.life = life_of(slot);
-    facts.is_loop = slot.type == nullptr || slot.type->run != nullptr;
-    facts.has_on_drain = slot.type != nullptr && slot.type->on_drain != nullptr;
-    facts.was_sent_to = slot.home->mailbox->was_sent_to();
-    facts.activity = slot.began | (slot.worker == nullptr ? 0U : slot.worker->activity());
+    facts.life = life_of(entry);
+    facts.is_loop = entry.type == nullptr || entry.type->run != nullptr;
+    facts.has_on_drain = entry.type != nullptr && entry.type->on_drain != nullptr;
+    facts.was_sent_to = entry.home->mailbox->was_sent_to();
+    facts.activity = entry.began | (entry.worker == nullptr ? 0U : entry.worker->activity());
     return facts;
 }
 
-bool has_finished_all(const Slot& slot) {
-    return slot.home->mailbox->counts().accepted == slot.finished;
+bool has_finished_all(const WorkerEntry& entry) {
+    return entry.home->mailbox->counts().accepted == entry.finished;
 }
 
 }  // namespace
@@ -68,27 +68,27 @@ void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
     if (!is_ending()) {
         ending_ = Ending{cause, std::move(reason), {}};
         schedule_.clear();
-        if (launch_) {
-            undo_launch({Refusal::Code::host_ended, "the host is ending"});
+        if (change_) {
+            undo_change({Refusal::Code::host_ended, "the host is ending"});
         }
     }
-    for (const auto& [name, slot] : slots_) {
-        slot->is_removed = true;
-        if (slot->state == WorkerState::pausing || slot->state == WorkerState::paused) {
-            set_state(*slot, WorkerEvent::resume);
-            slot->worker->request(Wanted::run);
+    for (const auto& [name, entry] : entries_) {
+        entry->is_removed = true;
+        if (entry->state == WorkerState::pausing || entry->state == WorkerState::paused) {
+            set_state(*entry, WorkerEvent::resume);
+            entry->worker->request(Command::run);
         }
-        if (can(*slot, WorkerEvent::lost)) {
+        if (can(*entry, WorkerEvent::lost)) {
             const Nanos latest =
-                slot->state == WorkerState::stopping ? give_up_at_ : stop_deadline_;
-            set_deadline(*slot, std::min(slot->deadline.value_or(forever), latest));
+                entry->state == WorkerState::stopping ? give_up_at_ : stop_deadline_;
+            set_deadline(*entry, std::min(entry->deadline.value_or(forever), latest));
         }
     }
     needs_advance_ = true;
 }
 
 bool Core::is_all_at_rest() const {
-    return std::all_of(slots_.begin(), slots_.end(), [](const auto& it) {
+    return std::all_of(entries_.begin(), entries_.end(), [](const auto& it) {
         const WorkerState state = it.second->state;
         return state == WorkerState::stopped || state == WorkerState::failed ||
                state == WorkerState::lost;
@@ -97,7 +97,7 @@ bool Core::is_all_at_rest() const {
 
 void Core::advance() {
     needs_advance_ = false;
-    if (launch_) {
+    if (change_) {
         return;  // nothing ends before everything has begun
     }
     drain_what_may();
@@ -125,7 +125,7 @@ HostFacts Core::host_facts() const {
                                   : HostFacts::Phase::working;
     facts.ends_by_itself = ends_ == Manager::When::all_done;
     facts.is_changing =
-        !schedule_.empty() || std::any_of(slots_.begin(), slots_.end(), [](const auto& it) {
+        !schedule_.empty() || std::any_of(entries_.begin(), entries_.end(), [](const auto& it) {
             return it.second->is_removed && !is_at_rest(it.second->state) &&
                    it.second->state != WorkerState::lost;
         });
@@ -137,9 +137,9 @@ std::vector<GroupFacts> Core::group_facts() {
     for (std::size_t i = 0; i < flow_.size(); ++i) {
         made[i].upstream = flow_[i].upstream;
         made[i].is_cycle = flow_[i].is_cycle;
-        for (Slot* const slot : flow_[i].slots) {
-            if (slot != nullptr) {
-                made[i].add(facts_of(*slot));
+        for (WorkerEntry* const entry : flow_[i].entries) {
+            if (entry != nullptr) {
+                made[i].add(facts_of(*entry));
             }
         }
     }
@@ -172,35 +172,38 @@ void Core::drain_groups(const std::vector<std::size_t>& groups) {
         if (is_fed_by_leaving(flow_[group])) {
             continue;
         }
-        for (Slot* const slot : flow_[group].slots) {
+        for (WorkerEntry* const entry : flow_[group].entries) {
             // A pause holds until the host ends: what is queued waits with it.
-            if (slot != nullptr && (slot->state == WorkerState::running ||
-                                    (is_ending() && can(*slot, WorkerEvent::drain)))) {
-                drain(*slot);
+            if (entry != nullptr && (entry->state == WorkerState::running ||
+                                     (is_ending() && can(*entry, WorkerEvent::drain)))) {
+                drain(*entry);
             }
         }
     }
 }
 
 // Step 1 of drain_order.hpp. False: this one has not finished all that it has accepted.
-bool Core::note_finished(Slot& slot) {
-    const FlowCounts counts = slot.home->mailbox->counts();
-    slot.finished = counts.finished();
-    return slot.finished == counts.accepted;
+bool Core::note_finished(WorkerEntry& entry) {
+    const FlowCounts counts = entry.home->mailbox->counts();
+    entry.finished = counts.finished();
+    return entry.finished == counts.accepted;
 }
 
 // The three steps of drain_order.hpp for workers of their own: no message is left among them.
-bool Core::are_quiet(const std::vector<Slot*>& slots) {
+bool Core::are_quiet(const std::vector<WorkerEntry*>& entries) {
     GroupFacts facts;
-    if (!std::all_of(slots.begin(), slots.end(), [this](Slot* it) { return note_finished(*it); })) {
+    if (!std::all_of(entries.begin(), entries.end(), [this](WorkerEntry* it) {
+            return note_finished(*it);
+        })) {
         return false;
     }
-    for (Slot* const slot : slots) {
-        facts.add(facts_of(*slot));
+    for (WorkerEntry* const entry : entries) {
+        facts.add(facts_of(*entry));
     }
-    return !facts.is_in_motion && std::all_of(slots.begin(), slots.end(), [](const Slot* it) {
-        return has_finished_all(*it);
-    });
+    return !facts.is_in_motion &&
+           std::all_of(entries.begin(), entries.end(), [](const WorkerEntry* it) {
+               return has_finished_all(*it);
+           });
 }
 
 // Of all workers that may have a message. The one that was found busy last is probably busy still:
@@ -213,9 +216,10 @@ bool Core::note_all_finished() {
             return false;
         }
     }
-    for (const auto& [name, slot] : slots_) {
-        if (!is_at_rest(slot->state) && slot->state != WorkerState::lost && !note_finished(*slot)) {
-            last_busy_ = slot.get();
+    for (const auto& [name, entry] : entries_) {
+        if (!is_at_rest(entry->state) && entry->state != WorkerState::lost &&
+            !note_finished(*entry)) {
+            last_busy_ = entry.get();
             return false;
         }
     }
@@ -226,9 +230,9 @@ bool Core::note_all_finished() {
 void Core::drain_quiet(const DrainDecision& decided) {
     std::vector<std::size_t> candidates;
     for (const std::size_t group : decided.if_quiet) {
-        const auto& slots = flow_[group].slots;
-        if (std::all_of(slots.begin(), slots.end(), [this](Slot* slot) {
-                return slot == nullptr || note_finished(*slot);
+        const auto& entries = flow_[group].entries;
+        if (std::all_of(entries.begin(), entries.end(), [this](WorkerEntry* entry) {
+                return entry == nullptr || note_finished(*entry);
             })) {
             candidates.push_back(group);
         }
@@ -240,11 +244,11 @@ void Core::drain_quiet(const DrainDecision& decided) {
     const std::vector<GroupFacts> facts = group_facts();
     const DrainDecision now = decide(facts, host_facts());
     std::erase_if(candidates, [&](std::size_t group) {
-        const auto& slots = flow_[group].slots;
+        const auto& entries = flow_[group].entries;
         return facts[group].is_in_motion ||
                !std::binary_search(now.if_quiet.begin(), now.if_quiet.end(), group) ||
-               !std::all_of(slots.begin(), slots.end(), [](const Slot* slot) {
-                   return slot == nullptr || has_finished_all(*slot);
+               !std::all_of(entries.begin(), entries.end(), [](const WorkerEntry* entry) {
+                   return entry == nullptr || has_finished_all(*entry);
                });
     });
     if (!candidates.empty()) {
@@ -252,7 +256,7 @@ void Core::drain_quiet(const DrainDecision& decided) {
         return;  // the host is not quiet before they have ended
     }
     if (may_host && now.is_host_next && !now.is_in_motion &&
-        std::all_of(slots_.begin(), slots_.end(), [](const auto& it) {
+        std::all_of(entries_.begin(), entries_.end(), [](const auto& it) {
             return is_at_rest(it.second->state) || it.second->state == WorkerState::lost ||
                    has_finished_all(*it.second);
         })) {
@@ -268,33 +272,34 @@ void Core::drain_quiet(const DrainDecision& decided) {
 void Core::end_working() {
     spdlog::debug("all work is done: the workers drain");
     is_work_done_ = true;
-    for (const auto& [name, slot] : slots_) {
-        if (slot->state == WorkerState::created) {
-            drain(*slot);  // it never ran
-        } else if (slot->state == WorkerState::pausing || slot->state == WorkerState::paused) {
-            slot->wants_pause = false;
-            set_state(*slot, WorkerEvent::resume);
-            slot->worker->request(Wanted::run);
-            answer_all(slot->waiting_for_pause, Unexpected<Refusal>(*end_refusal()));
+    for (const auto& [name, entry] : entries_) {
+        if (entry->state == WorkerState::created) {
+            drain(*entry);  // it never ran
+        } else if (entry->state == WorkerState::pausing || entry->state == WorkerState::paused) {
+            entry->wants_pause = false;
+            set_state(*entry, WorkerEvent::resume);
+            entry->worker->request(Command::run);
+            answer_all(entry->waiting_for_pause, Unexpected<Refusal>(*end_refusal()));
         }
     }
     drain_groups(decide(group_facts(), host_facts()).next);
 }
 
 void Core::retire_what_is_gone() {
-    std::vector<Slot*> gone;
-    for (const auto& [name, slot] : slots_) {
-        if (slot->is_removed && (is_at_rest(slot->state) || slot->state == WorkerState::lost)) {
-            gone.push_back(slot.get());
+    std::vector<WorkerEntry*> gone;
+    for (const auto& [name, entry] : entries_) {
+        if (entry->is_removed && (is_at_rest(entry->state) || entry->state == WorkerState::lost)) {
+            gone.push_back(entry.get());
         }
     }
     bool has_left = false;
-    for (Slot* const slot : gone) {
-        has_left = has_left || slot->is_leaving;
-        retire(*slot);
+    for (WorkerEntry* const entry : gone) {
+        has_left = has_left || entry->is_leaving;
+        retire(*entry);
     }
     // Nobody finds them any more. Not for each of many that end one after the other.
-    if (has_left && !is_ending() && std::none_of(slots_.begin(), slots_.end(), [](const auto& it) {
+    if (has_left && !is_ending() &&
+        std::none_of(entries_.begin(), entries_.end(), [](const auto& it) {
             return it.second->is_leaving;
         })) {
         rewire();

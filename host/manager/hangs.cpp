@@ -17,23 +17,24 @@ constexpr Nanos hang_look_each = std::chrono::microseconds(10);
 
 // Only in real time: on a manual clock it stands still while a plugin is at work.
 void Core::watch_for_hangs() {
-    if (clock_.is_real() && !slots_.empty()) {
+    if (clock_.is_real() && !entries_.empty()) {
         next_hang_look_ =
             clock_.now() +
-            std::max(hang_look, hang_look_each * static_cast<std::int64_t>(slots_.size()));
+            std::max(hang_look, hang_look_each * static_cast<std::int64_t>(entries_.size()));
     } else {
         next_hang_look_.reset();
     }
 }
 
 void Core::look_for_hangs(Nanos now) {
-    for (const auto& [name, slot] : slots_) {
-        if (slot->worker == nullptr || slot->pool != nullptr || slot->state == WorkerState::lost) {
+    for (const auto& [name, entry] : entries_) {
+        if (entry->worker == nullptr || entry->pool != nullptr ||
+            entry->state == WorkerState::lost) {
             continue;
         }
         const std::optional<HangWatch::Report> report =
-            slot->hang_watch.look(slot->worker->sight(), now);
-        slot->worker->ask_to_return(slot->hang_watch.lasted(now));
+            entry->hang_watch.look(entry->worker->sight(), now);
+        entry->worker->ask_to_return(entry->hang_watch.lasted(now));
         if (!report) {
             continue;
         }
@@ -41,13 +42,13 @@ void Core::look_for_hangs(Nanos now) {
         if (report->goes_on) {
             spdlog::info("worker '{}'@{}: went on after {:.1f} s in {}",
                          name,
-                         slot->generation,
+                         entry->generation,
                          seconds,
                          report->call);
         } else {
             spdlog::warn("worker '{}'@{}: has been in {} for {:.1f} s without a checkpoint",
                          name,
-                         slot->generation,
+                         entry->generation,
                          report->call,
                          seconds);
         }

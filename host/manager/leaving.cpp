@@ -25,13 +25,13 @@ void Core::begin_leaving(const std::vector<std::string>& workers) {
         return;
     }
     for (const std::string& name : workers) {
-        Slot& slot = *find(name);
-        slot.is_removed = true;
-        slot.is_leaving = !is_at_rest(slot.state) && slot.state != WorkerState::lost;
+        WorkerEntry& entry = *find(name);
+        entry.is_removed = true;
+        entry.is_leaving = !is_at_rest(entry.state) && entry.state != WorkerState::lost;
     }
     for (const RoutePlan& route : plan_->routes) {
-        Slot* const from = find(route.from);
-        Slot* const to = find(route.to);
+        WorkerEntry* const from = find(route.from);
+        WorkerEntry* const to = find(route.to);
         if (from != nullptr && to != nullptr && from->is_leaving) {
             from->last_routes.push_back({route, to->order});
             to->leaving_feeders += from == to ? 0 : 1;
@@ -43,16 +43,16 @@ void Core::begin_leaving(const std::vector<std::string>& workers) {
 // routes to what is still there.
 std::shared_ptr<const Plan> Core::plan_with_leaving() {
     std::shared_ptr<Plan> plan;
-    for (const auto& [name, slot] : slots_) {
-        if (!slot->is_leaving) {
+    for (const auto& [name, entry] : entries_) {
+        if (!entry->is_leaving) {
             continue;
         }
         if (plan == nullptr) {
             plan = std::make_shared<Plan>(*plan_);
         }
-        plan->workers.push_back(*slot->plan);
-        for (const LastRoute& last : slot->last_routes) {
-            const Slot* const to = find(last.route.to);
+        plan->workers.push_back(*entry->plan);
+        for (const LastRoute& last : entry->last_routes) {
+            const WorkerEntry* const to = find(last.route.to);
             const bool is_there = to != nullptr && to->order == last.receiver_order &&
                                   (!to->is_removed || to->is_leaving);
             // One that was started again after it had ended may have other inputs than it had.
@@ -65,27 +65,27 @@ std::shared_ptr<const Plan> Core::plan_with_leaving() {
     return plan == nullptr ? plan_ : plan;
 }
 
-bool Core::is_fed_by_leaving(const SlotGroup& group) {
-    return std::any_of(group.slots.begin(), group.slots.end(), [](const Slot* slot) {
-        return slot != nullptr && slot->leaving_feeders > 0;
+bool Core::is_fed_by_leaving(const EntryGroup& group) {
+    return std::any_of(group.entries.begin(), group.entries.end(), [](const WorkerEntry* entry) {
+        return entry != nullptr && entry->leaving_feeders > 0;
     });
 }
 
 // Also what a plan that failed had begun to start, which nothing feeds.
 void Core::drain_leaving() {
     bool is_one_ending = false;
-    std::vector<Slot*> waiting;
-    for (const auto& [name, slot] : slots_) {
-        if (!slot->is_leaving && (!slot->is_removed || is_ending())) {
+    std::vector<WorkerEntry*> waiting;
+    for (const auto& [name, entry] : entries_) {
+        if (!entry->is_leaving && (!entry->is_removed || is_ending())) {
             continue;
         }
-        if (!can(*slot, WorkerEvent::drain) || slot->leaving_feeders == 0) {
+        if (!can(*entry, WorkerEvent::drain) || entry->leaving_feeders == 0) {
             is_one_ending = true;
         } else {
-            waiting.push_back(slot.get());
+            waiting.push_back(entry.get());
         }
-        if (can(*slot, WorkerEvent::drain) && slot->leaving_feeders == 0) {
-            drain_alone(*slot);
+        if (can(*entry, WorkerEvent::drain) && entry->leaving_feeders == 0) {
+            drain_alone(*entry);
         }
     }
     if (!waiting.empty() && !is_one_ending) {
@@ -95,15 +95,15 @@ void Core::drain_leaving() {
 
 // All that are left are fed by others of them: there is a cycle. It ends when no message is left in
 // it, but gets no more time for that than for a drain.
-void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
+void Core::drain_leaving_cycles(const std::vector<WorkerEntry*>& waiting) {
     Plan left;
     std::set<std::string_view> names;
-    for (const Slot* const slot : waiting) {
-        left.workers.push_back(*slot->plan);
-        names.insert(slot->home->name);
+    for (const WorkerEntry* const entry : waiting) {
+        left.workers.push_back(*entry->plan);
+        names.insert(entry->home->name);
     }
-    for (const Slot* const slot : waiting) {
-        for (const LastRoute& last : slot->last_routes) {
+    for (const WorkerEntry* const entry : waiting) {
+        for (const LastRoute& last : entry->last_routes) {
             if (names.contains(last.route.to)) {
                 left.routes.push_back(last.route);
             }
@@ -113,17 +113,17 @@ void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
         if (!group.upstream.empty()) {
             continue;
         }
-        std::vector<Slot*> slots;
+        std::vector<WorkerEntry*> entries;
         for (const std::string& worker : group.workers) {
-            slots.push_back(find(worker));
+            entries.push_back(find(worker));
         }
-        const bool is_quiet = are_quiet(slots);
-        for (Slot* const slot : slots) {
+        const bool is_quiet = are_quiet(entries);
+        for (WorkerEntry* const entry : entries) {
             if (is_quiet) {
-                drain_alone(*slot);
-            } else if (!slot->deadline) {
-                set_deadline(*slot,
-                             clock_.now() + slot->plan->stop_grace.value_or(plan_->stop_grace));
+                drain_alone(*entry);
+            } else if (!entry->deadline) {
+                set_deadline(*entry,
+                             clock_.now() + entry->plan->stop_grace.value_or(plan_->stop_grace));
             }
         }
         if (!is_quiet) {
@@ -133,11 +133,11 @@ void Core::drain_leaving_cycles(const std::vector<Slot*>& waiting) {
 }
 
 // It has ended, and feeds nobody any more.
-void Core::end_leaving(const Slot& slot) {
-    needs_advance_ = needs_advance_ || slot.is_leaving;
-    for (const LastRoute& last : slot.last_routes) {
-        Slot* const to = find(last.route.to);
-        if (to != nullptr && to != &slot && to->order == last.receiver_order) {
+void Core::end_leaving(const WorkerEntry& entry) {
+    needs_advance_ = needs_advance_ || entry.is_leaving;
+    for (const LastRoute& last : entry.last_routes) {
+        WorkerEntry* const to = find(last.route.to);
+        if (to != nullptr && to != &entry && to->order == last.receiver_order) {
             --to->leaving_feeders;
         }
     }

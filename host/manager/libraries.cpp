@@ -47,7 +47,7 @@ Answer<Done> Core::check_pinned(const std::string& path) {
 }
 
 // What the plan of a worker wants to be run.
-Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
+Answer<Revision> Core::open_revision(std::shared_ptr<const WorkerPlan> plan) {
     const auto key = std::pair(plan->plugin_path, plan->plugin_content);
     std::shared_ptr<Library> library;
     if (const auto found = libraries_.find(key); found != libraries_.end()) {
@@ -82,17 +82,17 @@ Answer<Version> Core::open_version(std::shared_ptr<const WorkerPlan> plan) {
         return Unexpected<Refusal>(
             bad_plan(plan->plugin_path + ": the plugin has no worker type '" + plan->type + "'"));
     }
-    return Version{std::move(plan), std::move(library), type, 0};
+    return Revision{std::move(plan), std::move(library), type, 0};
 }
 
-Answer<Done> Core::open_library(Slot& slot) {
-    if (slot.library == nullptr) {
-        Answer<Version> opened = open_version(slot.plan);
+Answer<Done> Core::open_library(WorkerEntry& entry) {
+    if (entry.library == nullptr) {
+        Answer<Revision> opened = open_revision(entry.plan);
         if (!opened) {
             return Unexpected<Refusal>(opened.error());
         }
-        slot.library = std::move(opened->library);
-        slot.type = opened->type;
+        entry.library = std::move(opened->library);
+        entry.type = opened->type;
     }
     return Done{};
 }
@@ -114,10 +114,10 @@ std::vector<LibraryUse> Core::libraries() {
         LibraryUse& use = all.emplace_back();
         use.facts = facts_of(*library);
         use.is_open = true;
-        for (const auto& [name, slot] : slots_) {
-            if (slot->library == library) {
-                use.workers.push_back(name + "@" + std::to_string(slot->generation));
-            } else if (slot->swap && slot->swap->other.library == library) {
+        for (const auto& [name, entry] : entries_) {
+            if (entry->library == library) {
+                use.workers.push_back(name + "@" + std::to_string(entry->generation));
+            } else if (entry->swap && entry->swap->other.library == library) {
                 use.standby.push_back(name);
             }
         }
@@ -138,9 +138,9 @@ void Core::close_library(std::shared_ptr<Library> library) {
     for (const auto& [thread, worker] : lost_threads_) {
         left.erase(thread);
     }
-    for (const auto& [name, slot] : slots_) {
-        if (slot->worker != nullptr) {
-            for (const auto& it : slot->worker->threads()) {
+    for (const auto& [name, entry] : entries_) {
+        if (entry->worker != nullptr) {
+            for (const auto& it : entry->worker->threads()) {
                 left.erase(it->id());
             }
         }
@@ -166,8 +166,8 @@ void Core::close_library(std::shared_ptr<Library> library) {
         facts.cause = report.cause;
         spdlog::info("plugin {} stays mapped: {}", facts.id, facts.cause);
     }
-    if (witness_ != nullptr) {
-        witness_->closed(facts);
+    if (observer_ != nullptr) {
+        observer_->closed(facts);
     }
 }
 

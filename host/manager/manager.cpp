@@ -41,8 +41,9 @@ StopTimes stop_times(Nanos grace) {
     return {total - margin, total - margin / part_of_the_process, total};
 }
 
-Manager::Manager(Clock& clock, Loader& loader, When ends, const Limits& limits, Witness* witness)
-    : core_(std::make_unique<Core>(clock, loader, ends, limits, witness)),
+Manager::Manager(
+    Clock& clock, Loader& loader, When ends, const Limits& limits, ManagerObserver* observer)
+    : core_(std::make_unique<Core>(clock, loader, ends, limits, observer)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "manager");
           core_->loop();
@@ -55,40 +56,45 @@ Manager::~Manager() {
 
 Answer<Done> Manager::apply(Plan next, StateLoss loss) {
     const auto shared = std::make_shared<const Plan>(std::move(next));
-    return ask<Done>(*core_, [this, shared, loss](const Reply& reply) {
+    return ask<Done>(*core_, [this, shared, loss](const Completion& reply) {
         core_->apply(shared, true, reply, loss);
     });
 }
 
 Answer<Done> Manager::create(WorkerPlan worker) {
-    return ask<Done>(*core_, [this, worker = std::move(worker)](const Reply& reply) {
+    return ask<Done>(*core_, [this, worker = std::move(worker)](const Completion& reply) {
         core_->create(worker, reply);
     });
 }
 
 Answer<Done> Manager::start(const std::string& worker) {
-    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->start(worker, reply); });
+    return ask<Done>(*core_,
+                     [this, worker](const Completion& reply) { core_->start(worker, reply); });
 }
 
 Answer<Done> Manager::pause(const std::string& worker, bool wait) {
-    return ask<Done>(
-        *core_, [this, worker, wait](const Reply& reply) { core_->pause(worker, wait, reply); });
+    return ask<Done>(*core_, [this, worker, wait](const Completion& reply) {
+        core_->pause(worker, wait, reply);
+    });
 }
 
 Answer<Done> Manager::resume(const std::string& worker) {
-    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->resume(worker, reply); });
+    return ask<Done>(*core_,
+                     [this, worker](const Completion& reply) { core_->resume(worker, reply); });
 }
 
 Answer<Done> Manager::stop(const std::string& worker) {
-    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->stop(worker, reply); });
+    return ask<Done>(*core_,
+                     [this, worker](const Completion& reply) { core_->stop(worker, reply); });
 }
 
 Answer<Done> Manager::restart(const std::string& worker) {
-    return ask<Done>(*core_, [this, worker](const Reply& reply) { core_->restart(worker, reply); });
+    return ask<Done>(*core_,
+                     [this, worker](const Completion& reply) { core_->restart(worker, reply); });
 }
 
 Answer<Done> Manager::send(const std::string& worker, std::string payload) {
-    return ask<Done>(*core_, [this, worker, payload = std::move(payload)](const Reply& reply) {
+    return ask<Done>(*core_, [this, worker, payload = std::move(payload)](const Completion& reply) {
         reply(core_->send(worker, payload));
     });
 }
@@ -118,7 +124,7 @@ HostMetrics Manager::metrics() {
     if (answer) {
         return std::move(*answer);
     }
-    (void)core_->wait();  // the queue closes just before the last slot's numbers are final
+    (void)core_->wait();  // the queue closes just before the last entry's numbers are final
     return core_->last_metrics();
 }
 
@@ -132,14 +138,14 @@ Answer<std::shared_ptr<const Plan>> Manager::plan() {
 }
 
 Answer<Done> Manager::check(Plan next, PluginInfos plugins) {
-    return ask<Done>(
-        *core_, [this, next = std::move(next), plugins = std::move(plugins)](const Reply& reply) {
-            reply(core_->check(next, plugins));
-        });
+    return ask<Done>(*core_,
+                     [this, next = std::move(next), plugins = std::move(plugins)](
+                         const Completion& reply) { reply(core_->check(next, plugins)); });
 }
 
 Answer<Done> Manager::rollback(StateLoss loss) {
-    return ask<Done>(*core_, [this, loss](const Reply& reply) { core_->rollback(reply, loss); });
+    return ask<Done>(*core_,
+                     [this, loss](const Completion& reply) { core_->rollback(reply, loss); });
 }
 
 Answer<std::vector<LibraryUse>> Manager::libraries() {

@@ -101,7 +101,7 @@ enum class StateLoss {
 
 // Who is told of what a host does by itself. [manager-thread] Must not wait, and must not ask the
 // manager.
-class Witness {
+class ManagerObserver {
 public:
     struct Reverted {
         std::string worker;
@@ -112,7 +112,7 @@ public:
         std::string with;
     };
 
-    virtual ~Witness() = default;
+    virtual ~ManagerObserver() = default;
     // A successor has taken over, as this generation, and is on probation. Told before the plan is
     // answered for; one of the next two follows.
     virtual void swapped(const std::string& worker, std::uint64_t generation) = 0;
@@ -152,9 +152,12 @@ public:
         asked,     // it ends when it is asked to
     };
 
-    // The clock, the loader and the witness, if there is one, outlive the manager.
-    Manager(
-        Clock& clock, Loader& loader, When ends, const Limits& limits, Witness* witness = nullptr);
+    // The clock, the loader and the observer, if there is one, outlive the manager.
+    Manager(Clock& clock,
+            Loader& loader,
+            When ends,
+            const Limits& limits,
+            ManagerObserver* observer = nullptr);
 
     explicit Manager(Clock& clock, Loader& loader, When ends = When::all_done)
         : Manager(clock, loader, ends, Limits()) {}

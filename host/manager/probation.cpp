@@ -11,7 +11,7 @@
 
 namespace skep::host {
 
-using Stage = Handover::Stage;
+using Phase = Handover::Phase;
 
 namespace {
 
@@ -21,20 +21,20 @@ constexpr Nanos call_look_every = std::chrono::milliseconds(20);
 }  // namespace
 
 // The instance before is back: the launch was undone, or the successor has failed.
-void Core::on_reverted(Slot& slot) {
-    Swap& swap = *slot.swap;
+void Core::on_reverted(WorkerEntry& entry) {
+    Swap& swap = *entry.swap;
     if (swap.is_committed) {
-        Witness::Reverted told{slot.home->name,
-                               slot.generation,
-                               swap.other.generation,
-                               swap.handover->consumed,
-                               swap.handover->error,
-                               swap.handover->has_failed ? "" : swap.recalled_with};
-        slot.exchange_with(swap.other);
-        ++slot.rollbacks;
-        adopt_version_of(slot);
+        ManagerObserver::Reverted told{entry.home->name,
+                                       entry.generation,
+                                       swap.other.generation,
+                                       swap.handover->consumed,
+                                       swap.handover->error,
+                                       swap.handover->has_failed ? "" : swap.recalled_with};
+        entry.exchange_with(swap.other);
+        ++entry.rollbacks;
+        adopt_version_of(entry);
         if (told.with.empty()) {
-            add(slot.home->counters->errors, 1);
+            add(entry.home->counters->errors, 1);
             spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
                           told.worker,
                           told.failed,
@@ -50,132 +50,133 @@ void Core::on_reverted(Slot& slot) {
                          told.back,
                          told.error);
         }
-        if (witness_ != nullptr) {
-            witness_->reverted(told);
+        if (observer_ != nullptr) {
+            observer_->reverted(told);
         }
-        obey_wish(slot);
+        send_command(entry);
         if (told.with.empty()) {
-            recall_those_with(slot);
+            recall_those_with(entry);
         }
     }
-    end_swap(slot);
+    end_swap(entry);
 }
 
 // What came with the same plan may speak another language now than the worker that went back, if a
 // route joins them.
-void Core::recall_those_with(const Slot& failed) {
+void Core::recall_those_with(const WorkerEntry& failed) {
     std::set<std::string> came_with_it;
-    for (const auto& [name, slot] : slots_) {
-        if (slot->swap && slot->swap->is_committed && slot->swap->launch == failed.swap->launch) {
+    for (const auto& [name, entry] : entries_) {
+        if (entry->swap && entry->swap->is_committed &&
+            entry->swap->launch == failed.swap->launch) {
             came_with_it.insert(name);
         }
     }
     for (const std::string& name : joined_to(failed.home->name, came_with_it, plan_->routes)) {
-        Slot& slot = *find(name);
-        const bool is_at_work = slot.state == WorkerState::running ||
-                                slot.state == WorkerState::pausing ||
-                                slot.state == WorkerState::paused;
-        if (is_at_work && slot.swap->handover->move(Stage::committed, Stage::recalled)) {
-            slot.swap->recalled_with = failed.home->name;
-            slot.worker->recall();
+        WorkerEntry& entry = *find(name);
+        const bool is_at_work = entry.state == WorkerState::running ||
+                                entry.state == WorkerState::pausing ||
+                                entry.state == WorkerState::paused;
+        if (is_at_work && entry.swap->handover->move(Phase::committed, Phase::recalled)) {
+            entry.swap->recalled_with = failed.home->name;
+            entry.worker->recall();
         }
     }
 }
 
-void Core::begin_probation(Slot& slot) {
-    slot.swap->probation_end =
-        deadline_after(clock_.now(), slot.plan->probation.value_or(plan_->probation));
-    probations_.emplace(*slot.swap->probation_end, slot.home->name);
-    if (witness_ != nullptr) {
-        witness_->swapped(slot.home->name, slot.generation);
+void Core::begin_probation(WorkerEntry& entry) {
+    entry.swap->probation_end =
+        deadline_after(clock_.now(), entry.plan->probation.value_or(plan_->probation));
+    probations_.emplace(*entry.swap->probation_end, entry.home->name);
+    if (observer_ != nullptr) {
+        observer_->swapped(entry.home->name, entry.generation);
     }
 }
 
 void Core::end_probations(Nanos now) {
     while (!probations_.empty() && probations_.begin()->first <= now) {
         const auto [end, worker] = probations_.extract(probations_.begin()).value();
-        Slot* const slot = find(worker);
-        if (slot == nullptr || !slot->swap || slot->swap->probation_end != end) {
+        WorkerEntry* const entry = find(worker);
+        if (entry == nullptr || !entry->swap || entry->swap->probation_end != end) {
             continue;
         }
-        if (const std::optional<Nanos> later = look_at_call(*slot, now)) {
-            slot->swap->probation_end = later;
+        if (const std::optional<Nanos> later = look_at_call(*entry, now)) {
+            entry->swap->probation_end = later;
             probations_.emplace(*later, worker);
         } else {
-            end_probation(*slot);
+            end_probation(*entry);
         }
     }
 }
 
 // Whether the successor is still in the call in which its probation ended.
-bool Core::is_in_that_call(const Slot& slot) {
-    const std::optional<CallSight>& last = slot.swap->last_sight;
-    return slot.worker != nullptr && last && last->call != nullptr && !last->is_asleep &&
-           *last == slot.worker->sight();
+bool Core::is_in_that_call(const WorkerEntry& entry) {
+    const std::optional<CallSight>& last = entry.swap->last_sight;
+    return entry.worker != nullptr && last && last->call != nullptr && !last->is_asleep &&
+           *last == entry.worker->sight();
 }
 
 // A successor that is in a call at the end of its probation stays on probation until it comes back.
 // When that takes as long as the probation, and a second at least, whoever waits for the verdict is
 // told. Nothing: it is not in a call, or it is being ended.
-std::optional<Nanos> Core::look_at_call(Slot& slot, Nanos now) {
+std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     const bool is_at_work =
-        slot.state == WorkerState::running || slot.state == WorkerState::pausing;
-    if (slot.worker != nullptr && !slot.swap->last_sight) {
-        slot.swap->last_sight = slot.worker->sight();
+        entry.state == WorkerState::running || entry.state == WorkerState::pausing;
+    if (entry.worker != nullptr && !entry.swap->last_sight) {
+        entry.swap->last_sight = entry.worker->sight();
     }
-    if (!is_at_work || !is_in_that_call(slot)) {
-        if (slot.swap->is_hanging) {
-            spdlog::info("{}@{}: has come back from its call", slot.home->name, slot.generation);
+    if (!is_at_work || !is_in_that_call(entry)) {
+        if (entry.swap->is_hanging) {
+            spdlog::info("{}@{}: has come back from its call", entry.home->name, entry.generation);
         }
         return std::nullopt;
     }
     const Nanos patience =
-        std::max(slot.plan->probation.value_or(plan_->probation), Nanos(std::chrono::seconds(1)));
-    const Nanos lasts = now - Nanos(slot.swap->last_sight->checkpoint);
+        std::max(entry.plan->probation.value_or(plan_->probation), Nanos(std::chrono::seconds(1)));
+    const Nanos lasts = now - Nanos(entry.swap->last_sight->checkpoint);
     if (lasts < patience) {
         return now + std::min(patience - lasts, call_look_every);
     }
-    if (!std::exchange(slot.swap->is_hanging, true)) {
+    if (!std::exchange(entry.swap->is_hanging, true)) {
         const double seconds = std::chrono::duration<double>(lasts).count();
-        add(slot.home->counters->errors, 1);
+        add(entry.home->counters->errors, 1);
         spdlog::error(
             "{}@{}: has not come back from a call for {:.1f} s, on probation; its thread cannot be "
             "taken from it, and generation {} stands by",
-            slot.home->name,
-            slot.generation,
+            entry.home->name,
+            entry.generation,
             seconds,
-            slot.swap->other.generation);
-        if (witness_ != nullptr) {
-            witness_->hangs(slot.home->name, slot.generation, lasts);
+            entry.swap->other.generation);
+        if (observer_ != nullptr) {
+            observer_->hangs(entry.home->name, entry.generation, lasts);
         }
     }
     return now + call_look_every;
 }
 
-void Core::end_probation(Slot& slot) {
+void Core::end_probation(WorkerEntry& entry) {
     // Otherwise it has just failed, or is recalled, and is about to say so.
-    if (slot.swap->handover->move(Stage::committed, Stage::closed)) {
-        if (witness_ != nullptr && !slot.swap->handover->is_reconfiguration()) {
-            witness_->settled(slot.home->name, slot.generation);
+    if (entry.swap->handover->move(Phase::committed, Phase::closed)) {
+        if (observer_ != nullptr && !entry.swap->handover->is_reconfiguration()) {
+            observer_->settled(entry.home->name, entry.generation);
         }
-        end_swap(slot);
+        end_swap(entry);
     }
 }
 
 // `other` of the hand-over is the manager's now, and of no use any more.
-void Core::end_swap(Slot& slot) {
-    Swap ended = *std::exchange(slot.swap, std::nullopt);
+void Core::end_swap(WorkerEntry& entry) {
+    Swap ended = *std::exchange(entry.swap, std::nullopt);
     if (ended.probation_end) {
-        probations_.erase({*ended.probation_end, slot.home->name});
+        probations_.erase({*ended.probation_end, entry.home->name});
     }
     if (ended.handover != nullptr && ended.handover->other != nullptr) {
-        Spare spare;
-        spare.worker = slot.home->name;
-        spare.owner = slot.worker;
-        spare.instance = std::move(ended.handover->other);
-        spare.place = std::move(ended.handover->place);
-        spare.owner->dismiss(spare.place);
-        discard(std::move(spare));
+        PendingInstance pending;
+        pending.worker = entry.home->name;
+        pending.owner = entry.worker;
+        pending.instance = std::move(ended.handover->other);
+        pending.place = std::move(ended.handover->place);
+        pending.owner->dismiss(pending.place);
+        destroy_later(std::move(pending));
     }
     ended = {};
     close_unused_libraries();

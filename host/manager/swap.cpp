@@ -13,11 +13,11 @@ namespace skep::host {
 
 namespace {
 
-using Stage = Handover::Stage;
+using Phase = Handover::Phase;
 
-Refusal in_between(const Slot& slot) {
+Refusal in_between(const WorkerEntry& entry) {
     return {Refusal::Code::illegal_state,
-            "worker '" + slot.home->name + "' is between two generations"};
+            "worker '" + entry.home->name + "' is between two generations"};
 }
 
 bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
@@ -28,42 +28,42 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 
 // A worker without a thread takes what the plan says at its next start, which is now, unless an
 // operator has stopped it, or it never ran.
-std::optional<Refusal> Core::begin_swap(Slot& slot,
+std::optional<Refusal> Core::begin_swap(WorkerEntry& entry,
                                         std::shared_ptr<const WorkerPlan> plan,
-                                        const Launch& launch) {
-    if (std::optional<Refusal> refused = swap_refusal(slot)) {
+                                        const PlanChange& launch) {
+    if (std::optional<Refusal> refused = swap_refusal(entry)) {
         return refused;
     }
     Answer<std::shared_ptr<Pool>> pool = pool_of(*plan, *launch.next);
     if (!pool) {
         return pool.error();
     }
-    Answer<Version> opened = open_version(std::move(plan));
+    Answer<Revision> opened = open_revision(std::move(plan));
     if (!opened) {
         return opened.error();
     }
     opened->pool = std::move(*pool);
     bool state_is_lost = false;
-    if (slot.worker != nullptr) {
+    if (entry.worker != nullptr) {
         const PluginInfo& plugin = opened->library->info();
-        if (auto refused = successor_refusal(slot, *opened->plan, plugin, launch.loss)) {
+        if (auto refused = successor_refusal(entry, *opened->plan, plugin, launch.loss)) {
             return refused;
         }
-        state_is_lost = state_problem(*slot.info(), *opened->info()).has_value();
+        state_is_lost = state_problem(*entry.info(), *opened->info()).has_value();
     }
-    opened->generation = slot.generation + 1;
-    return set_swap(slot, {std::move(*opened), nullptr, false, state_is_lost, launch.number});
+    opened->generation = entry.generation + 1;
+    return set_swap(entry, {std::move(*opened), nullptr, false, state_is_lost, launch.number});
 }
 
-// Why what `plan` wants, of `plugin`, cannot take over from what the slot runs.
-std::optional<Refusal> Core::successor_refusal(const Slot& slot,
+// Why what `plan` wants, of `plugin`, cannot take over from what the entry runs.
+std::optional<Refusal> Core::successor_refusal(const WorkerEntry& entry,
                                                const WorkerPlan& plan,
                                                const PluginInfo& plugin,
                                                StateLoss loss) const {
-    const WorkerTypeInfo& before = *slot.info();
+    const WorkerTypeInfo& before = *entry.info();
     const WorkerTypeInfo& next = *plugin.find(plan.type);
-    const bool is_other_build = plan.plugin_path != slot.plan->plugin_path ||
-                                plan.plugin_content != slot.plan->plugin_content;
+    const bool is_other_build = plan.plugin_path != entry.plan->plugin_path ||
+                                plan.plugin_content != entry.plan->plugin_content;
     std::optional<std::string> problem = succession_problem(before, next);
     if (problem) {
         *problem += "; to let it begin anew: skep drain " + plan.name +
@@ -82,66 +82,66 @@ std::optional<Refusal> Core::successor_refusal(const Slot& slot,
 }
 
 // The same instance with other parameters.
-std::optional<Refusal> Core::begin_reconfiguration(Slot& slot,
+std::optional<Refusal> Core::begin_reconfiguration(WorkerEntry& entry,
                                                    std::shared_ptr<const WorkerPlan> plan) {
-    if (std::optional<Refusal> refused = swap_refusal(slot)) {
+    if (std::optional<Refusal> refused = swap_refusal(entry)) {
         return refused;
     }
-    Swap swap{static_cast<const Version&>(slot), nullptr, false, false};
+    Swap swap{static_cast<const Revision&>(entry), nullptr, false, false};
     swap.other.plan = std::move(plan);
-    if (slot.worker != nullptr) {
-        swap.handover = std::make_shared<Handover>(slot.plan->live, swap.other.plan->live);
+    if (entry.worker != nullptr) {
+        swap.handover = std::make_shared<Handover>(entry.plan->live, swap.other.plan->live);
     }
-    return set_swap(slot, std::move(swap));
+    return set_swap(entry, std::move(swap));
 }
 
-std::optional<Refusal> Core::swap_refusal(const Slot& slot) const {
-    if (slot.swap && !slot.swap->is_committed) {
-        return in_between(slot);
+std::optional<Refusal> Core::swap_refusal(const WorkerEntry& entry) const {
+    if (entry.swap && !entry.swap->is_committed) {
+        return in_between(entry);
     }
-    if (slot.swap && slot.swap->is_hanging && is_in_that_call(slot)) {
+    if (entry.swap && entry.swap->is_hanging && is_in_that_call(entry)) {
         return Refusal{Refusal::Code::illegal_state,
-                       "worker '" + slot.home->name +
+                       "worker '" + entry.home->name +
                            "' has not come back from the call in which its probation ended"};
     }
-    if (slot.state != WorkerState::running && slot.state != WorkerState::paused &&
-        !is_at_rest(slot.state) && slot.state != WorkerState::created) {
-        return cannot("exchange", slot);
+    if (entry.state != WorkerState::running && entry.state != WorkerState::paused &&
+        !is_at_rest(entry.state) && entry.state != WorkerState::created) {
+        return cannot("exchange", entry);
     }
     return std::nullopt;
 }
 
 // The probation of the swap before ends here, when all else is in order.
-std::optional<Refusal> Core::set_swap(Slot& slot, Swap swap) {
-    if (slot.swap) {
-        end_probation(slot);
-        if (slot.swap) {
-            return in_between(slot);
+std::optional<Refusal> Core::set_swap(WorkerEntry& entry, Swap swap) {
+    if (entry.swap) {
+        end_probation(entry);
+        if (entry.swap) {
+            return in_between(entry);
         }
     }
-    slot.swap = std::move(swap);
-    slot.launch_part = LaunchPart::swap;
+    entry.swap = std::move(swap);
+    entry.change_part = ChangePart::swap;
     return std::nullopt;
 }
 
 // It gets a place of its own where the plan says another one than there is, or where the thread
 // there is would keep a plugin mapped.
-Core::Spare Core::spare_for(const Slot& slot) const {
-    const Version& next = slot.swap->other;
-    Spare made;
-    made.worker = slot.home->name;
-    made.owner = slot.worker;
-    made.instance = slot.worker->make_successor(
+Core::PendingInstance Core::pending_for(const WorkerEntry& entry) const {
+    const Revision& next = entry.swap->other;
+    PendingInstance made;
+    made.worker = entry.home->name;
+    made.owner = entry.worker;
+    made.instance = entry.worker->make_successor(
         {next.generation, next.library, next.type, next.plan->config, next.plan->live});
     const auto pins_on = [](const Library& library) {
         return library.info().thread_exits || !library.info().thread_keys.empty();
     };
-    const bool pins = pins_on(*slot.library) || pins_on(*next.library);
-    if (next.pool != nullptr && next.pool != slot.pool) {
-        made.place.seat = slot.home->parker->seat_in(*next.pool);
-    } else if (next.pool == nullptr && (pins || slot.plan->run != next.plan->run ||
-                                        slot.info()->is_loop != next.info()->is_loop)) {
-        made.place.thread = slot.worker->make_thread();
+    const bool pins = pins_on(*entry.library) || pins_on(*next.library);
+    if (next.pool != nullptr && next.pool != entry.pool) {
+        made.place.seat = entry.home->parker->seat_in(*next.pool);
+    } else if (next.pool == nullptr && (pins || entry.plan->run != next.plan->run ||
+                                        entry.info()->is_loop != next.info()->is_loop)) {
+        made.place.thread = entry.worker->make_thread();
         made.placement = placement_of(next.plan->run);
     }
     return made;
@@ -150,21 +150,21 @@ Core::Spare Core::spare_for(const Slot& slot) const {
 // All on one thread, one after the other; the workers go on meanwhile.
 void Core::create_successors() {
     const auto creation = std::make_shared<Creation>();
-    for (Slot* const slot : launch_->swaps) {
-        if (slot->worker != nullptr && slot->swap->handover == nullptr) {
-            creation->spares.push_back(spare_for(*slot));
+    for (WorkerEntry* const entry : change_->swaps) {
+        if (entry->worker != nullptr && entry->swap->handover == nullptr) {
+            creation->pending.push_back(pending_for(*entry));
         }
     }
-    if (creation->spares.empty()) {
+    if (creation->pending.empty()) {
         return;
     }
-    launch_->making += 1;  // all of them at once
-    launch_->creation = creation;
+    change_->making += 1;  // all of them at once
+    change_->creation = creation;
     const Result<Done, std::string> started = try_aside(
-        [creation] { return "worker '" + creation->spares[creation->at].worker + "' in create"; },
+        [creation] { return "worker '" + creation->pending[creation->at].worker + "' in create"; },
         [creation] {
-            for (std::size_t i = 0; i < creation->spares.size(); ++i) {
-                Spare& it = creation->spares[i];
+            for (std::size_t i = 0; i < creation->pending.size(); ++i) {
+                PendingInstance& it = creation->pending[i];
                 creation->at = i;
                 name_this_thread(it.worker, it.instance->generation());
                 if (!it.instance->create()) {
@@ -177,59 +177,59 @@ void Core::create_successors() {
                 }
             }
         },
-        [this, creation, number = launch_->number] { on_created(number, creation->spares); });
+        [this, creation, number = change_->number] { on_created(number, creation->pending); });
     if (!started) {
-        undo_launch(bad_plan("worker '" + creation->spares.front().worker +
+        undo_change(bad_plan("worker '" + creation->pending.front().worker +
                              "' cannot be created: " + started.error()));
     }
 }
 
 // [aside]
-void Core::start_thread_of(Spare& spare) {
+void Core::start_thread_of(PendingInstance& pending) {
     pthread_setname_np(pthread_self(), ended_thread_name);  // it begins with the same name
-    const auto started = spare.owner->start_standby(*spare.place.thread, spare.placement);
+    const auto started = pending.owner->start_standby(*pending.place.thread, pending.placement);
     if (!started) {
-        spare.error = started.error();
+        pending.error = started.error();
     }
 }
 
-void Core::on_created(std::uint64_t launch, std::vector<Spare>& spares) {
-    const bool is_wanted = launch_ && launch_->number == launch;
+void Core::on_created(std::uint64_t launch, std::vector<PendingInstance>& pending) {
+    const bool is_wanted = change_ && change_->number == launch;
     std::optional<Refusal> failed;
-    for (Spare& it : spares) {
-        Slot* const slot = find(it.worker);
+    for (PendingInstance& it : pending) {
+        WorkerEntry* const entry = find(it.worker);
         if (!it.error.empty()) {
             failed = bad_plan("worker '" + it.worker + "' failed: " + it.error);
         }
         if (!is_wanted || failed) {
-            discard(std::move(it));
+            destroy_later(std::move(it));
         } else {
-            slot->swap->handover = std::make_shared<Handover>(std::move(it.instance));
-            slot->swap->handover->place = std::move(it.place);
-            if (slot->swap->drops_state) {
-                slot->swap->handover->drop_state();
+            entry->swap->handover = std::make_shared<Handover>(std::move(it.instance));
+            entry->swap->handover->place = std::move(it.place);
+            if (entry->swap->drops_state) {
+                entry->swap->handover->drop_state();
             }
         }
     }
-    spares.clear();
+    pending.clear();
     if (!is_wanted) {
         return;
     }
     if (failed) {
-        undo_launch(*failed);
+        undo_change(*failed);
         return;
     }
-    --launch_->making;
-    continue_launch();
+    --change_->making;
+    continue_change();
 }
 
 // A swap that stands alone is decided by its worker, which then need not wait for the manager.
 void Core::offer_successors() {
-    Launch& launch = *launch_;
+    PlanChange& launch = *change_;
     if (launch.swaps.empty()) {
         return;
     }
-    Slot& first = *launch.swaps.front();
+    WorkerEntry& first = *launch.swaps.front();
     const bool stands_alone = launch.swaps.size() == 1 && launch.starts.empty() &&
                               launch.to_remove.empty() && plan_->routes == launch.next->routes &&
                               first.worker != nullptr && first.state == WorkerState::running &&
@@ -239,8 +239,8 @@ void Core::offer_successors() {
         first.swap->handover->set_holds(false);
     }
     Nanos longest{0};
-    for (const Slot* const slot : launch.swaps) {
-        longest = std::max(longest, slot->swap->other.plan->quiesce.value_or(limits_.take));
+    for (const WorkerEntry* const entry : launch.swaps) {
+        longest = std::max(longest, entry->swap->other.plan->quiesce.value_or(limits_.take));
     }
     launch.deadline = deadline_after(clock_.now(), longest);
     launch.waves = waves_of(launch.swaps);
@@ -250,10 +250,10 @@ void Core::offer_successors() {
 // Who sends before who receives. A sender that waits for room comes to a boundary only while those
 // it waits for go on: had they taken over already, they would stand still, and all would wait for
 // each other. Within a cycle there is no such order, and none is needed while it has room.
-std::deque<std::vector<Slot*>> Core::waves_of(const std::vector<Slot*>& swaps) const {
+std::deque<std::vector<WorkerEntry*>> Core::waves_of(const std::vector<WorkerEntry*>& swaps) const {
     std::vector<bool> has_swap(flow_.size());
-    for (const Slot* const slot : swaps) {
-        has_swap[*slot->group] = true;
+    for (const WorkerEntry* const entry : swaps) {
+        has_swap[*entry->group] = true;
     }
     std::vector<std::size_t> wave(flow_.size());
     for (std::size_t i = flow_.size(); i-- > 0;) {  // senders stand behind their receivers
@@ -261,127 +261,128 @@ std::deque<std::vector<Slot*>> Core::waves_of(const std::vector<Slot*>& swaps) c
             wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
         }
     }
-    std::map<std::size_t, std::vector<Slot*>> ordered;
-    for (Slot* const slot : swaps) {
-        ordered[wave[*slot->group]].push_back(slot);
+    std::map<std::size_t, std::vector<WorkerEntry*>> ordered;
+    for (WorkerEntry* const entry : swaps) {
+        ordered[wave[*entry->group]].push_back(entry);
     }
-    std::deque<std::vector<Slot*>> waves;
-    for (auto& [number, slots] : ordered) {
-        waves.push_back(std::move(slots));
+    std::deque<std::vector<WorkerEntry*>> waves;
+    for (auto& [number, entries] : ordered) {
+        waves.push_back(std::move(entries));
     }
     return waves;
 }
 
 void Core::offer_wave() {
-    Launch& launch = *launch_;
+    PlanChange& launch = *change_;
     while (launch.taking == 0 && !launch.waves.empty()) {
-        for (Slot* const slot : launch.waves.front()) {
-            if (slot->swap->handover != nullptr) {
+        for (WorkerEntry* const entry : launch.waves.front()) {
+            if (entry->swap->handover != nullptr) {
                 ++launch.taking;
-                slot->worker->offer(slot->swap->handover);
+                entry->worker->offer(entry->swap->handover);
             }
         }
         launch.waves.pop_front();
     }
 }
 
-void Core::on_swapped(Slot& slot) {
-    const std::shared_ptr<Handover> handover = slot.swap->handover;
-    if (handover->stage() == Stage::refused) {
+void Core::on_swapped(WorkerEntry& entry) {
+    const std::shared_ptr<Handover> handover = entry.swap->handover;
+    if (handover->phase() == Phase::refused) {
         const std::string kept = handover->is_reconfiguration() ? "parameters" : "instance";
         const std::string why =
-            "worker '" + slot.home->name + "' keeps its " + kept + ": " + handover->error;
-        if (launch_ && slot.launch_part == LaunchPart::swap) {
-            undo_launch(bad_plan(why));
+            "worker '" + entry.home->name + "' keeps its " + kept + ": " + handover->error;
+        if (change_ && entry.change_part == ChangePart::swap) {
+            undo_change(bad_plan(why));
         }
-        end_swap(slot);
+        end_swap(entry);
         return;
     }
-    if (launch_ && slot.launch_part == LaunchPart::swap) {
-        --launch_->taking;
+    if (change_ && entry.change_part == ChangePart::swap) {
+        --change_->taking;
         offer_wave();
-        if (launch_->taking == 0) {
-            commit_launch();
+        if (change_->taking == 0) {
+            commit_change();
         }
-    } else if (handover->stage() == Stage::committed) {  // alone, and before it was withdrawn
-        commit_swap(slot);
-        adopt_version_of(slot);
-        resume_swapped(slot);
+    } else if (handover->phase() == Phase::committed) {  // alone, and before it was withdrawn
+        commit_swap(entry);
+        adopt_version_of(entry);
+        resume_swapped(entry);
     }
 }
 
 // The worker's version is the successor's.
-void Core::commit_swap(Slot& slot) {
-    Swap& swap = *slot.swap;
-    slot.launch_part = LaunchPart::none;
+void Core::commit_swap(WorkerEntry& entry) {
+    Swap& swap = *entry.swap;
+    entry.change_part = ChangePart::none;
     swap.is_committed = true;
     if (swap.handover == nullptr) {  // it has no thread, and no instance
-        slot.exchange_with(swap.other);
-        slot.generation = swap.other.generation;  // the next start counts it
-        slot.swap.reset();
+        entry.exchange_with(swap.other);
+        entry.generation = swap.other.generation;  // the next start counts it
+        entry.swap.reset();
         close_unused_libraries();
         return;
     }
-    slot.exchange_with(swap.other);
-    (void)swap.handover->move(Stage::tentative, Stage::committed);
+    entry.exchange_with(swap.other);
+    (void)swap.handover->move(Phase::tentative, Phase::committed);
     if (swap.handover->is_reconfiguration()) {
-        spdlog::info("{}@{}: has other parameters", slot.home->name, slot.generation);
-        end_probation(slot);
+        spdlog::info("{}@{}: has other parameters", entry.home->name, entry.generation);
+        end_probation(entry);
         return;
     }
-    ++slot.swaps;
-    slot.last_swap = {
-        swap.handover->blackout, swap.handover->state.size(), slot.home->mailbox->counts().queued};
+    ++entry.swaps;
+    entry.last_swap = {
+        swap.handover->blackout, swap.handover->state.size(), entry.home->mailbox->counts().queued};
     spdlog::info("{}@{}: took over from generation {} in {:.1f} us, with {} bytes of state",
-                 slot.home->name,
-                 slot.generation,
+                 entry.home->name,
+                 entry.generation,
                  swap.other.generation,
-                 std::chrono::duration<double, std::micro>(slot.last_swap->blackout).count(),
-                 slot.last_swap->state_bytes);
+                 std::chrono::duration<double, std::micro>(entry.last_swap->blackout).count(),
+                 entry.last_swap->state_bytes);
     if (swap.drops_state) {
         spdlog::warn("{}@{}: begins anew, as it cannot take the state of generation {}",
-                     slot.home->name,
-                     slot.generation,
+                     entry.home->name,
+                     entry.generation,
                      swap.other.generation);
     }
 }
 
 // Routes and all are as its version wants them. One that had failed, or come to its end, begins
 // again; one that an operator has stopped, or that was never started, waits for its start.
-void Core::resume_swapped(Slot& slot) {
-    if (slot.swap) {
-        begin_probation(slot);
+void Core::resume_swapped(WorkerEntry& entry) {
+    if (entry.swap) {
+        begin_probation(entry);
     }
-    if (slot.worker != nullptr) {
-        obey_wish(slot);
-    } else if (slot.state != WorkerState::created && !slot.is_stopped_by_operator && !is_ending()) {
+    if (entry.worker != nullptr) {
+        send_command(entry);
+    } else if (entry.state != WorkerState::created && !entry.is_stopped_by_operator &&
+               !is_ending()) {
         spdlog::info("{}: begins anew: its last instance has {}",
-                     slot.home->name,
-                     slot.state == WorkerState::failed ? "failed" : "ended");
-        start(slot.home->name, [](const Answer<Done>&) {});
+                     entry.home->name,
+                     entry.state == WorkerState::failed ? "failed" : "ended");
+        start(entry.home->name, [](const Answer<Done>&) {});
     }
 }
 
-// The plan in force says what the slot runs.
-void Core::adopt_version_of(const Slot& slot) {
+// The plan in force says what the entry runs.
+void Core::adopt_version_of(const WorkerEntry& entry) {
     auto patched = std::make_shared<Plan>(*plan_);
     *std::find_if(patched->workers.begin(), patched->workers.end(), [&](const auto& it) {
-        return it.name == slot.home->name;
-    }) = *slot.plan;
+        return it.name == entry.home->name;
+    }) = *entry.plan;
     adopt(std::move(patched));
     rewire();  // its ports may be others, and its place
 }
 
 // The launch is undone. A worker that has not begun to take over never will; one that has goes back
 // when it sees its next command, and says so.
-void Core::withdraw_swap(Slot& slot) {
-    slot.launch_part = LaunchPart::none;
-    const std::shared_ptr<Handover> handover = slot.swap->handover;
-    if (handover == nullptr || handover->move(Stage::offered, Stage::closed)) {
-        end_swap(slot);
+void Core::withdraw_swap(WorkerEntry& entry) {
+    entry.change_part = ChangePart::none;
+    const std::shared_ptr<Handover> handover = entry.swap->handover;
+    if (handover == nullptr || handover->move(Phase::offered, Phase::closed)) {
+        end_swap(entry);
     }
-    if (slot.worker != nullptr && handover != nullptr) {
-        obey_wish(slot);
+    if (entry.worker != nullptr && handover != nullptr) {
+        send_command(entry);
     }
 }
 

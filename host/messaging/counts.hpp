@@ -1,4 +1,4 @@
-// The law, as numbers.
+// Message accounting, as numbers.
 //
 //   offered  = accepted + rejected(reason)
 //   accepted = delivered + in flight + queued + dropped(policy) + dead-lettered(reason)
@@ -65,7 +65,7 @@ struct FlowCounts {
         bool operator==(const DeadLettered&) const = default;
     } dead_lettered;
 
-    [[nodiscard]] bool holds() const {
+    [[nodiscard]] bool is_balanced() const {
         return offered == accepted + rejected.total() &&
                accepted == delivered + in_flight + queued + dropped.total() + dead_lettered.total();
     }

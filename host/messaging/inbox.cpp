@@ -23,7 +23,7 @@ enum Origin : std::uint32_t { of_envelope, of_slot, of_kept_envelope };
 
 }  // namespace
 
-bool Inbox::take(Views& views, std::uint32_t max) {
+bool Inbox::take(MessageBatch& views, std::uint32_t max) {
     SKEP_ASSERT(in_flight_ == 0 && max > 0);
     views.clear();
     max = std::min(max, batch_max);
@@ -32,7 +32,7 @@ bool Inbox::take(Views& views, std::uint32_t max) {
     }
     for (;;) {
         (void)(mailbox_->has_news() && adopt_announced());
-        RingCursor* const cursor = next_with_something();
+        RingReader* const cursor = next_with_something();
         if (cursor == nullptr) {
             if (!mailbox_->has_news()) {
                 return false;
@@ -57,13 +57,13 @@ bool Inbox::take(Views& views, std::uint32_t max) {
     }
 }
 
-RingCursor* Inbox::next_with_something() {
+RingReader* Inbox::next_with_something() {
     for (std::size_t tried = 0; tried < active_.size(); ++tried) {
         turn_ = turn_ + 1 < active_.size() ? turn_ + 1 : 0;
-        RingCursor* const cursor = active_[turn_];
+        RingReader* const cursor = active_[turn_];
         if (cursor->front() != nullptr) {
-            // Asked after cursor.front(): the sender was done with elders before that message.
-            RingCursor* const elder =
+            // Asked after cursor.front(): the sender was done with older rings before that message.
+            RingReader* const elder =
                 has_elders_ ? eldest_of(cursor->sender(), cursor->front()->sequence) : nullptr;
             return elder != nullptr ? elder : cursor;
         }
@@ -71,12 +71,12 @@ RingCursor* Inbox::next_with_something() {
     return nullptr;
 }
 
-bool Inbox::take_granted(Views& views, std::uint32_t max) {
+bool Inbox::take_granted(MessageBatch& views, std::uint32_t max) {
     if (grant_.cursor->position() < grant_.limit && mailbox_->passed().left < grant_.queue_until &&
         take_queued(views, max)) {
         return true;
     }
-    const Grant grant = std::exchange(grant_, {});
+    const GrantedBatch grant = std::exchange(grant_, {});
     if (take_of(*grant.cursor, views, max, grant.limit, any)) {
         return true;
     }
@@ -84,8 +84,8 @@ bool Inbox::take_granted(Views& views, std::uint32_t max) {
 }
 
 // From the queue, or from the ring of the sender of its first message, if that has a lower number.
-bool Inbox::take_queued(Views& views, std::uint32_t max) {
-    RingCursor* first = nullptr;
+bool Inbox::take_queued(MessageBatch& views, std::uint32_t max) {
+    RingReader* first = nullptr;
     std::uint64_t below = 0;
     const auto may_go = [&](const std::string* sender, std::uint64_t sequence) {
         first = eldest_of(sender, sequence);
@@ -107,8 +107,8 @@ bool Inbox::take_queued(Views& views, std::uint32_t max) {
     return first != nullptr && take_of(*first, views, max, any, below);
 }
 
-bool Inbox::take_of(RingCursor& cursor,
-                    Views& views,
+bool Inbox::take_of(RingReader& cursor,
+                    MessageBatch& views,
                     std::uint32_t max,
                     std::uint64_t limit,
                     std::uint64_t below_sequence) {
@@ -121,8 +121,8 @@ bool Inbox::take_of(RingCursor& cursor,
     return take_shown(cursor, views);
 }
 
-void Inbox::show(RingCursor& cursor,
-                 Views& views,
+void Inbox::show(RingReader& cursor,
+                 MessageBatch& views,
                  std::uint32_t max,
                  std::uint64_t below_sequence) {
     const std::uint32_t port = cursor.ring().port(cursor.reader());
@@ -143,7 +143,7 @@ void Inbox::show(RingCursor& cursor,
     views.keep_first(count);
 }
 
-bool Inbox::take_shown(RingCursor& cursor, Views& views) {
+bool Inbox::take_shown(RingReader& cursor, MessageBatch& views) {
     const std::uint32_t count = views.size();
     if (count == 0) {
         return false;
@@ -188,7 +188,7 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
     envelopes_.clear();
 }
 
-void Inbox::lend_copies(Views& views) {
+void Inbox::lend_copies(MessageBatch& views) {
     for (skep_message& view : views) {
         if (view.size > 0 && static_cast<const RingSlot*>(view.host)->is_shared == 0) {
             lent_.push_back(std::make_unique<char[]>(view.size));
@@ -254,7 +254,7 @@ bool Inbox::adopt_announced() {
         if (it.ring->is_dead_lettered(it.reader)) {
             continue;  // of a generation before: its sender has not seen yet that it is gone
         }
-        RingCursor*& cursor = it.ring->cursor(it.reader);
+        RingReader*& cursor = it.ring->cursor(it.reader);
         if (cursor == nullptr && it.ring->is_over(it.reader)) {
             continue;  // all was read before its sender came to announce it, and then it was swept
         }
@@ -265,7 +265,7 @@ bool Inbox::adopt_announced() {
                 });
                 sweep_at_ = next_sweep(cursors_.size());
             }
-            cursors_.push_back(std::make_unique<RingCursor>(std::move(it.ring), it.reader));
+            cursors_.push_back(std::make_unique<RingReader>(std::move(it.ring), it.reader));
             cursor = cursors_.back().get();
         }
         has_elders_ = has_elders_ || std::any_of(active_.begin(), active_.end(), [&](auto* other) {
@@ -276,9 +276,9 @@ bool Inbox::adopt_announced() {
     return !announced.empty();
 }
 
-RingCursor* Inbox::eldest_of(const std::string* sender, std::uint64_t below_sequence) {
-    RingCursor* eldest = nullptr;
-    for (RingCursor* const it : active_) {
+RingReader* Inbox::eldest_of(const std::string* sender, std::uint64_t below_sequence) {
+    RingReader* eldest = nullptr;
+    for (RingReader* const it : active_) {
         const RingSlot* const slot = it->sender() == sender ? it->front() : nullptr;
         if (slot != nullptr && slot->sequence < below_sequence) {
             eldest = it;
@@ -295,12 +295,12 @@ bool Inbox::has_news() {
 bool Inbox::has_at_hand() {
     return grant_.cursor != nullptr ||
            std::any_of(
-               active_.begin(), active_.end(), [](RingCursor* it) { return it->has_next(); });
+               active_.begin(), active_.end(), [](RingReader* it) { return it->has_next(); });
 }
 
 void Inbox::begin_sleep() {
     const bool stay = active_.size() <= most_in_place && !has_elders_;
-    for (RingCursor* const cursor : active_) {  // R1
+    for (RingReader* const cursor : active_) {  // R1
         cursor->park(stay && !cursor->ring().is_sealed() ? Ring::Parked::in_place
                                                          : Ring::Parked::away);
     }
@@ -309,7 +309,7 @@ void Inbox::begin_sleep() {
 
 void Inbox::fence_heavily() const {
     // An asymmetric heavy() serves both kinds.
-    const auto asymmetric = std::find_if(active_.begin(), active_.end(), [](RingCursor* it) {
+    const auto asymmetric = std::find_if(active_.begin(), active_.end(), [](RingReader* it) {
         return it->ring().fence().is_asymmetric();
     });
     if (asymmetric != active_.end()) {
@@ -324,9 +324,9 @@ bool Inbox::may_sleep() {
     if (has_found) {
         mailbox_->wake_up();
         // One that was announced meanwhile comes back by adopt_announced().
-        std::erase_if(active_, [](RingCursor* it) { return !it->unpark(); });
+        std::erase_if(active_, [](RingReader* it) { return !it->unpark(); });
     } else {
-        std::erase_if(active_, [](const RingCursor* it) { return it->is_away(); });
+        std::erase_if(active_, [](const RingReader* it) { return it->is_away(); });
     }
     if (active_.empty()) {
         has_elders_ = false;
@@ -337,7 +337,7 @@ bool Inbox::may_sleep() {
 
 void Inbox::wake_up() {
     mailbox_->wake_up();
-    for (RingCursor* const cursor : active_) {
+    for (RingReader* const cursor : active_) {
         (void)cursor->unpark();
     }
 }

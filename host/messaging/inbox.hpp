@@ -23,12 +23,12 @@
 #include <skep/abi.h>
 
 #include "host/messaging/mailbox.hpp"
-#include "host/messaging/ring_cursor.hpp"
+#include "host/messaging/ring_reader.hpp"
 
 namespace skep::host {
 
 // The messages that one take() has found, as a plugin gets to see them.
-class Views {
+class MessageBatch {
 public:
     [[nodiscard]] std::uint32_t size() const { return count_; }
 
@@ -63,7 +63,7 @@ public:
 
     // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
     // in flight until settle(), which comes before the next take(). False when there is none.
-    bool take(Views& views, std::uint32_t max);
+    bool take(MessageBatch& views, std::uint32_t max);
 
     // How many are in flight.
     [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
@@ -136,48 +136,51 @@ public:
     }
 
 private:
-    struct Grant {  // a batch that was looked at, and waits for what the queue held then
-        RingCursor* cursor = nullptr;
+    struct GrantedBatch {  // a batch that was looked at, and waits for what the queue held then
+        RingReader* cursor = nullptr;
         std::uint64_t limit = 0;        // its end
         std::uint64_t queue_until = 0;  // how many have to have left the queue
     };
 
     // Under AddressSanitizer a plugin gets to read copies, each in memory of its own until
-    // settle(), so that a read beyond the message, or after the call, is found. Views of slots.
-    void lend_copies(Views& views);
+    // settle(), so that a read beyond the message, or after the call, is found. MessageBatch of slots.
+    void lend_copies(MessageBatch& views);
 
     // In the rings that it looks at.
     [[nodiscard]] bool has_at_hand();
     bool adopt_announced();
-    [[nodiscard]] RingCursor* next_with_something();
-    bool take_granted(Views& views, std::uint32_t max);
-    bool take_queued(Views& views, std::uint32_t max);
-    bool take_of(RingCursor& cursor,
-                 Views& views,
+    [[nodiscard]] RingReader* next_with_something();
+    bool take_granted(MessageBatch& views, std::uint32_t max);
+    bool take_queued(MessageBatch& views, std::uint32_t max);
+    bool take_of(RingReader& cursor,
+                 MessageBatch& views,
                  std::uint32_t max,
                  std::uint64_t limit,
                  std::uint64_t below_sequence);
-    // Views of the next messages of a ring, which are not taken yet.
-    void show(RingCursor& cursor, Views& views, std::uint32_t max, std::uint64_t below_sequence);
-    bool take_shown(RingCursor& cursor, Views& views);
+    // MessageBatch of the next messages of a ring, which are not taken yet.
+    void show(RingReader& cursor,
+              MessageBatch& views,
+              std::uint32_t max,
+              std::uint64_t below_sequence);
+    bool take_shown(RingReader& cursor, MessageBatch& views);
     // Of all rings of this sender the one whose next message is the oldest, if that is older than
     // `below_sequence`. (It has several when the topology has changed: it has left the others for
     // the newest, each for good.)
-    [[nodiscard]] RingCursor* eldest_of(const std::string* sender, std::uint64_t below_sequence);
+    [[nodiscard]] RingReader* eldest_of(const std::string* sender, std::uint64_t below_sequence);
 
     const std::shared_ptr<Mailbox> mailbox_;
     bool is_in_turns_ = false;
-    std::vector<std::unique_ptr<RingCursor>> cursors_;
+    std::vector<std::unique_ptr<RingReader>> cursors_;
     std::size_t sweep_at_ = 0;  // this many cursors_: look for some that are over
-    std::vector<RingCursor*> active_;
+    std::vector<RingReader*> active_;
     std::size_t turn_ = 0;     // whose it is, in active_
     bool has_elders_ = false;  // some sender has two rings here
-    Grant grant_;
+    GrantedBatch grant_;
 
     // What is in flight: of one ring, or from the queue.
     std::uint32_t in_flight_ = 0;
-    RingCursor* source_ = nullptr;      // null: the queue
-    RingCursor* taken_from_ = nullptr;  // in turns: its sender may wait for room
+    RingReader* source_ = nullptr;      // null: the queue
+    RingReader* taken_from_ = nullptr;  // in turns: its sender may wait for room
     std::vector<Envelope> envelopes_;
     std::vector<std::unique_ptr<char[]>> lent_;
 };

@@ -8,7 +8,7 @@
 // each with a cursor: the LMAX Disruptor.)
 //
 //   sender   claim(), fill the slot, publish()       [the sender's thread]
-//   reader   RingCursor, in ring_cursor.hpp          [the reader's thread]
+//   reader   RingReader, in ring_cursor.hpp          [the reader's thread]
 //   close, seal, counts                              [see each]
 //
 // A slot is used again when every reader is done with it. The bound of the route is kept for each
@@ -77,7 +77,7 @@
 #include "host/base/fence.hpp"
 #include "host/base/mutex.hpp"
 #include "host/messaging/counts.hpp"
-#include "host/messaging/ring_reader.hpp"
+#include "host/messaging/reader_state.hpp"
 #include "host/messaging/ring_slot.hpp"
 
 namespace skep::host {
@@ -98,9 +98,9 @@ public:
         std::shared_ptr<Parker> sender_parker;
     };
 
-    using Reader = RingReader;
-    using ReaderSpec = RingReader::Spec;
-    using Parked = RingReader::Parked;
+    using Reader = ReaderState;
+    using ReaderSpec = ReaderState::Spec;
+    using Parked = ReaderState::Parked;
 
     Ring(Spec spec, const std::vector<ReaderSpec>& readers);
     ~Ring();
@@ -244,7 +244,7 @@ public:
     // No message will come any more. Also by whoever lets go of the last table that has it.
     void seal() { is_sealed_.store(true, std::memory_order_release); }
 
-    // -- Readers, for RingCursor. --
+    // -- Readers, for RingReader. --
 
     // Null until the first message.
     [[nodiscard]] RingBuffer* first_buffer() const {
@@ -326,7 +326,7 @@ public:
     [[nodiscard]] const Fence& fence() const { return spec_.fence; }
 
     // Whatever the reader wants to find again when it is announced; null at first.
-    [[nodiscard]] class RingCursor*& cursor(std::uint32_t reader) {
+    [[nodiscard]] class RingReader*& cursor(std::uint32_t reader) {
         return readers_[reader].cursor;
     }
 
@@ -416,7 +416,7 @@ private:
     std::atomic<RingBuffer*> first_{nullptr};  // the oldest: all others follow by `next`
     const Spec spec_;
     const std::uint32_t reader_count_;
-    RingReaders readers_;
+    ReaderStates readers_;
 };
 
 // Whoever keeps `left` rings looks for some that are over when it has this many. To look whenever

@@ -1,100 +1,150 @@
-// What a ring keeps for each of its readers. See ring.hpp.
+// A reader's place in a ring. See ring.hpp for how the two work together. [the reader's thread]
 #pragma once
 
-#include <atomic>
-#include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <utility>
 
-#include "host/messaging/byte_budget.hpp"
+#include "host/messaging/ring.hpp"
 
 namespace skep::host {
 
-// Who is told when a parked reader has something to read: its mailbox.
-class RingReaderHome {
+class RingReader {
 public:
-    virtual ~RingReaderHome() = default;
-    // [the sender's thread]
-    virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
-    // The same for one that has parked in place.
-    virtual void wake() = 0;
-};
+    RingReader(std::shared_ptr<Ring> ring, std::uint32_t reader)
+        : ring_(std::move(ring)),
+          sender_(ring_->sender()),
+          reader_(reader) {}
 
-struct alignas(64) RingReader {
-    static constexpr std::uint64_t never = ~std::uint64_t{0};  // of positions
-    static constexpr std::uint64_t refused = std::uint64_t{1} << 63U;
+    ~RingReader() { ring_->cursor(reader_) = nullptr; }
 
-    enum class Parked : std::uint8_t { no, in_place, away };
+    RingReader(const RingReader&) = delete;
+    RingReader& operator=(const RingReader&) = delete;
 
-    struct Spec {
-        RingReaderHome* home = nullptr;                // outlives every publish()
-        std::uint32_t port = 0;                        // the reader's input
-        std::shared_ptr<ByteBudget> budget = nullptr;  // of its mailbox; null: no limit
-    };
+    [[nodiscard]] Ring& ring() const { return *ring_; }
 
-    // Whether the sender counts it among those that read. It leaves a reader that it has found
-    // closed the memory that this one has yet to read, and writes elsewhere.
-    [[nodiscard]] bool is_open() const { return end.load(std::memory_order_acquire) == never; }
+    [[nodiscard]] std::uint32_t reader() const { return reader_; }
 
-    // Written by the reader's thread.
-    // Where it has finished, or never; the sender adds the bit `refused`, for good.
-    std::atomic<std::uint64_t> finished_at{never};
-    std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
-    std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
-    std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
-    std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
-    class RingCursor* cursor = nullptr;
+    [[nodiscard]] const std::string* sender() const { return sender_; }
 
-    // Written by the manager.
-    std::atomic<bool> is_closed{false};
-    std::atomic<bool> is_dead_lettered{false};
+    // Of the next message.
+    [[nodiscard]] std::uint64_t position() const { return position_; }
 
-    // Written by the sender's thread.
-    // Positions from here on were not accepted for it: what it has found to be closed.
-    std::atomic<std::uint64_t> end{never};
-    std::atomic<std::uint64_t> rejected_closed{0};
-    std::atomic<std::uint64_t> rejected_stopping{0};
-    std::atomic<std::uint64_t> dropped{0};
-    std::atomic<std::uint64_t> high{0};
-
-    Spec spec;
-};
-
-// All of a ring, as many as there ever will be. Most rings have one alone: it lies in the ring.
-class RingReaders {
-public:
-    explicit RingReaders(const std::vector<RingReader::Spec>& specs)
-        : count_(specs.size()),
-          several_(count_ > 1 ? std::make_unique<RingReader[]>(count_) : nullptr),
-          first_(several_ != nullptr ? several_.get() : &only_) {
-        for (std::size_t i = 0; i < count_; ++i) {
-            first_[i].spec = specs[i];
-        }
+    // The next message, or null when there is none yet. Not while any are in flight: has_next().
+    [[nodiscard]] const RingSlot* front() {
+        return is_here() && position_ < ring_->end_of(reader_) ? &buffer_->slots()[index_]
+                                                               : find_front();
     }
 
-    RingReaders(const RingReaders&) = delete;
-    RingReaders& operator=(const RingReaders&) = delete;
+    // Whether there is one; also while some are in flight.
+    [[nodiscard]] bool has_next() const {
+        return (is_here() && position_ < ring_->end_of(reader_)) || finds_next();
+    }
 
-    [[nodiscard]] std::size_t size() const { return count_; }
+    // Whether so many messages, and one more, are there.
+    [[nodiscard]] bool has_more_than(std::uint32_t count) const {
+        if (buffer_ == nullptr || count >= buffer_->count) {
+            return false;
+        }
+        const std::uint32_t index = index_ + count;
+        return buffer_->slots()[index < buffer_->count ? index : index - buffer_->count].stamp.load(
+                   std::memory_order_acquire) == RingSlot::stamp_of(position_ + count);
+    }
 
-    [[nodiscard]] RingReader& operator[](std::size_t index) { return first_[index]; }
+    // Calls show(slot) for the next messages, at most `max`, and returns how many of the first of
+    // them there are. They are not taken yet.
+    template <typename Show>
+    std::uint32_t scan(std::uint32_t max, Show&& show) {
+        if (!is_here() && find_front() == nullptr) {
+            return 0;
+        }
+        const RingSlot* const first = buffer_->slots();
+        const RingSlot* const end = first + buffer_->count;
+        const RingSlot* slot = first + index_;
+        std::uint32_t stamp = RingSlot::stamp_of(position_);
+        std::uint32_t count = 0;
+        do {
+            if (slot->stamp.load(std::memory_order_acquire) != stamp) {
+                break;
+            }
+            show(*slot);
+            stamp = RingSlot::stamp_after(stamp);
+            if (++slot == end) {
+                slot = first;
+            }
+        } while (++count < max);
+        const std::uint64_t last = std::max(position_, ring_->end_of(reader_));
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, last - position_));
+    }
 
-    [[nodiscard]] const RingReader& operator[](std::size_t index) const { return first_[index]; }
+    // The next `count`, which scan() has shown, are the reader's now. T2 and T3 are the caller's.
+    void take(std::uint32_t count) {
+        position_ += count;
+        index_ += count;
+        if (index_ >= buffer_->count) {
+            index_ -= buffer_->count;
+        }
+        ring_->set_taken(reader_, position_);
+    }
 
-    [[nodiscard]] RingReader* begin() { return first_; }
+    // The same for the payloads of the next `count`, before take(), if the ring has any: their room
+    // is given back.
+    void take_payloads(std::uint32_t count) {
+        payload_taken_ += payload_bytes(count);
+        settle_budget();
+    }
 
-    [[nodiscard]] RingReader* end() { return first_ + count_; }
+    // R1. How it is parked stays known here until unpark().
+    void park(Ring::Parked how) {
+        parked_ = how;
+        ring_->park(reader_, how);
+    }
 
-    [[nodiscard]] const RingReader* begin() const { return first_; }
+    // False when it was parked away, and has been announced.
+    bool unpark() {
+        const Ring::Parked was = std::exchange(parked_, Ring::Parked::no);
+        if (was == Ring::Parked::away) {
+            return ring_->unpark(reader_) == Ring::Parked::away;
+        }
+        if (was == Ring::Parked::in_place) {
+            ring_->unpark_in_place(reader_);
+        }
+        return true;
+    }
 
-    [[nodiscard]] const RingReader* end() const { return first_ + count_; }
+    [[nodiscard]] bool is_away() const { return parked_ == Ring::Parked::away; }
+
+    // Of the `count` last taken, the first `finished` are done, on the next `failed` (0 or 1, or
+    // all of the rest) the worker failed, and the rest goes back.
+    void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
 
 private:
-    const std::size_t count_;
-    const std::unique_ptr<RingReader[]> several_;
-    RingReader* const first_;
-    RingReader only_;
+    // The next message has come, where it is looked for first.
+    [[nodiscard]] bool is_here() const {
+        return buffer_ != nullptr &&
+               buffer_->slots()[index_].stamp.load(std::memory_order_acquire) ==
+                   RingSlot::stamp_of(position_);
+    }
+
+    // Of the next `count` messages.
+    [[nodiscard]] std::uint64_t payload_bytes(std::uint32_t count) const;
+    void settle_budget();
+    const RingSlot* find_front();
+    [[nodiscard]] bool finds_next() const;
+    // The next message, looked for from `buffer` and `index` on, which become its place.
+    const RingSlot* find_next(RingBuffer*& buffer, std::uint32_t& index) const;
+
+    std::shared_ptr<Ring> ring_;
+    const std::string* sender_;
+    RingBuffer* buffer_ = nullptr;
+    std::uint64_t position_ = 0;
+    std::uint64_t failed_ = 0;
+    std::uint64_t payload_taken_ = 0;  // bytes of shared payloads, of all messages taken
+    std::uint64_t payload_freed_ = 0;  // of those, what the budget has got back
+    std::uint32_t index_ = 0;
+    std::uint32_t reader_;
+    Ring::Parked parked_ = Ring::Parked::away;
 };
 
 }  // namespace skep::host

@@ -19,7 +19,7 @@
 namespace skep::host {
 
 // One way that messages of an output take: a ring, or a lane of one mailbox's queue.
-struct Path {
+struct Destination {
     std::shared_ptr<Ring> ring;  // null: the queue
     // Whoever the ring announces messages to must not go before the table does.
     std::vector<std::shared_ptr<Mailbox>> readers;
@@ -33,9 +33,9 @@ struct Path {
 struct Output {
     const std::string* name = nullptr;          // of the NamePool, as the next
     const std::string* content_type = nullptr;  // what it declares
-    std::vector<Path> paths;                    // each gets every message
+    std::vector<Destination> paths;             // each gets every message
     Ring* only_ring = nullptr;                  // when there is one way alone, and that is a ring
-    std::vector<std::vector<Path>> spreads;     // of each, one gets a message, in turn
+    std::vector<std::vector<Destination>> replica_groups;  // of each, one gets a message, in turn
 };
 
 struct RouteTable {

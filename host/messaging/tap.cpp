@@ -17,7 +17,7 @@ bool Tap::is_wanted(const Inbox::Facts& message) const {
 
 void Tap::show(const std::string* to,
                const Inbox& inbox,
-               const Views& views,
+               const MessageBatch& views,
                std::uint32_t finished,
                std::uint32_t failed,
                Nanos now) {

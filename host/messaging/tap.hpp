@@ -61,7 +61,7 @@ public:
     // failed on the next `failed`. [the receiver's thread]
     void show(const std::string* to,
               const Inbox& inbox,
-              const Views& views,
+              const MessageBatch& views,
               std::uint32_t finished,
               std::uint32_t failed,
               Nanos now);

@@ -14,7 +14,7 @@
 
 namespace skep::host {
 
-enum class Wanted : std::uint8_t {
+enum class Command : std::uint8_t {
     run,    // nothing in particular
     hold,   // stand still at the next checkpoint
     swap,   // hand over to the successor that was offered (handover.hpp)
@@ -22,23 +22,23 @@ enum class Wanted : std::uint8_t {
     stop,   // end now
 };
 
+struct IssuedCommand {
+    Command wanted = Command::run;
+    std::uint64_t epoch = 0;
+};
+
 class Control {
 public:
-    struct Command {
-        Wanted wanted = Wanted::run;
-        std::uint64_t epoch = 0;
-    };
-
     // A worker begins by holding: it runs when the manager says so.
-    Control() { request(Wanted::hold); }
+    Control() { request(Command::hold); }
 
     // Returns the epoch of the command. The caller unparks the worker afterwards.
-    std::uint64_t request(Wanted wanted) {
+    std::uint64_t request(Command wanted) {
         const std::uint64_t epoch = (command_.load(std::memory_order_relaxed) >> 8) + 1;
         // Release pairs with the acquire in command(); the plugin's relaxed load of word_ only
         // decides whether to look.
         command_.store(epoch << 8 | static_cast<std::uint64_t>(wanted), std::memory_order_release);
-        set_bit(command_bit, wanted != Wanted::run);
+        set_bit(command_bit, wanted != Command::run);
         return epoch;
     }
 
@@ -54,9 +54,9 @@ public:
         }
     }
 
-    [[nodiscard]] Command command() const {
+    [[nodiscard]] IssuedCommand command() const {
         const std::uint64_t raw = command_.load(std::memory_order_acquire);
-        return {static_cast<Wanted>(raw & 0xff), raw >> 8};
+        return {static_cast<Command>(raw & 0xff), raw >> 8};
     }
 
     // What skep_context::control points to: 0 while nothing is wanted.
@@ -77,7 +77,7 @@ private:
         }
     }
 
-    std::atomic<std::uint64_t> command_{0};  // epoch << 8 | Wanted; written by the manager alone
+    std::atomic<std::uint64_t> command_{0};  // epoch << 8 | Command; written by the manager alone
     std::atomic<std::uint32_t> word_{0};
 };
 

@@ -5,7 +5,7 @@
 //      v            v            v           |     v
 //    closed      refused     reverted <------+--- recalled
 //
-//   offered    the manager has made a successor and said Wanted::swap
+//   offered    the manager has made a successor and said Command::swap
 //   taking     the worker, at a boundary, moves the state from the old instance to the new one
 //   refused    the state could not be moved; the old instance goes on
 //   tentative  the new instance is in place and holds, until the whole reload is decided
@@ -61,7 +61,7 @@ struct WorkerPlace {
 
 class Handover {
 public:
-    enum class Stage : std::uint8_t {
+    enum class Phase : std::uint8_t {
         offered,
         taking,
         refused,
@@ -89,12 +89,12 @@ public:
     // Before it is offered: the successor begins anew, whatever state there is.
     void drop_state() { drops_state_ = true; }
 
-    [[nodiscard]] Stage stage() const { return stage_.load(std::memory_order_acquire); }
+    [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
 
     // False: it is in another stage than `from`. Release pairs with the acquire of whoever finds
     // the stage `to`: what was written before is seen.
-    bool move(Stage from, Stage to) {
-        return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
+    bool move(Phase from, Phase to) {
+        return phase_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
 
     [[nodiscard]] bool holds() const { return decision_ == Decision::by_manager; }
@@ -115,7 +115,7 @@ public:
 
     // The worker has come to the end of it.
     [[nodiscard]] bool is_taken() const {
-        return stage() != Stage::offered && stage() != Stage::taking;
+        return phase() != Phase::offered && phase() != Phase::taking;
     }
 
     // Whether there is a state to be handed over.
@@ -149,7 +149,7 @@ private:
 
     std::atomic<Decision> decision_{Decision::by_manager};
     bool drops_state_ = false;
-    std::atomic<Stage> stage_{Stage::offered};
+    std::atomic<Phase> phase_{Phase::offered};
 };
 
 }  // namespace skep::host

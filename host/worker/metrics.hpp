@@ -54,7 +54,7 @@ struct WorkerMetrics {
     std::optional<Nanos> checkpoint_age;  // since its last checkpoint; only while it has a thread
 
     // Its part of the host's message accounting: every message offered to it or rejected at it.
-    [[nodiscard]] FlowCounts law() const {
+    [[nodiscard]] FlowCounts accounting() const {
         FlowCounts all = in;
         all.offered += out_rejected.total();
         all.rejected += out_rejected;
@@ -62,10 +62,10 @@ struct WorkerMetrics {
     }
 };
 
-// All workers, in the order of the plan, and the law over all of them.
+// All workers, in the order of the plan, and the accounting over all of them.
 struct HostMetrics {
     std::vector<WorkerMetrics> workers;
-    FlowCounts law;
+    FlowCounts accounting;
 };
 
 }  // namespace skep::host

@@ -17,13 +17,13 @@ constexpr Nanos patience = std::chrono::milliseconds(1);
 template <typename Do>
 void for_each_ring(std::span<const Output> outputs, Do&& act) {
     for (const Output& output : outputs) {
-        for (const Path& path : output.paths) {
+        for (const Destination& path : output.paths) {
             if (path.ring != nullptr) {
                 act(path.ring);
             }
         }
-        for (const std::vector<Path>& spread : output.spreads) {
-            for (const Path& path : spread) {
+        for (const std::vector<Destination>& spread : output.replica_groups) {
+            for (const Destination& path : spread) {
                 if (path.ring != nullptr) {
                     act(path.ring);
                 }
@@ -178,32 +178,32 @@ std::int32_t Outbox::emit(std::uint32_t port, const skep_payload& payload) {
 }
 
 std::int32_t Outbox::emit_draft(const Output& output, const skep_payload& payload) {
-    if (output.paths.empty() && output.spreads.empty()) {
+    if (output.paths.empty() && output.replica_groups.empty()) {
         count(sender_.counters->no_route, 1);
         return SKEP_E_NO_ROUTE;
     }
     Draft draft;
     begin(draft, payload, output.content_type);
     draft.output = output.name;
-    if (output.paths.size() == 1 && output.spreads.empty()) {
+    if (output.paths.size() == 1 && output.replica_groups.empty()) {
         return deliver(output.paths.front(), draft);
     }
     std::int32_t best = SKEP_E_STOPPING;
-    const auto offer = [&](const Path& path) {
+    const auto offer = [&](const Destination& path) {
         const std::int32_t status = deliver(path, draft);
         best = status == SKEP_OK || best != SKEP_OK ? status : best;
     };
-    for (const Path& path : output.paths) {
+    for (const Destination& path : output.paths) {
         offer(path);
     }
-    for (std::size_t i = 0; i < output.spreads.size(); ++i) {
-        const std::vector<Path>& spread = output.spreads[i];
+    for (std::size_t i = 0; i < output.replica_groups.size(); ++i) {
+        const std::vector<Destination>& spread = output.replica_groups[i];
         offer(spread[turns_[{&output - outputs_.data(), i}]++ % spread.size()]);
     }
     return best;
 }
 
-std::int32_t Outbox::deliver(const Path& path, Draft& draft) {
+std::int32_t Outbox::deliver(const Destination& path, Draft& draft) {
     if (is_waiting() && is_behind_waiting(path)) {
         keep_waiting(path, draft, false);
         return SKEP_OK;
@@ -211,7 +211,7 @@ std::int32_t Outbox::deliver(const Path& path, Draft& draft) {
     return path.ring != nullptr ? deliver_to_ring(path, draft) : deliver_to_queue(path, draft);
 }
 
-std::int32_t Outbox::deliver_to_ring(const Path& path, Draft& draft) {
+std::int32_t Outbox::deliver_to_ring(const Destination& path, Draft& draft) {
     Ring& ring = *path.ring;
     if (draft.size >= large_payload) {
         ring.reclaim(cache_);
@@ -286,7 +286,7 @@ bool Outbox::wait_for_room(Ring& ring) {
     }
 }
 
-std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
+std::int32_t Outbox::deliver_to_queue(const Destination& path, Draft& draft) {
     time_ = clock_.now();
     Envelope envelope = envelope_of(draft, path.port);
     for (;;) {
@@ -314,7 +314,7 @@ std::int32_t Outbox::deliver_to_queue(const Path& path, Draft& draft) {
 
 std::int32_t Outbox::push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft) {
     if (is_waiting() && is_behind_waiting(*mailbox)) {
-        Path path;
+        Destination path;
         path.mailbox = mailbox;
         path.port = SKEP_PORT_DIRECT;
         keep_waiting(path, draft, true);

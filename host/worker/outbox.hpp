@@ -139,7 +139,7 @@ private:
 
     // On a pool: a message that has been sent and found no room.
     struct Waiting {
-        Path path;
+        Destination path;
         Envelope envelope;
         bool is_direct = false;
     };
@@ -177,15 +177,15 @@ private:
     [[nodiscard]] static bool is_too_big(const skep_payload& payload);
 
     std::int32_t emit_draft(const Output& output, const skep_payload& payload);
-    std::int32_t deliver(const Path& path, Draft& draft);
-    std::int32_t deliver_to_ring(const Path& path, Draft& draft);
-    std::int32_t deliver_to_queue(const Path& path, Draft& draft);
+    std::int32_t deliver(const Destination& path, Draft& draft);
+    std::int32_t deliver_to_ring(const Destination& path, Draft& draft);
+    std::int32_t deliver_to_queue(const Destination& path, Draft& draft);
     bool wait_for_room(Ring& ring);
     bool wait_for_bytes(Ring& ring, std::uint64_t bytes);
     // Whether what goes this way has to wait behind what waits already.
-    [[nodiscard]] bool is_behind_waiting(const Path& path) const;
+    [[nodiscard]] bool is_behind_waiting(const Destination& path) const;
     [[nodiscard]] bool is_behind_waiting(const Mailbox& mailbox) const;
-    void keep_waiting(const Path& path, Draft& draft, bool is_direct);
+    void keep_waiting(const Destination& path, Draft& draft, bool is_direct);
     [[nodiscard]] bool offer(Waiting& waiting);
     std::int32_t push_direct(const std::shared_ptr<Mailbox>& mailbox, Draft& draft);
 

@@ -15,7 +15,7 @@ bool Outbox::is_behind_waiting(const Mailbox& mailbox) const {
     });
 }
 
-bool Outbox::is_behind_waiting(const Path& path) const {
+bool Outbox::is_behind_waiting(const Destination& path) const {
     return path.ring == nullptr
                ? is_behind_waiting(*path.mailbox)
                : std::any_of(path.readers.begin(), path.readers.end(), [&](const auto& reader) {
@@ -23,7 +23,7 @@ bool Outbox::is_behind_waiting(const Path& path) const {
                  });
 }
 
-void Outbox::keep_waiting(const Path& path, Draft& draft, bool is_direct) {
+void Outbox::keep_waiting(const Destination& path, Draft& draft, bool is_direct) {
     waiting_.push_back({path, envelope_of(draft, path.port), is_direct});
 }
 

@@ -32,7 +32,7 @@ Worker::Worker(const WorkerWorld& world,
       context_(world,
                home_,
                [this](std::uint64_t epoch) {
-                   Fact held = fact(Fact::Kind::held);
+                   WorkerReport held = report_of(WorkerReport::Kind::held);
                    held.epoch = epoch;
                    (*report_)(std::move(held));
                }),
@@ -66,7 +66,7 @@ Result<Done, std::string> Worker::start_standby(WorkerThread& thread, const Plac
     return thread.start(placement, server());
 }
 
-std::uint64_t Worker::request(Wanted wanted) {
+std::uint64_t Worker::request(Command wanted) {
     const std::uint64_t epoch = context_.control().request(wanted);
     full_fence();  // W2 in forwarding_parker.hpp
     home_.parker->unpark();
@@ -139,7 +139,7 @@ bool Worker::serve(WorkerThread& self) {
 void Worker::arrive(bool is_pooled) {
     if (std::exchange(is_arriving_, false)) {
         context_.set_pooled(is_pooled);
-        if (handover_->stage() == Handover::Stage::taking) {
+        if (handover_->phase() == Handover::Phase::taking) {
             end_take_over();
         } else {
             come_back();
@@ -198,15 +198,15 @@ Turn Worker::run_turn(Nanos now) {
 
 void Worker::report_end() {
     context_.outbox().end();
-    Fact ended = fact(Fact::Kind::ended);
+    WorkerReport ended = report_of(WorkerReport::Kind::ended);
     ended.has_failed = !is_well_;
     ended.error = error_.empty() ? instance_->error() : error_;
     instance_.reset();  // with its hold on the library, which may now be closed
     (*report_)(std::move(ended));
 }
 
-Fact Worker::fact(Fact::Kind kind) const {
-    Fact made;
+WorkerReport Worker::report_of(WorkerReport::Kind kind) const {
+    WorkerReport made;
     made.worker = home_.name;
     made.order = order_;
     made.start = start_generation_;
@@ -222,7 +222,7 @@ bool Worker::make() {
         return false;
     }
     publish_beginning();
-    report(Fact::Kind::ready);
+    report(WorkerReport::Kind::ready);
     return true;
 }
 
@@ -239,11 +239,11 @@ void Worker::run_loop() {
     }
     for (;;) {
         const std::uint32_t ticket = context_.parker().prepare();
-        const Wanted wanted = obey();
+        const Command wanted = await_command();
         if (!context_.is_entered()) {
             return;
         }
-        if (wanted == Wanted::stop || !is_well_) {
+        if (wanted == Command::stop || !is_well_) {
             break;
         }
         if (!sends_what_waits()) {  // it has come from a pool
@@ -280,16 +280,16 @@ Turn Worker::turn(std::optional<Nanos> now) {
         return {Turn::Kind::ended};
     }
     if (!is_well_ && !roll_back()) {
-        return end_turns(Wanted::stop);
+        return end_turns(Command::stop);
     }
-    const Wanted wanted = obey(now);
-    if (wanted == Wanted::hold) {
+    const Command wanted = await_command(now);
+    if (wanted == Command::hold) {
         return {Turn::Kind::wait};
     }
     if (!is_well_) {
         return {Turn::Kind::again};
     }
-    if (wanted != Wanted::stop && !sends_what_waits()) {
+    if (wanted != Command::stop && !sends_what_waits()) {
         return {Turn::Kind::wait};
     }
     if (has_drained_ || context_.is_to_end(wanted)) {
@@ -308,7 +308,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
     }
     handle(batch);
     // On a pool the end of the turn sees whether there are more; a thread looks again.
-    if (now && is_well_ && wanted == Wanted::run && !context_.outbox().is_waiting()) {
+    if (now && is_well_ && wanted == Command::run && !context_.outbox().is_waiting()) {
         return {Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     return {Turn::Kind::again};
@@ -330,7 +330,7 @@ void Worker::publish_activity(std::uint32_t more) {
                               (is_well_ ? 0U : Activity::failing);
     const std::uint32_t before = context_.activity().set(mask, now | more);
     if ((before & ~now & Activity::timers) != 0) {
-        report(Fact::Kind::idle);
+        report(WorkerReport::Kind::idle);
     }
 }
 
@@ -360,8 +360,8 @@ void Worker::handle(skep_batch& batch) {
 }
 
 // The last turn, or, when what on_drain sent has to wait for room, the last but one.
-Turn Worker::end_turns(Wanted wanted) {
-    if (is_well_ && !has_drained_ && wanted == Wanted::drain) {
+Turn Worker::end_turns(Command wanted) {
+    if (is_well_ && !has_drained_ && wanted == Command::drain) {
         has_drained_ = true;
         is_well_ = instance_->on_drain();
         if (!is_well_ || context_.outbox().is_waiting()) {

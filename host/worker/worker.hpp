@@ -1,6 +1,6 @@
 // A worker: what serves a name on its own thread, or on a pool, from its start to its end.
 //
-//   create -> Fact::ready -> holds -> run, or turns of a handler -> destroy -> Fact::ended
+//   create -> WorkerReport::ready -> holds -> run, or turns of a handler -> destroy -> WorkerReport::ended
 //
 // Its instance may be exchanged on the way (handover.hpp), and with it the place where it is served
 // (worker_thread.hpp, pool.hpp).
@@ -35,7 +35,7 @@
 namespace skep::host {
 
 // What a worker tells the manager. A fact of an earlier start than the manager's is out of date.
-struct Fact {
+struct WorkerReport {
     enum class Kind {
         ready,     // the instance is made; the worker holds
         held,      // it stands still for the command of `epoch`
@@ -63,7 +63,7 @@ public:
     };
 
     // Called on the worker's thread; must not wait for the manager. One serves all workers.
-    using Report = std::function<void(Fact)>;
+    using Report = std::function<void(WorkerReport)>;
 
     Worker(const WorkerWorld& world,
            std::shared_ptr<const WorkerHome> home,
@@ -74,7 +74,7 @@ public:
     // machine's: there was no thread to be had.
     [[nodiscard]] Result<Done, std::string> start();
     // [manager-thread] Returns the epoch of the command.
-    std::uint64_t request(Wanted wanted);
+    std::uint64_t request(Command wanted);
 
     // [manager-thread] An instance that can succeed the present one, not created yet. The worker
     // outlives it.
@@ -82,12 +82,12 @@ public:
         return std::make_unique<Instance>(context_, std::move(spec));
     }
 
-    // [manager-thread] Offers a successor that has been created, and says Wanted::swap. Only when
+    // [manager-thread] Offers a successor that has been created, and says Command::swap. Only when
     // the hand-over before is refused, reverted or closed.
     void offer(std::shared_ptr<Handover> handover);
 
     // [manager-thread] The last that was offered is in stage recalled now.
-    void recall() { (void)request(Wanted::swap); }
+    void recall() { (void)request(Command::swap); }
 
     // [manager-thread] A thread that can serve it instead of the present one; to be started with
     // start_standby(), on a thread that may wait for it, and then offered with a successor.
@@ -101,7 +101,7 @@ public:
     // thread, if it has one, is to be ended.
     void dismiss(const WorkerPlace& place);
 
-    // [manager-thread] After Fact::ended.
+    // [manager-thread] After WorkerReport::ended.
     void join();
     // [manager-thread] The thread is not coming back: the context does nothing from now on, and
     // nobody will join it. A pool gets another thread for it.
@@ -149,7 +149,7 @@ private:
     void run_turns();
     void arrive(bool is_pooled);
     bool make();
-    Wanted obey(std::optional<Nanos> now = std::nullopt);
+    Command await_command(std::optional<Nanos> now = std::nullopt);
     void take_over(std::uint64_t epoch);
     void end_take_over();
     [[nodiscard]] bool can_leave(Handover& handover);
@@ -159,13 +159,13 @@ private:
     void come_back();
     void leave(const WorkerPlace& self);
     void let_serve(WorkerPlace next);
-    bool undo(Handover::Stage from);
+    bool undo(Handover::Phase from);
     void bring_back();
     [[nodiscard]] bool roll_back();
     [[nodiscard]] bool sends_what_waits();
     // `now`: on a pool, from its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
-    Turn end_turns(Wanted wanted);
+    Turn end_turns(Command wanted);
     void publish_beginning();
     void publish_activity(std::uint32_t more = 0);
     bool fire_timer();
@@ -174,9 +174,9 @@ private:
     void unmake();
     void report_end();
 
-    void report(Fact::Kind kind) const { (*report_)(fact(kind)); }
+    void report(WorkerReport::Kind kind) const { (*report_)(report_of(kind)); }
 
-    [[nodiscard]] Fact fact(Fact::Kind kind) const;
+    [[nodiscard]] WorkerReport report_of(WorkerReport::Kind kind) const;
 
     const std::shared_ptr<const WorkerHome> shared_home_;
     const WorkerHome& home_;

@@ -42,23 +42,23 @@ void WorkerContext::leave() {
     entered = nullptr;
 }
 
-Control::Command WorkerContext::look(Nanos now) {
+IssuedCommand WorkerContext::look(Nanos now) {
     last_checkpoint_ns_.store(now.count(), std::memory_order_relaxed);
     outbox_.set_time(now);
-    const Control::Command command = control_.command();
-    if (command.wanted == Wanted::hold && command.epoch != reported_epoch_) {
+    const IssuedCommand command = control_.command();
+    if (command.wanted == Command::hold && command.epoch != reported_epoch_) {
         reported_epoch_ = command.epoch;
         report_held_(command.epoch);
     }
     return command;
 }
 
-Wanted WorkerContext::stand_still_if_wanted() {
+Command WorkerContext::stand_still_if_wanted() {
     for (;;) {
         const std::uint32_t ticket = parker().prepare();
-        const Control::Command command = look(clock().now());
-        if (command.wanted != Wanted::hold || is_pooled()) {
-            return is_done(command) ? Wanted::run : command.wanted;
+        const IssuedCommand command = look(clock().now());
+        if (command.wanted != Command::hold || is_pooled()) {
+            return is_done(command) ? Command::run : command.wanted;
         }
         parker().park(ticket, forever);
     }
@@ -81,14 +81,14 @@ bool WorkerContext::end_turn(bool wants_to_wait) {
     return is_asleep_;
 }
 
-bool WorkerContext::is_to_end(Wanted wanted) {
+bool WorkerContext::is_to_end(Command wanted) {
     switch (wanted) {
-        case Wanted::stop:
+        case Command::stop:
             return true;
-        case Wanted::swap:
+        case Command::swap:
             is_told_to_return_ = is_loop_;  // a handler comes to a boundary by itself
             return is_loop_;
-        case Wanted::drain:
+        case Command::drain:
             // What a handler has in hand is not finished before it returns.
             return !has_inputs_ || ((is_loop_ || inbox_.in_flight() == 0) && inbox_.finish());
         default:
@@ -112,15 +112,15 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
 
     for (;;) {
         const std::uint32_t ticket = parker().prepare();
-        const Wanted wanted = stand_still_if_wanted();
-        if (wanted == Wanted::stop || wanted == Wanted::swap) {
-            is_told_to_return_ = wanted == Wanted::swap;
+        const Command wanted = stand_still_if_wanted();
+        if (wanted == Command::stop || wanted == Command::swap) {
+            is_told_to_return_ = wanted == Command::swap;
             return SKEP_E_STOPPING;
         }
         if (take(max, batch)) {
             return SKEP_OK;
         }
-        if (wanted == Wanted::drain) {
+        if (wanted == Command::drain) {
             return SKEP_E_STOPPING;
         }
         if (clock().now() >= deadline) {
@@ -154,7 +154,7 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
             max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
     }
     if (views == nullptr && inbox_.has_news()) {
-        views = std::make_unique<Views>();
+        views = std::make_unique<MessageBatch>();
     }
     const bool has_found = views != nullptr && inbox_.take(*views, max);
     if (!is_pooled()) {

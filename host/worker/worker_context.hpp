@@ -131,13 +131,13 @@ public:
     // -- Flow. --
 
     // What is wanted now, at a checkpoint.
-    Control::Command look(Nanos now);
+    IssuedCommand look(Nanos now);
 
     // The hand-over of that command has been made, or refused.
     void end_swap(std::uint64_t epoch) { done_swap_ = epoch; }
 
-    [[nodiscard]] bool is_done(const Control::Command& command) const {
-        return command.wanted == Wanted::swap && command.epoch == done_swap_;
+    [[nodiscard]] bool is_done(const IssuedCommand& command) const {
+        return command.wanted == Command::swap && command.epoch == done_swap_;
     }
 
     // Around run() of a loop worker: whether it was told to return for a hand-over.
@@ -146,7 +146,7 @@ public:
     [[nodiscard]] bool is_told_to_return() const { return is_told_to_return_; }
 
     // Stands still while the manager wants that; then what it wants now: run, swap, drain or stop.
-    Wanted stand_still_if_wanted();
+    Command stand_still_if_wanted();
 
     // The checkpoint: true when the worker has to end. A worker with inputs that drains ends when
     // its mailbox is empty.
@@ -159,10 +159,10 @@ public:
     // False when there is one.
     bool end_turn(bool wants_to_wait);
 
-    [[nodiscard]] bool is_to_end(Wanted wanted);
+    [[nodiscard]] bool is_to_end(Command wanted);
 
     // The checkpoint of a sender that waits for room: a drain is no reason to give up.
-    bool must_stop_now() { return stand_still_if_wanted() == Wanted::stop; }
+    bool must_stop_now() { return stand_still_if_wanted() == Command::stop; }
 
     std::int32_t receive(Nanos timeout, std::uint32_t max, skep_batch& batch);
     std::int32_t sleep(Nanos duration);
@@ -189,7 +189,7 @@ private:
     static constinit inline thread_local const WorkerContext* entered = nullptr;
     // What the worker that is entered has in hand; null before the first message. Those that take
     // turns on a thread share it, so that it stays in the core's cache.
-    static constinit inline thread_local std::unique_ptr<Views> views = nullptr;
+    static constinit inline thread_local std::unique_ptr<MessageBatch> views = nullptr;
 
     const WorkerWorld world_;
     const WorkerHome& home_;

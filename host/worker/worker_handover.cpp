@@ -6,7 +6,7 @@
 
 namespace skep::host {
 
-using Stage = Handover::Stage;
+using Phase = Handover::Phase;
 
 // [manager-thread]
 void Worker::offer(std::shared_ptr<Handover> handover) {
@@ -19,37 +19,37 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
         const MutexLock lock(offer_mutex_);
         offered_.swap(handover);
     }
-    (void)request(Wanted::swap);
+    (void)request(Command::swap);
 }
 
 // What is wanted, at a boundary between two calls of the plugin; whatever is to be done for it with
 // the instance has been done. Stands still while that is wanted, or a hand-over is undecided; on a
 // pool it says `hold` instead, as it does when another place serves the worker now.
-Wanted Worker::obey(std::optional<Nanos> now) {
+Command Worker::await_command(std::optional<Nanos> now) {
     Parker& parker = context_.parker();
     while (context_.is_entered()) {
         const std::uint32_t ticket = parker.prepare();
-        const Control::Command command = context_.look(now ? *now : context_.clock().now());
-        if (command.wanted == Wanted::swap && !context_.is_done(command)) {
+        const IssuedCommand command = context_.look(now ? *now : context_.clock().now());
+        if (command.wanted == Command::swap && !context_.is_done(command)) {
             take_over(command.epoch);
             continue;
         }
-        if (command.wanted == Wanted::swap) {
+        if (command.wanted == Command::swap) {
             if (!is_to_hold_) {
-                return Wanted::run;
+                return Command::run;
             }
-        } else if (handover_ != nullptr && handover_->stage() == Stage::tentative) {
-            (void)undo(Stage::tentative);
+        } else if (handover_ != nullptr && handover_->phase() == Phase::tentative) {
+            (void)undo(Phase::tentative);
             continue;
-        } else if (command.wanted != Wanted::hold) {
+        } else if (command.wanted != Command::hold) {
             return command.wanted;
         }
         if (context_.is_pooled()) {
-            return Wanted::hold;
+            return Command::hold;
         }
         parker.park(ticket, forever);
     }
-    return Wanted::hold;
+    return Command::hold;
 }
 
 void Worker::take_over(std::uint64_t epoch) {
@@ -58,19 +58,19 @@ void Worker::take_over(std::uint64_t epoch) {
         const MutexLock lock(offer_mutex_);
         handover = offered_;  // the one of `epoch`, or one after it
     }
-    is_to_hold_ = handover->holds() || handover->stage() == Stage::recalled;
+    is_to_hold_ = handover->holds() || handover->phase() == Phase::recalled;
     context_.end_swap(epoch);
-    if (handover == handover_ && undo(Stage::recalled)) {
+    if (handover == handover_ && undo(Phase::recalled)) {
         return;
     }
-    if (!handover->move(Stage::offered, Stage::taking)) {
+    if (!handover->move(Phase::offered, Phase::taking)) {
         return;  // withdrawn
     }
     handover_ = handover;
     handover->delivered = home_.mailbox->counts().delivered;
     handover->begin = context_.clock().now();
     if (!can_leave(*handover)) {
-        (void)handover->move(Stage::taking, Stage::refused);
+        (void)handover->move(Phase::taking, Phase::refused);
         come_back();
     } else if (!handover->place.is_set()) {
         end_take_over();
@@ -84,7 +84,7 @@ void Worker::take_over(std::uint64_t epoch) {
 void Worker::end_take_over() {
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
-        (void)handover.move(Stage::taking, Stage::refused);
+        (void)handover.move(Phase::taking, Phase::refused);
         go_back();
         return;
     }
@@ -93,8 +93,8 @@ void Worker::end_take_over() {
         publish_beginning();
     }
     handover.blackout = context_.clock().now() - handover.begin;
-    (void)handover.move(Stage::taking, handover.commits() ? Stage::committed : Stage::tentative);
-    report(Fact::Kind::swapped);
+    (void)handover.move(Phase::taking, handover.commits() ? Phase::committed : Phase::tentative);
+    report(WorkerReport::Kind::swapped);
 }
 
 // The present instance saves its state and gives up what its successor needs, if it has such
@@ -146,7 +146,8 @@ void Worker::come_back() {
         handover_->error += "; the instance before has failed then: " + instance_->error();
         publish_activity();
     }
-    report(handover_->stage() == Stage::refused ? Fact::Kind::swapped : Fact::Kind::reverted);
+    report(handover_->phase() == Phase::refused ? WorkerReport::Kind::swapped
+                                                : WorkerReport::Kind::reverted);
 }
 
 // Nothing of the worker is touched at this place any more, once the next is told to serve it.
@@ -187,8 +188,8 @@ void Worker::exchange(Handover& handover) {
 
 // The manager has decided against it, or something else has come between. False: it is in another
 // stage.
-bool Worker::undo(Stage from) {
-    if (!handover_->move(from, Stage::reverted)) {
+bool Worker::undo(Phase from) {
+    if (!handover_->move(from, Phase::reverted)) {
         return false;
     }
     if (handover_->is_reconfiguration()) {
@@ -211,8 +212,8 @@ void Worker::bring_back() {
 // The instance has failed. On probation its predecessor takes over again, as it was.
 bool Worker::roll_back() {
     if (handover_ == nullptr || handover_->is_reconfiguration() ||
-        !(handover_->move(Stage::committed, Stage::reverted) ||
-          handover_->move(Stage::recalled, Stage::reverted))) {
+        !(handover_->move(Phase::committed, Phase::reverted) ||
+          handover_->move(Phase::recalled, Phase::reverted))) {
         return false;
     }
     context_.settle_all(true);

@@ -108,7 +108,7 @@ TEST_P(BlockedStderr, HoldsUpNeitherTheHostNorItsEnd) {
     ASSERT_TRUE(run.wait_for_out("message 3"));
     run.send(SIGTERM);
     EXPECT_EQ(run.wait().exit_code, 0);
-    EXPECT_THAT(folder.read("s.json"), testing::HasSubstr("\"holds\":true"));
+    EXPECT_THAT(folder.read("s.json"), testing::HasSubstr("\"balanced\":true"));
 }
 
 TEST_P(BlockedStderr, DoesNotKeepSignalsFromEscalating) {

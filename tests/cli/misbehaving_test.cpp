@@ -153,7 +153,7 @@ TEST_F(Reload, StaticConstructorsThatHangInTheHostAreRefusedInTimeAndDoNotBlockT
     const Finished& ended = host->wait();
     EXPECT_EQ(ended.exit_code, 1);
     EXPECT_THAT(ended.err,
-                testing::AllOf(HasSubstr("holds"),
+                testing::AllOf(HasSubstr("balanced"),
                                HasSubstr("leaving while the static constructors of a plugin")));
 }
 

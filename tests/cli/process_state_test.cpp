@@ -98,14 +98,14 @@ TEST_F(ProcessState, StandardStreamsThatAreClosedAreNotTakenByFiles) {
     EXPECT_EQ(host.wait().exit_code, 0);
     EXPECT_THAT(folder.read("s.json"), testing::StartsWith("{\"workers\":"));
     EXPECT_THAT(folder.read("audit"), Not(HasSubstr("running")));
-    EXPECT_THAT(folder.read("audit"), Not(HasSubstr("law:")));
+    EXPECT_THAT(folder.read("audit"), Not(HasSubstr("accounting:")));
 }
 
 TEST_F(ProcessState, AFileSizeLimitIsAnErrorOfTheWriteAndNotASignal) {
     Process host = start("ulimit -f 512; exec $SKEP run $FILE > $FOLDER/out", counter);
     const Finished& ended = host.wait();
     EXPECT_EQ(ended.exit_code, 1) << ended.err;
-    EXPECT_THAT(ended.err, AllOf(HasSubstr("File too large"), HasSubstr(": holds\n")));
+    EXPECT_THAT(ended.err, AllOf(HasSubstr("File too large"), HasSubstr(": balanced\n")));
 }
 
 TEST_F(ProcessState, AHangUpDoesNothingUnderNohup) {

@@ -58,12 +58,12 @@ protected:
         EXPECT_TRUE(host->wait_for_err(expected)) << host->wait().err;
     }
 
-    // Ends the host, and holds it against the law.
+    // Ends the host, and holds it against the accounting.
     std::string stop() const {
         EXPECT_EQ(skep({"stop"}).exit_code, 0);
         const Finished& ended = host->wait();
         EXPECT_EQ(ended.exit_code, 0) << ended.err;
-        EXPECT_THAT(ended.err, HasSubstr("holds"));
+        EXPECT_THAT(ended.err, HasSubstr("balanced"));
         return ended.err;
     }
 

@@ -152,7 +152,7 @@ TEST_F(Reload, ReadsTheReleaseThatReplacedTheOneItWasStartedIn) {
         EXPECT_THAT(skep("reload"), HasSubstr("applied: swap w")) << it.what;
         skep("stop");
         EXPECT_EQ(started.wait().exit_code, 0) << it.what << started.wait().err;
-        EXPECT_THAT(runtime.read("current/s.json"), HasSubstr("\"holds\":true")) << it.what;
+        EXPECT_THAT(runtime.read("current/s.json"), HasSubstr("\"balanced\":true")) << it.what;
     }
 }
 

@@ -97,7 +97,8 @@ TEST(Run, CountsALogToItsEnd) {
     const Finished run = test::run(run_of(file, {"--summary", folder.path("s.json")}));
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_EQ(counts_in(run.out), log.statuses);
-    EXPECT_THAT(run.err, AllOf(HasSubstr("WORKER"), HasSubstr("law: "), HasSubstr(": holds\n")));
+    EXPECT_THAT(run.err,
+                AllOf(HasSubstr("WORKER"), HasSubstr("accounting: "), HasSubstr(": balanced\n")));
 
     const std::string summary = folder.read("s.json");
     EXPECT_EQ(value_in(summary, "tail", "out"), "5000");
@@ -106,7 +107,7 @@ TEST(Run, CountsALogToItsEnd) {
     EXPECT_EQ(value_in(summary, "console", "in"), std::to_string(log.statuses.size()));
     EXPECT_EQ(value_in(summary, "console", "state"), "stopped");
     EXPECT_THAT(summary, HasSubstr("\"queued\":0,\"in_flight\":0,\"dropped\":0"));
-    EXPECT_THAT(summary, HasSubstr("\"holds\":true"));
+    EXPECT_THAT(summary, HasSubstr("\"balanced\":true"));
 }
 
 TEST(Run, CtrlCDrainsWhatWasRead) {
@@ -123,7 +124,7 @@ TEST(Run, CtrlCDrainsWhatWasRead) {
     EXPECT_EQ(counts_in(ended.out), log.statuses);
     EXPECT_THAT(ended.err,
                 AllOf(HasSubstr("stopping: draining for up to 20s; press Ctrl-C again to stop now"),
-                      HasSubstr(": holds\n")));
+                      HasSubstr(": balanced\n")));
 }
 
 // Its worker sleeps for an hour over each message, so that draining takes longer than any test.
@@ -150,7 +151,7 @@ TEST(Run, SecondCtrlCStopsNowAndIsToldByTheExitCode) {
     run.send(SIGINT);
     const Finished& ended = run.wait();
     EXPECT_EQ(ended.exit_code, 130) << ended.err;
-    EXPECT_THAT(ended.err, HasSubstr(": holds\n"));
+    EXPECT_THAT(ended.err, HasSubstr(": balanced\n"));
 }
 
 TEST(Run, QuitStopsNow) {
@@ -168,7 +169,7 @@ TEST(Run, DrainThatTakesTooLongIsCutShort) {
     run.send(SIGTERM);
     const Finished& ended = run.wait();
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
-    EXPECT_THAT(ended.err, HasSubstr(": holds\n"));
+    EXPECT_THAT(ended.err, HasSubstr(": balanced\n"));
 }
 
 // One worker of the given type of the plugin that never gives its thread back.
@@ -245,7 +246,7 @@ TEST(Run, JsonLogIsOneObjectALineAndNothingElse) {
         EXPECT_THAT(line, AllOf(testing::StartsWith("{\"time\":\""), testing::EndsWith("\"}")));
     }
     EXPECT_GT(count, 2);
-    EXPECT_THAT(run.err, HasSubstr("law: offered 3 = accepted 0 + rejected 3"));
+    EXPECT_THAT(run.err, HasSubstr("accounting: offered 3 = accepted 0 + rejected 3"));
 }
 
 TEST(Run, LogLevelHidesWhatIsLessImportant) {

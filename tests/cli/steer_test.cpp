@@ -122,7 +122,7 @@ TEST_F(Steer, AHostIsWatchedPausedExplainedAndStopped) {
                       HasSubstr("control: send 'show': done (uid "),
                       HasSubstr("control: stop: done (uid "),
                       Not(HasSubstr("control: explain")),
-                      HasSubstr(": holds\n")));
+                      HasSubstr(": balanced\n")));
     EXPECT_FALSE(std::filesystem::exists(socket));
 }
 
@@ -160,7 +160,7 @@ queue = 4
     expect({"stop", "--grace", "100ms"}, 0, "");
     const Finished& ended = host.wait();
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
-    EXPECT_THAT(ended.err, HasSubstr(": holds\n"));
+    EXPECT_THAT(ended.err, HasSubstr(": balanced\n"));
     const auto lines = std::count(ended.out.begin(), ended.out.end(), '\n');
     EXPECT_GT(lines, 0);
     EXPECT_THAT(ended.err, testing::ContainsRegex("show +stopped +" + std::to_string(lines) + " "));

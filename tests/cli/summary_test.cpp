@@ -36,8 +36,8 @@ HostMetrics two_workers() {
     sink.in.dropped.oldest = 4;
     sink.in.dead_lettered.crash = 1;
     sink.in.dead_lettered.stop = 2;
-    metrics.law += source.law();
-    metrics.law += sink.law();
+    metrics.accounting += source.accounting();
+    metrics.accounting += sink.accounting();
     metrics.workers = {source, sink};
     return metrics;
 }
@@ -48,29 +48,30 @@ TEST(Summary, TextIsATableWithTheLawBelow) {
         "WORKER   STATE      IN   OUT  DROPPED  DEAD  ERRORS  ITEMS     CPU  QUEUE-HIGH  REJECTED\n"
         "tail     stopped     0  1200        0     0       0   1200  0.012s           0         5\n"
         "count#0  failed   1190     0        7     3       1   1190  1.235s          77         0\n"
-        "law: offered 1207 = accepted 1200 + rejected 7; accepted = delivered 1190 + "
-        "in flight 0 + queued 0 + dropped 7 + dead-lettered 3: holds\n");
+        "accounting: offered 1207 = accepted 1200 + rejected 7; accepted = delivered 1190 + "
+        "in flight 0 + queued 0 + dropped 7 + dead-lettered 3: balanced\n");
 }
 
 TEST(Summary, BrokenLawIsNamed) {
-    FlowCounts law;
-    law.offered = 2;
-    law.accepted = 2;
-    law.delivered = 1;
-    EXPECT_THAT(law_text(law), testing::EndsWith(": BROKEN"));
+    FlowCounts accounting;
+    accounting.offered = 2;
+    accounting.accepted = 2;
+    accounting.delivered = 1;
+    EXPECT_THAT(accounting_text(accounting), testing::EndsWith(": NOT BALANCED"));
 }
 
 TEST(Summary, JsonHasTheSameCounts) {
-    EXPECT_EQ(summary_json(two_workers()),
-              R"({"workers":[{"name":"tail","state":"stopped","in":0,"out":1200,"dropped":0,)"
-              R"("dead_lettered":0,"errors":0,"items":1200,"cpu_ns":12000000,"queue_high":0,)"
-              R"("out_rejected":5},)"
-              R"({"name":"count#0","state":"failed","in":1190,"out":0,"dropped":7,)"
-              R"("dead_lettered":3,"errors":1,"items":1190,"cpu_ns":1234567890,"queue_high":77,)"
-              R"("out_rejected":0}],)"
-              R"("law":{"offered":1207,"accepted":1200,"rejected":7,"delivered":1190,"queued":0,)"
-              R"("in_flight":0,"dropped":7,"dead_lettered":3,"holds":true}})"
-              "\n");
+    EXPECT_EQ(
+        summary_json(two_workers()),
+        R"({"workers":[{"name":"tail","state":"stopped","in":0,"out":1200,"dropped":0,)"
+        R"("dead_lettered":0,"errors":0,"items":1200,"cpu_ns":12000000,"queue_high":0,)"
+        R"("out_rejected":5},)"
+        R"({"name":"count#0","state":"failed","in":1190,"out":0,"dropped":7,)"
+        R"("dead_lettered":3,"errors":1,"items":1190,"cpu_ns":1234567890,"queue_high":77,)"
+        R"("out_rejected":0}],)"
+        R"("accounting":{"offered":1207,"accepted":1200,"rejected":7,"delivered":1190,"queued":0,)"
+        R"("in_flight":0,"dropped":7,"dead_lettered":3,"balanced":true}})"
+        "\n");
 }
 
 TEST(Summary, JsonOfNoWorkersIsAnEmptyList) {

@@ -75,13 +75,13 @@ TEST(ControlRefusals, HaveAStatusAndAWordEach) {
         {Code::bad_plan, 422, "bad_plan"},
     };
     for (const auto& [code, status, word] : table) {
-        EXPECT_EQ(call_error(code).status, status) << word;
-        EXPECT_EQ(call_error(code).code, word);
+        EXPECT_EQ(request_error(code).status, status) << word;
+        EXPECT_EQ(request_error(code).code, word);
     }
 }
 
 TEST(ControlRefusals, AreOneJsonObjectWhateverTheyQuote) {
-    const Reply reply = refused({Refusal::Code::unknown_worker, "no worker '\"\x1b\xff'"});
+    const Response reply = refused({Refusal::Code::unknown_worker, "no worker '\"\x1b\xff'"});
     EXPECT_EQ(reply.status, 404);
     EXPECT_EQ(reply.body,
               "{\"error\":{\"code\":\"unknown_worker\",\"message\":"

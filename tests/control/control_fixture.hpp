@@ -57,15 +57,17 @@ protected:
                                    [] { return Result<std::string, std::string>("{}"); }});
         ControlServer::Started started = ControlServer::start(
             std::move(*listener),
-            [this](const Call& call) { return answer_call(*facts, call); },
+            [this](const Request& call) { return handle_request(*facts, call); },
             limits,
             std::move(admits));
         ASSERT_TRUE(started) << started.error();
         server = std::move(*started);
     }
 
-    Reply ask(const std::string& method, const std::string& target, const std::string& body = "") {
-        const Result<Reply, AskError> reply =
+    Response ask(const std::string& method,
+                 const std::string& target,
+                 const std::string& body = "") {
+        const Result<Response, AskError> reply =
             ask_host(path, method, target, body, std::chrono::seconds(60));
         if (!reply) {
             ADD_FAILURE() << target << ": " << reply.error().why;

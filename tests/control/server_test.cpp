@@ -30,7 +30,7 @@ protected:
                 const std::string& body,
                 int status,
                 const std::string& part) {
-        const Reply reply = ask(method, target, body);
+        const Response reply = ask(method, target, body);
         EXPECT_EQ(reply.status, status) << method << " " << target << " " << body << reply.body;
         EXPECT_THAT(reply.body, HasSubstr(part)) << method << " " << target << " " << body;
     }
@@ -51,22 +51,22 @@ protected:
 };
 
 TEST_F(ServerTest, TellsOfTheHost) {
-    const Reply reply = ask("GET", "/v1/host");
+    const Response reply = ask("GET", "/v1/host");
     EXPECT_EQ(reply.status, 200);
     EXPECT_THAT(reply.body,
                 AllOf(HasSubstr(R"("name":"bees","pid":)" + std::to_string(::getpid())),
                       HasSubstr(R"("version":")"),
                       HasSubstr(R"("file":"bees.toml","uptime_ms":)"),
                       HasSubstr(R"("workers":{"created":0,"running":2,"paused":0,)"),
-                      HasSubstr(R"("law":{"offered":0,"accepted":0,)")));
+                      HasSubstr(R"("accounting":{"offered":0,"accepted":0,)")));
 }
 
 TEST_F(ServerTest, TellsOfItsWorkers) {
-    const Reply all = ask("GET", "/v1/workers");
+    const Response all = ask("GET", "/v1/workers");
     EXPECT_THAT(all.body,
                 AllOf(testing::StartsWith(R"({"workers":[{"name":"a","status":"running",)"),
                       HasSubstr(R"({"name":"b","status":"running","state":"running",)")));
-    const Reply one = ask("GET", "/v1/workers/b");
+    const Response one = ask("GET", "/v1/workers/b");
     EXPECT_EQ(one.status, 200);
     EXPECT_THAT(one.body,
                 AllOf(testing::StartsWith(R"({"name":"b",)"),
@@ -263,7 +263,7 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
     EXPECT_EQ(ask("GET", "/v1/host").status, 200);  // whoever came before has been accepted
     server.reset();
     EXPECT_EQ(silent.hear(), "");
-    const Result<Reply, AskError> reply = waiting.get();
+    const Result<Response, AskError> reply = waiting.get();
     if (reply) {  // it had been read; otherwise nobody was there any more
         EXPECT_EQ(reply->status, 503);
     }

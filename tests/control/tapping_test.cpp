@@ -138,7 +138,7 @@ TEST_F(Tapping, SaysHowMuchItSkipped) {
 
 TEST_F(Tapping, WhatCanNeverBeShownIsRefused) {
     const auto expect = [this](const std::string& query, int status, const std::string& part) {
-        const Reply reply = ask("GET", "/v1/tap?" + query);
+        const Response reply = ask("GET", "/v1/tap?" + query);
         EXPECT_EQ(reply.status, status) << query;
         EXPECT_THAT(reply.body, HasSubstr(part)) << query;
     };
@@ -157,7 +157,7 @@ TEST_F(Tapping, OneTooManyIsRefused) {
     for (std::size_t i = 0; i < Taps::most; ++i) {
         open.push_back(world.manager->taps()->open({}));
     }
-    const Reply reply = ask("GET", "/v1/tap");
+    const Response reply = ask("GET", "/v1/tap");
     EXPECT_EQ(reply.status, 503);
     EXPECT_THAT(reply.body, HasSubstr("there are 8 taps already"));
     for (const std::shared_ptr<Tap>& it : open) {

@@ -276,7 +276,7 @@ TEST_P(Backpressure, EverythingArrivesBeforeTheHostEnds) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
     EXPECT_EQ(world.end_while_time_passes().cause, host::Ending::Cause::finished);
     EXPECT_EQ(seen_by("b"), from_to(1, 8));
-    EXPECT_EQ(manager().metrics().law.delivered, 16U);
+    EXPECT_EQ(manager().metrics().accounting.delivered, 16U);
 }
 
 // Whichever way a message takes to the same receiver, and however long the sender waits on it.
@@ -373,10 +373,10 @@ protected:
 
     // Two of each that was delivered, and the first.
     void expect_all_in_the_books(std::uint64_t dropped = 0) {
-        const FlowCounts law = this->manager().metrics().law;
-        EXPECT_EQ(law.offered, 2 * law.delivered + 1);
-        EXPECT_EQ(law.in_flight + law.queued + law.dead_lettered.crash, 0U);
-        EXPECT_EQ(law.dropped.total(), dropped);
+        const FlowCounts accounting = this->manager().metrics().accounting;
+        EXPECT_EQ(accounting.offered, 2 * accounting.delivered + 1);
+        EXPECT_EQ(accounting.in_flight + accounting.queued + accounting.dead_lettered.crash, 0U);
+        EXPECT_EQ(accounting.dropped.total(), dropped);
     }
 };
 
@@ -386,17 +386,17 @@ using CycleInRealTime = Doubling<host::SteadyClock>;
 TEST_F(Cycle, StandsStillWhenItIsFullAndAStopEndsItWithinTheGrace) {
     cycle(WhenFull::block);
     world.clock.settle();  // everybody sleeps
-    const FlowCounts full = manager().metrics().law;
+    const FlowCounts full = manager().metrics().accounting;
     EXPECT_EQ(in("a").queued, 4U);
     EXPECT_EQ(in("b").queued, 4U);
     world.clock.run_for(hours(1));
-    EXPECT_EQ(manager().metrics().law, full);
+    EXPECT_EQ(manager().metrics().accounting, full);
     const Nanos before = world.clock.now();
     world.stop();
     EXPECT_EQ(world.clock.now(), before);
-    const FlowCounts law = manager().metrics().law;
-    EXPECT_EQ(law.delivered, law.accepted);
-    EXPECT_EQ(law.rejected.closed, law.rejected.total());
+    const FlowCounts accounting = manager().metrics().accounting;
+    EXPECT_EQ(accounting.delivered, accounting.accepted);
+    EXPECT_EQ(accounting.rejected.closed, accounting.rejected.total());
     expect_all_in_the_books();
 }
 
@@ -404,9 +404,10 @@ TEST_F(Cycle, ThatIsFullIsCountedWhenThereIsNoGrace) {
     cycle(WhenFull::block);
     world.clock.settle();
     world.stop(Nanos(0));
-    const FlowCounts law = manager().metrics().law;
-    EXPECT_EQ(law.delivered + law.dead_lettered.stop, law.accepted);
-    EXPECT_EQ(law.rejected.closed + law.rejected.stopping, law.rejected.total());
+    const FlowCounts accounting = manager().metrics().accounting;
+    EXPECT_EQ(accounting.delivered + accounting.dead_lettered.stop, accounting.accepted);
+    EXPECT_EQ(accounting.rejected.closed + accounting.rejected.stopping,
+              accounting.rejected.total());
     expect_all_in_the_books();
 }
 
@@ -438,7 +439,7 @@ TEST_F(CycleInRealTime, BurnsNothingWhenItIsFull) {
     }
     EXPECT_EQ(quiet_moments, 20);
     world.stop();
-    EXPECT_EQ(manager().metrics().law.dead_lettered.total(), 0U);
+    EXPECT_EQ(manager().metrics().accounting.dead_lettered.total(), 0U);
     expect_all_in_the_books();
 }
 
@@ -455,7 +456,7 @@ TEST_P(DroppingCycle, FlowsOn) {
     world.stop();
     EXPECT_GT(in("a").dropped.total(), 0U);
     EXPECT_EQ(in("b").dropped.total(), 0U);
-    EXPECT_EQ(manager().metrics().law.dead_lettered.total(), 0U);
+    EXPECT_EQ(manager().metrics().accounting.dead_lettered.total(), 0U);
     expect_all_in_the_books(in("a").dropped.total());
 }
 

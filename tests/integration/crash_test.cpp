@@ -13,7 +13,7 @@
 #include <skep/note.h>
 
 #include "host/base/crash_report.hpp"
-#include "host/loader/stage.hpp"
+#include "host/loader/staging_folder.hpp"
 #include "tests/loader/plugin_files.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -143,7 +143,7 @@ TEST_F(DeathReport, IsAnObjectWhereTheLogIsJson) {
 
 TEST_F(DeathReport, OfAnExitComesWithTheAccounting) {
     const Finished ended = die(dying_topology("exit", "on_message"));
-    EXPECT_THAT(ended.err, AllOf(HasSubstr("WORKER"), HasSubstr(": holds\n")));
+    EXPECT_THAT(ended.err, AllOf(HasSubstr("WORKER"), HasSubstr(": balanced\n")));
 }
 
 TEST_F(DeathReport, IsNotMadeForAForkedChildThatExits) {
@@ -197,15 +197,15 @@ std::size_t stages_in(const std::string& folder) {
 }
 
 TEST_F(DeathReport, KeepsTheCopiesOfPluginsThatACoreNeeds) {
-    for (std::size_t i = 0; i < Stage::crashes_kept + 2; ++i) {
+    for (std::size_t i = 0; i < StagingFolder::crashes_kept + 2; ++i) {
         (void)die(dying_topology("null", "on_message"));
-        EXPECT_EQ(stages_in(folder.path()), std::min(i + 1, Stage::crashes_kept + 1));
+        EXPECT_EQ(stages_in(folder.path()), std::min(i + 1, StagingFolder::crashes_kept + 1));
     }
     const std::string well =
         "version = 1\n[worker.source]\nplugin = \"generate\"\n"
         "config = { count = 1 }\n";
     EXPECT_EQ(die(well).exit_code, 0);
-    EXPECT_EQ(stages_in(folder.path()), Stage::crashes_kept);
+    EXPECT_EQ(stages_in(folder.path()), StagingFolder::crashes_kept);
 }
 
 }  // namespace

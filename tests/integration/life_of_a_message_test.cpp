@@ -215,7 +215,7 @@ TEST_F(LifeOfAMessage, AMessageToAPortWithoutARouteIsRejectedAndCounted) {
     world.end();
     EXPECT_EQ(result, skep::send_result::no_route);
     EXPECT_EQ(world.metrics("a").out_rejected.no_route, 1U);
-    EXPECT_EQ(world.manager->metrics().law.offered, 1U);
+    EXPECT_EQ(world.manager->metrics().accounting.offered, 1U);
 }
 
 TEST_F(LifeOfAMessage, AMessageThatIsTooBigIsRejectedAndCounted) {

@@ -455,7 +455,7 @@ TEST_F(OriginalDefect, S27MessagesToADeadWorkerAreNeverSilentlyLost) {
     EXPECT_EQ(in.dead_lettered.crash, 1U);
     EXPECT_EQ(in.dead_lettered.stop, 4U);
     EXPECT_EQ(in.rejected.closed, 1U);
-    EXPECT_TRUE(in.holds());
+    EXPECT_TRUE(in.is_balanced());
 }
 
 TEST_F(OriginalDefect, S28ASendToAWorkerThatIsGoneIsTheDocumentedError) {
@@ -570,8 +570,8 @@ TEST_F(OriginalDefect, S37TheListOfWorkersThatAreGoneIsBoundedAndTheLawStaysExac
     world.stop();
     const auto all = manager.metrics();
     EXPECT_EQ(all.workers.size(), 1000U);
-    EXPECT_EQ(all.law.offered, rounds);
-    EXPECT_EQ(all.law.delivered, rounds);
+    EXPECT_EQ(all.accounting.offered, rounds);
+    EXPECT_EQ(all.accounting.delivered, rounds);
 }
 
 TEST_F(OriginalDefect, S38AnEmptyMessageIsAMessageAndATimeoutIsNone) {

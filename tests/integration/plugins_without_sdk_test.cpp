@@ -76,7 +76,7 @@ TEST_F(PluginWithoutSdk, RunsInPlainCAsALoopAndAsAHandler) {
     for (const WorkerMetrics& it : manager.metrics().workers) {
         EXPECT_EQ(it.state, WorkerState::stopped) << it.name << ": " << it.error;
     }
-    EXPECT_TRUE(manager.metrics().law.holds());
+    EXPECT_TRUE(manager.metrics().accounting.is_balanced());
 }
 
 TEST_F(PluginWithoutSdk, FailsOnTheMessageThatItSays) {
@@ -90,7 +90,7 @@ TEST_F(PluginWithoutSdk, FailsOnTheMessageThatItSays) {
     EXPECT_EQ(it.in.dead_lettered.crash, 1U);
     EXPECT_EQ(it.in.dead_lettered.stop, 1U);
     EXPECT_EQ(it.items, 1U);
-    EXPECT_TRUE(it.in.holds());
+    EXPECT_TRUE(it.in.is_balanced());
 }
 
 TEST_F(PluginWithoutSdk, FailsWhenItReturnsWithoutAMessageDone) {

@@ -236,9 +236,9 @@ TEST_F(TapTest, ThatIsClosedShowsNothingMore) {
 TEST_F(TapTest, HasNoPartInTheBooks) {
     (void)open({});
     start({"one", "two"});
-    const FlowCounts law = manager.metrics().law;
-    EXPECT_EQ(law.offered, 5U);
-    EXPECT_EQ(law.delivered, 5U);
+    const FlowCounts accounting = manager.metrics().accounting;
+    EXPECT_EQ(accounting.offered, 5U);
+    EXPECT_EQ(accounting.delivered, 5U);
     world.stop();
 }
 

@@ -51,8 +51,8 @@ TEST(Timeline, TheThreadingExampleDoesItsItemsPausesResumesAndEnds) {
     EXPECT_NEAR(static_cast<double>(items("worker_0")), 74, 1);
     EXPECT_NEAR(static_cast<double>(items("worker_1")), 60, 1);  // three seconds less
     EXPECT_NEAR(static_cast<double>(items("worker_2")), 74, 1);
-    EXPECT_TRUE(manager.metrics().law.holds());
-    EXPECT_EQ(manager.metrics().law.delivered, 3U);
+    EXPECT_TRUE(manager.metrics().accounting.is_balanced());
+    EXPECT_EQ(manager.metrics().accounting.delivered, 3U);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_F(BroughtLibrariesTest, AreFoundBesideThePlugin) {
     EXPECT_EQ(ask(library), 1);
     EXPECT_THAT(library->info().libraries, ElementsAre(helper_));
     expect_unloads(library);
-    EXPECT_TRUE(std::filesystem::is_empty(loader_->stage_folder()));
+    EXPECT_TRUE(std::filesystem::is_empty(loader_->staging_folder()));
 }
 
 // dlopen alone would give the second the library that the first has mapped: by its name.

@@ -38,7 +38,7 @@ protected:
     }
 
     [[nodiscard]] bool stage_is_empty() const {
-        return std::filesystem::is_empty(loader_->stage_folder());
+        return std::filesystem::is_empty(loader_->staging_folder());
     }
 };
 
@@ -103,7 +103,7 @@ TEST_F(FileLoaderTest, RunsOnWhenTheFileIsOverwrittenInPlace) {
 
 TEST_F(FileLoaderTest, KeepsThePrivateCopyUntilTheLibraryIsUnloaded) {
     auto library = open(test_plugin("counts"));
-    const std::filesystem::directory_iterator copies(loader_->stage_folder());
+    const std::filesystem::directory_iterator copies(loader_->staging_folder());
     EXPECT_THAT(copies->path().filename().string(), StartsWith("libcounts.1."));
     expect_unloads(library);
     EXPECT_TRUE(stage_is_empty());

@@ -197,7 +197,7 @@ TEST(Probe, IsMadeByALoaderThatIsToldTo) {
     EXPECT_TRUE((*loader)->inspect(plugin("greeter_2")));
     EXPECT_THAT((*loader)->inspect(plugin("undefined_symbol")).error().front().hint,
                 HasSubstr("link the library that defines it"));
-    EXPECT_TRUE(std::filesystem::is_empty((*loader)->stage_folder()));
+    EXPECT_TRUE(std::filesystem::is_empty((*loader)->staging_folder()));
 }
 
 TEST(ProbeRequest, IsReadAsItWasWritten) {

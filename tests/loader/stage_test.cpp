@@ -1,5 +1,3 @@
-#include "host/loader/stage.hpp"
-
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/base/crash_report.hpp"
+#include "host/loader/staging_folder.hpp"
 #include "tests/loader/plugin_files.hpp"
 
 namespace skep::host {
@@ -55,47 +54,47 @@ private:
     bool is_mounted_;
 };
 
-TEST(Stage, IsAPrivateFolderOfThisProcess) {
+TEST(StagingFolder, IsAPrivateFolderOfThisProcess) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     ASSERT_TRUE(stage) << message_of(stage);
     EXPECT_THAT((*stage)->folder(),
                 MatchesRegex(parent.path() + "/skep-" + std::to_string(::getpid()) + "\\.......$"));
     EXPECT_EQ(mode_of((*stage)->folder()), 0700U);
 }
 
-TEST(Stage, GoesWithEverythingInIt) {
+TEST(StagingFolder, GoesWithEverythingInIt) {
     const TempFolder parent;
     {
-        const auto stage = Stage::create({parent.path()});
+        const auto stage = StagingFolder::create({parent.path()});
         ASSERT_TRUE((*stage)->add(span_of("x"), "libx", "0123abcd"));
     }
     EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
 }
 
-TEST(Stage, OfAProcessThatWasKilledIsRemovedByTheNext) {
+TEST(StagingFolder, OfAProcessThatWasKilledIsRemovedByTheNext) {
     const TempFolder parent;
     const pid_t child = ::fork();
     if (child == 0) {
-        const auto stage = Stage::create({parent.path()});
+        const auto stage = StagingFolder::create({parent.path()});
         (void)(*stage)->add(span_of("x"), "libx", "0123abcd");
         ::raise(SIGKILL);
     }
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
     EXPECT_FALSE(std::filesystem::is_empty(parent.path()));
-    { const auto stage = Stage::create({parent.path()}); }
+    { const auto stage = StagingFolder::create({parent.path()}); }
     EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
 }
 
-TEST(Stage, LeavesAloneWhatAnotherOneUsesAndWhatIsNotAStage) {
+TEST(StagingFolder, LeavesAloneWhatAnotherOneUsesAndWhatIsNotAStage) {
     const TempFolder parent;
-    const auto first = Stage::create({parent.path()});
+    const auto first = StagingFolder::create({parent.path()});
     const std::vector<std::string> others = {"skep-1.abcde", "skep-x.abcdef", "skep-.abcdef", "x"};
     for (const std::string& other : others) {
         std::filesystem::create_directory(parent / other);
     }
     std::filesystem::create_directory_symlink(parent / "x", parent / "skep-1.abcdef");
-    const auto second = Stage::create({parent.path()});
+    const auto second = StagingFolder::create({parent.path()});
     EXPECT_TRUE(std::filesystem::exists((*first)->folder()));
     EXPECT_TRUE(std::filesystem::is_symlink(parent / "skep-1.abcdef"));
     for (const std::string& other : others) {
@@ -103,9 +102,9 @@ TEST(Stage, LeavesAloneWhatAnotherOneUsesAndWhatIsNotAStage) {
     }
 }
 
-TEST(Stage, WritesACopyThatNobodyMayChange) {
+TEST(StagingFolder, WritesACopyThatNobodyMayChange) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     const auto copy = (*stage)->add(span_of("content"), "libhello", "0123abcd");
     ASSERT_TRUE(copy) << message_of(copy);
     EXPECT_EQ(*copy, (*stage)->folder() + "/libhello.1.0123abcd.so");
@@ -113,10 +112,10 @@ TEST(Stage, WritesACopyThatNobodyMayChange) {
     EXPECT_EQ(read_file(*copy).size(), 7U);
 }
 
-TEST(Stage, MakesUsableCopiesUnderAnyUmask) {
+TEST(StagingFolder, MakesUsableCopiesUnderAnyUmask) {
     const TempFolder parent;
     const mode_t before = ::umask(0777);
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     const auto copy = (*stage)->add(span_of("content"), "libhello", "");
     ::umask(before);
     ASSERT_TRUE(copy) << message_of(copy);
@@ -124,7 +123,7 @@ TEST(Stage, MakesUsableCopiesUnderAnyUmask) {
     EXPECT_EQ(mode_of((*stage)->folder()), 0700U);
 }
 
-TEST(Stage, KeepsWhatTheNewestCoresNeed) {
+TEST(StagingFolder, KeepsWhatTheNewestCoresNeed) {
     const TempFolder parent;
     const auto make = [&](int pid, int age) {
         const std::filesystem::path folder = parent / ("skep-" + std::to_string(pid) + ".abcdef");
@@ -138,7 +137,7 @@ TEST(Stage, KeepsWhatTheNewestCoresNeed) {
     for (int i = 1; i <= 5; ++i) {
         (void)make(i, i * 7 % 5);  // ages 2, 4, 1, 3, 0
     }
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     for (const int kept : {1, 3, 5}) {
         EXPECT_TRUE(std::filesystem::exists(parent / ("skep-" + std::to_string(kept) + ".abcdef")))
             << kept;
@@ -150,9 +149,9 @@ TEST(Stage, KeepsWhatTheNewestCoresNeed) {
     }
 }
 
-TEST(Stage, NeverUsesANameTwice) {
+TEST(StagingFolder, NeverUsesANameTwice) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     const auto first = (*stage)->add(span_of("x"), "libx", "0123abcd");
     ASSERT_TRUE(first);
     (*stage)->remove(*first);
@@ -162,35 +161,35 @@ TEST(Stage, NeverUsesANameTwice) {
     EXPECT_NE(*first, *second);
 }
 
-TEST(Stage, TakesTheFirstParentThatWorks) {
+TEST(StagingFolder, TakesTheFirstParentThatWorks) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent / "missing", parent.path()});
+    const auto stage = StagingFolder::create({parent / "missing", parent.path()});
     ASSERT_TRUE(stage) << message_of(stage);
     EXPECT_EQ(std::filesystem::path((*stage)->folder()).parent_path(), parent.path());
 }
 
-TEST(Stage, SaysWhereItTriedAndWhyNot) {
+TEST(StagingFolder, SaysWhereItTriedAndWhyNot) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent / "missing", "/proc"});
+    const auto stage = StagingFolder::create({parent / "missing", "/proc"});
     EXPECT_THAT(message_of(stage), HasSubstr("missing (No such file or directory)"));
     EXPECT_THAT(message_of(stage), HasSubstr("/proc ("));
     EXPECT_THAT(hint_of(stage), HasSubstr("TMPDIR"));
 }
 
-TEST(Stage, PassesOverAParentThatCodeMayNotRunFrom) {
+TEST(StagingFolder, PassesOverAParentThatCodeMayNotRunFrom) {
     const Mounted parent(MS_NOEXEC);
     if (!parent.is_mounted()) {
         GTEST_SKIP() << "may not mount a file system here";
     }
-    EXPECT_THAT(message_of(Stage::create({parent.path()})), HasSubstr("(mounted noexec)"));
+    EXPECT_THAT(message_of(StagingFolder::create({parent.path()})), HasSubstr("(mounted noexec)"));
 }
 
-TEST(Stage, SaysThatTheDiskIsFullAndLeavesNothing) {
+TEST(StagingFolder, SaysThatTheDiskIsFullAndLeavesNothing) {
     const Mounted parent(0);
     if (!parent.is_mounted()) {
         GTEST_SKIP() << "may not mount a file system here";
     }
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     ASSERT_TRUE(stage) << message_of(stage);
     const auto copy = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
     EXPECT_THAT(message_of(copy), HasSubstr("No space left on device"));
@@ -198,13 +197,13 @@ TEST(Stage, SaysThatTheDiskIsFullAndLeavesNothing) {
     EXPECT_TRUE(std::filesystem::is_empty((*stage)->folder()));
 }
 
-TEST(Stage, TakesTheNextParentForWhatTheFirstHasNoRoomFor) {
+TEST(StagingFolder, TakesTheNextParentForWhatTheFirstHasNoRoomFor) {
     const Mounted small(0);
     if (!small.is_mounted()) {
         GTEST_SKIP() << "may not mount a file system here";
     }
     const TempFolder large;
-    const auto stage = Stage::create({small.path(), large.path()});
+    const auto stage = StagingFolder::create({small.path(), large.path()});
     const auto first = (*stage)->add(span_of("x"), "libx", "");
     const auto second = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
     ASSERT_TRUE(first && second) << message_of(second);
@@ -221,7 +220,7 @@ struct Removed {
     bool first_takes;
 };
 
-TEST(Stage, GoesOnWhereItsFolderHasGone) {
+TEST(StagingFolder, GoesOnWhereItsFolderHasGone) {
     const std::vector<Removed> cases = {
         {"a cleaner removed it",
          [](const auto&, const auto& stage) { std::filesystem::remove_all(stage); },
@@ -246,7 +245,7 @@ TEST(Stage, GoesOnWhereItsFolderHasGone) {
         const TempFolder first;
         const TempFolder second;
         std::filesystem::create_directory(first / "run");
-        const auto stage = Stage::create({first / "run", second.path()});
+        const auto stage = StagingFolder::create({first / "run", second.path()});
         const auto before = (*stage)->add(span_of("x"), "libx", "");
         ASSERT_TRUE(before && before->starts_with(first.path())) << it.what;
         it.happens(first / "run", (*stage)->folder());
@@ -258,17 +257,17 @@ TEST(Stage, GoesOnWhereItsFolderHasGone) {
     }
 }
 
-TEST(Stage, TakesAPluginWithTheLongestName) {
+TEST(StagingFolder, TakesAPluginWithTheLongestName) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     const auto copy = (*stage)->add(span_of("x"), std::string(252, 'x'), "0123abcd");
     EXPECT_TRUE(copy) << message_of(copy);
 }
 
 // As above where nothing can be mounted: another way to make a write stop half way.
-TEST(Stage, LeavesNothingOfACopyThatFails) {
+TEST(StagingFolder, LeavesNothingOfACopyThatFails) {
     const TempFolder parent;
-    const auto stage = Stage::create({parent.path()});
+    const auto stage = StagingFolder::create({parent.path()});
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
     const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);

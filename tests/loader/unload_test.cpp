@@ -43,7 +43,7 @@ protected:
         EXPECT_FALSE(report.unloaded);
         EXPECT_THAT(report.cause, HasSubstr(cause));
         EXPECT_GT(mapped(), 0U);
-        EXPECT_FALSE(std::filesystem::is_empty(loader_->stage_folder()))
+        EXPECT_FALSE(std::filesystem::is_empty(loader_->staging_folder()))
             << "a debugger needs the copy of what is still mapped";
     }
 };
@@ -118,7 +118,7 @@ TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
     expect_unloads(other);
     EXPECT_EQ(mapped(), 0U);
     EXPECT_TRUE(loader_->left().empty());
-    EXPECT_TRUE(std::filesystem::is_empty(loader_->stage_folder()));
+    EXPECT_TRUE(std::filesystem::is_empty(loader_->staging_folder()));
 }
 
 TEST_F(UnloadTest, NamesTheLibraryThatCameWithItAndStayed) {

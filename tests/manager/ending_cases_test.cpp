@@ -427,7 +427,7 @@ TEST_P(EndingCases, EndsWhenItShould) {
     }
     EXPECT_EQ(host.refused, it.refused);
     EXPECT_EQ(host.drained, it.drained);
-    EXPECT_EQ(host.world.manager->metrics().law.dead_lettered.stop, 0U);
+    EXPECT_EQ(host.world.manager->metrics().accounting.dead_lettered.stop, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ending, EndingCases, testing::ValuesIn(cases), [](const auto& it) {
@@ -454,7 +454,7 @@ TEST(EndingVerdict, RequestsThatBringWorkGetHostEnded) {
     EXPECT_EQ(manager.apply(world.plan).error().code, Refusal::Code::host_ended);
     gate.open();
     EXPECT_EQ(world.end().cause, Ending::Cause::finished);
-    EXPECT_EQ(manager.metrics().law.rejected.total(), 0U);
+    EXPECT_EQ(manager.metrics().accounting.rejected.total(), 0U);
 }
 
 // A message from outside is accepted and handled, or refused with host_ended: never lost.

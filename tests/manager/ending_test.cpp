@@ -192,8 +192,8 @@ TEST(Ending, AStopDrainsEverythingThatWasAccepted) {
     world.start();
     EXPECT_EQ(world.stop().cause, Ending::Cause::stopped);
     const auto all = world.manager->metrics();
-    EXPECT_EQ(all.law.accepted, all.law.delivered);
-    EXPECT_EQ(all.law.rejected.total(), 0U);
+    EXPECT_EQ(all.accounting.accepted, all.accounting.delivered);
+    EXPECT_EQ(all.accounting.rejected.total(), 0U);
     EXPECT_EQ(seen.size(), all.workers[0].out + 1);  // and the filter's "end"
 }
 
@@ -217,7 +217,7 @@ TEST(Ending, APausedWorkerIsDrainedToo) {
     EXPECT_EQ(world.metrics("sink").in.queued, 4U);
     world.stop();
     EXPECT_EQ(seen.size(), world.metrics("source").out);
-    EXPECT_EQ(world.manager->metrics().law.dead_lettered.total(), 0U);
+    EXPECT_EQ(world.manager->metrics().accounting.dead_lettered.total(), 0U);
 }
 
 TEST(Ending, AStopWithoutGraceCountsWhatWasQueuedAsDeadLetters) {
@@ -258,8 +258,8 @@ TEST(Ending, ASenderThatWaitsForRoomIsReleasedByAStopAndCounted) {
     world.clock.settle();
     world.manager->request_stop(seconds(0));
     world.end();
-    const host::FlowCounts law = world.manager->metrics().law;
-    EXPECT_EQ(law.rejected.stopping + law.rejected.closed, 1U);
+    const host::FlowCounts accounting = world.manager->metrics().accounting;
+    EXPECT_EQ(accounting.rejected.stopping + accounting.rejected.closed, 1U);
 }
 
 TEST(Ending, WhatIsOfferedToAWorkerThatIsGoneIsStillInTheBooks) {
@@ -281,7 +281,7 @@ TEST(Ending, WhatIsOfferedToAWorkerThatIsGoneIsStillInTheBooks) {
     }
     late.open();
     world.end();
-    EXPECT_EQ(world.manager->metrics().law.rejected.closed, 5U);
+    EXPECT_EQ(world.manager->metrics().accounting.rejected.closed, 5U);
 }
 
 TEST(Ending, TheGraceIsOneDeadlineForAllHoweverManyAreSlow) {

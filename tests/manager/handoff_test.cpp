@@ -274,8 +274,8 @@ std::string cause_after_a_swap(const std::string& pool,
     };
     host::SteadyClock clock;
     auto loader = host::FileLoader::create();
-    FirstClosed witness;
-    host::Manager manager(clock, **loader, host::Manager::When::asked, {}, &witness);
+    FirstClosed observer;
+    host::Manager manager(clock, **loader, host::Manager::When::asked, {}, &observer);
     worker.plugin_path = version("1");
     EXPECT_TRUE(manager.apply(plan));
     EXPECT_TRUE(manager.send("a", "Ada"));
@@ -284,7 +284,7 @@ std::string cause_after_a_swap(const std::string& pool,
     }
     plan.workers.front().plugin_path = version("2");
     EXPECT_TRUE(manager.apply(plan));
-    return witness.cause.get_future().get();
+    return observer.cause.get_future().get();
 }
 
 TEST(HandoffOfAPlugin, ItsThreadLocalsDoNotKeepItMapped) {

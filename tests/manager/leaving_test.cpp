@@ -88,15 +88,15 @@ protected:
     // At the end of a test: nothing that was sent is missing.
     void expect_nothing_lost() {
         world.stop();
-        const host::FlowCounts law = manager.metrics().law;
-        EXPECT_TRUE(law.holds());
-        EXPECT_EQ(law.rejected.total(), lawful_);
-        EXPECT_EQ(law.dead_lettered.total(), 0U);
+        const host::FlowCounts accounting = manager.metrics().accounting;
+        EXPECT_TRUE(accounting.is_balanced());
+        EXPECT_EQ(accounting.rejected.total(), rejected_at_the_end_);
+        EXPECT_EQ(accounting.dead_lettered.total(), 0U);
     }
 
     World<> world{Manager::When::asked};
     Manager& manager = *world.manager;
-    std::uint64_t lawful_ = 0;  // emissions of the last in line, which no route takes
+    std::uint64_t rejected_at_the_end_ = 0;  // emissions of the last in line, which no route takes
 
 private:
     host::Mutex mutex_;
@@ -114,7 +114,7 @@ TEST_F(Leaving, WhatAWorkerEmitsAtItsEndArrives) {
     world.clock.settle();
     EXPECT_THAT(seen("b"), ElementsAre("x", "end of a"));
     EXPECT_EQ(world.state("b"), WorkerState::running) << "nothing feeds it, and nothing ends it";
-    lawful_ = 3;
+    rejected_at_the_end_ = 3;
     expect_nothing_lost();
     EXPECT_THAT(seen("b"), ElementsAre("x", "end of a", "end of b"));
 }
@@ -139,7 +139,7 @@ TEST_F(Leaving, AChainDrainsInTheOrderOfItsFlow) {
         expected.emplace_back(end);
     }
     EXPECT_EQ(seen("stays"), expected);
-    lawful_ = 104;
+    rejected_at_the_end_ = 104;
     expect_nothing_lost();
 }
 
@@ -164,7 +164,7 @@ TEST_F(Leaving, AReceiverThatStaysEndsAfterAllThatFeedItHaveEnded) {
     while (world.state("b") != WorkerState::stopped) {
     }
     EXPECT_THAT(seen("b"), ElementsAre("end of a", "end of b"));
-    lawful_ = 2;
+    rejected_at_the_end_ = 2;
     expect_nothing_lost();
 }
 
@@ -189,7 +189,7 @@ TEST_F(Leaving, AReceiverThatALaterReloadRemovesWaitsToo) {
     wait_until_gone("b");
     world.clock.settle();
     EXPECT_THAT(seen("stays"), ElementsAre("end of a", "end of b"));
-    lawful_ = 3;
+    rejected_at_the_end_ = 3;
     expect_nothing_lost();
 }
 
@@ -248,7 +248,7 @@ TEST_F(Leaving, ACycleEndsWhenNoMessageIsLeftInIt) {
         world.clock.run_for(milliseconds(10));
     }
     expect_nothing_lost();
-    EXPECT_EQ(manager.metrics().law.delivered, 51U);
+    EXPECT_EQ(manager.metrics().accounting.delivered, 51U);
 }
 
 // What has left is no source that has come to its end.
@@ -310,7 +310,7 @@ TEST_F(Leaving, ANameIsTakenUntilItsWorkerHasEnded) {
     ASSERT_TRUE(manager.send("a", "again"));
     world.clock.settle();
     EXPECT_THAT(seen("b"), ElementsAre("end of a", "again"));
-    lawful_ = 4;
+    rejected_at_the_end_ = 4;
     expect_nothing_lost();
 }
 
@@ -346,8 +346,8 @@ TEST_F(Leaving, TheEndOfTheHostKeepsTheOrder) {
     a_ends.open();
     EXPECT_EQ(world.end().cause, Ending::Cause::stopped);
     EXPECT_THAT(seen("stays"), ElementsAre("end of a", "end of b", "end of stays"));
-    lawful_ = 3;
-    EXPECT_EQ(manager.metrics().law.rejected.total(), lawful_);
+    rejected_at_the_end_ = 3;
+    EXPECT_EQ(manager.metrics().accounting.rejected.total(), rejected_at_the_end_);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST_F(Reconfigure, AnInstanceIsToldOfAnotherValueAndStays) {
     EXPECT_EQ(metrics.generation, 1U);
     EXPECT_EQ(metrics.swaps, 0U);
     EXPECT_EQ(metrics.state, WorkerState::running);
-    EXPECT_TRUE(world.witness.probations.empty());
+    EXPECT_TRUE(world.observer.probations.empty());
     reconfigure("a", "three");
     ASSERT_EQ(refusal(), "") << "again";
     send("a", "3");
@@ -189,7 +189,7 @@ TEST_F(Reconfigure, EndsTheProbationOfASwapBefore) {
     ASSERT_EQ(refusal(), "");
     reconfigure("a", "two");
     ASSERT_EQ(refusal(), "");
-    EXPECT_THAT(world.witness.probations, ElementsAre("a@2 begins", "a@2 settled"));
+    EXPECT_THAT(world.observer.probations, ElementsAre("a@2 begins", "a@2 settled"));
     send("a", "2");
     EXPECT_THAT(noted(), testing::IsSupersetOf({"old destroyed", "new 2 with two"}));
     world.stop();

@@ -174,10 +174,10 @@ TEST_F(Rollback, TheVersionsOfAPluginAreListedWithTheirWorkers) {
     world.clock.run_for(world.plan.probation);
     world.clock.settle();
     EXPECT_EQ(manager.libraries()->size(), 1U);
-    ASSERT_EQ(world.witness.all_closed.size(), 1U);
-    EXPECT_EQ(world.witness.all_closed.front().cause, "");
+    ASSERT_EQ(world.observer.all_closed.size(), 1U);
+    EXPECT_EQ(world.observer.all_closed.front().cause, "");
     world.stop();
-    EXPECT_EQ(world.witness.all_closed.size(), 2U);
+    EXPECT_EQ(world.observer.all_closed.size(), 2U);
 }
 
 }  // namespace

@@ -72,14 +72,14 @@ TEST_F(SwapRecall, WhatCameWithAWorkerThatFailsGoesBackWithItIfARouteJoinsThem) 
     EXPECT_EQ(world.metrics("a").rollbacks, 1U);
     EXPECT_EQ(world.metrics("a").errors, 0U) << "it did nothing wrong";
     EXPECT_EQ(world.metrics("b").errors, 1U);
-    const auto& told = world.witness.all_reverted;
+    const auto& told = world.observer.all_reverted;
     ASSERT_EQ(told.size(), 3U);
     EXPECT_EQ(told.front().worker, "b");
     EXPECT_EQ(told.front().with, "");
     EXPECT_EQ(told.at(1).with, "b");
     EXPECT_EQ(told.at(2).with, "b");
     EXPECT_EQ(told.at(1).error, "");
-    world.expect_law();
+    world.expect_balanced_accounting();
 }
 
 TEST_F(SwapRecall, TheMessagesThatItHadFinishedAreCounted) {
@@ -95,8 +95,8 @@ TEST_F(SwapRecall, TheMessagesThatItHadFinishedAreCounted) {
     world.clock.settle();
     fail();
     EXPECT_EQ(at_work("a"), "old");
-    ASSERT_EQ(world.witness.all_reverted.size(), 2U);
-    EXPECT_EQ(world.witness.all_reverted.back().consumed, 2U);
+    ASSERT_EQ(world.observer.all_reverted.size(), 2U);
+    EXPECT_EQ(world.observer.all_reverted.back().consumed, 2U);
 }
 
 TEST_F(SwapRecall, WhoIsJoinedByWorkersAloneThatDidNotChangeStays) {
@@ -235,7 +235,7 @@ TEST_F(SwapRecallInRealTime, AWorkerThatIsJustBeingPausedGoesBackAndIsPaused) {
     ASSERT_TRUE(manager.pause("a", true)) << "it stands still";
     ASSERT_TRUE(manager.resume("a"));
     world.stop();
-    EXPECT_EQ(manager.metrics().law.delivered, 1U);
+    EXPECT_EQ(manager.metrics().accounting.delivered, 1U);
 }
 
 TEST_F(SwapRecallInRealTime, AWorkerThatIsPausedMeanwhileGoesBackAndIsPaused) {

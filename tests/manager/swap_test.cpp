@@ -33,10 +33,10 @@ TEST_F(Swap, ASuccessorTakesOverAndTheOldInstanceIsDestroyedAfterTheProbation) {
     EXPECT_EQ(metrics.state, WorkerState::running);
     EXPECT_EQ(metrics.in.delivered, 2U);
     EXPECT_EQ(metrics.last_swap, host::SwapMetrics{}) << "on a clock that stands still";
-    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"}));
+    EXPECT_EQ(world.observer.probations, (Lines{"a@2 begins"}));
     world.clock.run_for(world.plan.probation);
     world.stop();
-    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins", "a@2 settled"}));
+    EXPECT_EQ(world.observer.probations, (Lines{"a@2 begins", "a@2 settled"}));
     EXPECT_EQ(lines, (Lines{"old 1", "new 2", "old destroyed", "new destroyed"}));
 }
 
@@ -110,7 +110,7 @@ TEST_F(Swap, WhatIsQueuedStaysWithTheWorkerInItsOrder) {
     }
     EXPECT_EQ(texts, (Lines{"1", "2", "3", "4"}));
     EXPECT_EQ(lines.back(), "new 4");
-    world.expect_law();
+    world.expect_balanced_accounting();
 }
 
 TEST_F(Swap, APausedWorkerStaysPaused) {
@@ -264,10 +264,10 @@ TEST_F(Swap, InCreateAWorkerHasNoPlaceInTheTopologyYet) {
     EXPECT_EQ(results, std::vector(3, skep::send_result::failed));
     world.clock.run_for(seconds(1));
     EXPECT_EQ(noted(), (Lines{"timer 1"})) << "the successor's, and no longer the old one's";
-    const host::FlowCounts law = manager.metrics().law;
-    EXPECT_EQ(law.accepted, 0U);
-    EXPECT_EQ(law.offered, 6U) << "what the two instances tried, of which nothing was taken";
-    EXPECT_EQ(law.rejected.misuse, 6U);
+    const host::FlowCounts accounting = manager.metrics().accounting;
+    EXPECT_EQ(accounting.accepted, 0U);
+    EXPECT_EQ(accounting.offered, 6U) << "what the two instances tried, of which nothing was taken";
+    EXPECT_EQ(accounting.rejected.misuse, 6U);
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ TEST_F(SwapUndone, ACheckEndsNoProbation) {
     ASSERT_TRUE(apply());
     change("a", noting("third"));
     EXPECT_TRUE(manager.check(world.plan, {}));
-    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"}));
+    EXPECT_EQ(world.observer.probations, (Lines{"a@2 begins"}));
 }
 
 TEST_F(SwapUndone, AStateThatCannotBeLoadedLeavesTheOldOneAtWork) {
@@ -145,15 +145,15 @@ TEST_F(SwapUndone, ASuccessorThatFailsOnProbationIsReplacedByTheOneBefore) {
     EXPECT_EQ(metrics.errors, 1U);
     EXPECT_EQ(metrics.in.delivered, 2U);
     EXPECT_EQ(metrics.in.dead_lettered.crash, 1U);
-    ASSERT_EQ(world.witness.all_reverted.size(), 1U);
-    const host::Witness::Reverted& told = world.witness.all_reverted.front();
+    ASSERT_EQ(world.observer.all_reverted.size(), 1U);
+    const host::ManagerObserver::Reverted& told = world.observer.all_reverted.front();
     EXPECT_EQ(told.worker, "a");
     EXPECT_EQ(told.failed, 2U);
     EXPECT_EQ(told.back, 1U);
     EXPECT_EQ(told.consumed, 1U);
     EXPECT_EQ(told.error, "on_message: cannot divide");
-    EXPECT_EQ(world.witness.probations, (Lines{"a@2 begins"})) << "this one is never settled";
-    world.expect_law();
+    EXPECT_EQ(world.observer.probations, (Lines{"a@2 begins"})) << "this one is never settled";
+    world.expect_balanced_accounting();
     world.scripts["a"] = noting("third");
     ASSERT_TRUE(apply()) << "the plan in force is the one before, so this is a change";
     send("a", "3");
@@ -337,7 +337,7 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     never.wait_for_visitor();  // what it reads on the way there it has read
     ASSERT_TRUE(manager.send("a", "1"));
     EXPECT_EQ(world.stop().lost, std::vector<std::string>{"worker 'a' in create"});
-    EXPECT_EQ(manager.metrics().law.delivered, 1U);
+    EXPECT_EQ(manager.metrics().accounting.delivered, 1U);
 }
 
 // Step 15: the host goes on, and keeps what may still be called.

@@ -1,10 +1,10 @@
-#include "host/manager/wiring.hpp"
-
 #include <memory>
 #include <set>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "host/manager/route_builder.hpp"
 
 namespace skep::host {
 namespace {
@@ -28,12 +28,12 @@ TEST(Wiring, GivesEveryPairOfPortsALaneOfItsOwn) {
         }
     }
     Rings rings;
-    const auto table = wire(plan, names, rings, [&](const std::string&) {
-        return WiredWorker{mailbox, 0, false, &type};
+    const auto table = build_route_table(plan, names, rings, [&](const std::string&) {
+        return RoutedWorker{mailbox, 0, false, &type};
     });
     std::set<std::uint32_t> lanes = {direct_lane};
     for (const Output& output : table->outputs.at("a")) {
-        for (const Path& path : output.paths) {
+        for (const Destination& path : output.paths) {
             EXPECT_TRUE(lanes.insert(path.lane).second);
         }
     }
@@ -56,8 +56,8 @@ protected:
 
     std::shared_ptr<const RouteTable> table_with(std::size_t queue, bool is_pooled = false) {
         plan.routes[0].queue = queue;
-        return wire(plan, names, rings, [&](const std::string&) {
-            return WiredWorker{mailbox, 0, is_pooled, &type};
+        return build_route_table(plan, names, rings, [&](const std::string&) {
+            return RoutedWorker{mailbox, 0, is_pooled, &type};
         });
     }
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "host/messaging/mailbox.hpp"
-#include "host/messaging/ring_cursor.hpp"
+#include "host/messaging/ring_reader.hpp"
 
 namespace skep::host {
 namespace {
@@ -112,7 +112,7 @@ protected:
 
     std::uint64_t used() { return mailbox->budget()->used(); }
 
-    void TearDown() override { EXPECT_TRUE(mailbox->counts().holds()); }
+    void TearDown() override { EXPECT_TRUE(mailbox->counts().is_balanced()); }
 
     SteadyClock clock;
     std::shared_ptr<Waker> sender = std::make_shared<Waker>();
@@ -166,7 +166,7 @@ TEST_F(BytesOfAMailbox, AreSharedByAllRingsAndTheQueue) {
     EXPECT_EQ(offer(*b, large), 0);
     EXPECT_EQ(push(direct_lane, 41), PushResult::full);
     EXPECT_TRUE(b->wait_for_bytes(large));
-    RingCursor cursor(a, 0);
+    RingReader cursor(a, 0);
     EXPECT_EQ(cursor.scan(1, [](const RingSlot&) {}), 1U);
     cursor.take_payloads(1);
     cursor.take(1);
@@ -181,7 +181,7 @@ TEST_F(BytesOfAMailbox, AreReportedByARingInPieces) {
     const int taken = offer(*a, 100);
     EXPECT_GE(taken * 100, 10'000);
     EXPECT_LE(taken * 100, 10'000 + 4096);
-    RingCursor cursor(a, 0);
+    RingReader cursor(a, 0);
     while (const std::uint32_t shown = cursor.scan(batch_max, [](const RingSlot&) {})) {
         cursor.take_payloads(shown);
         cursor.take(shown);

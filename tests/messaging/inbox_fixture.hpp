@@ -117,7 +117,7 @@ protected:
         (void)read_all();
     }
 
-    void TearDown() override { EXPECT_TRUE(mailbox->counts().holds()); }
+    void TearDown() override { EXPECT_TRUE(mailbox->counts().is_balanced()); }
 
     static constexpr std::uint64_t of_others = 1'000'000'000;
     const std::string text = "text/plain";
@@ -127,7 +127,7 @@ protected:
     PayloadCache cache;
     std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(clock.make_parker(), 1000);
     Inbox inbox{mailbox};
-    Views views;
+    MessageBatch views;
 };
 
 }  // namespace skep::host

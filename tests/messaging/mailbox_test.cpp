@@ -33,7 +33,7 @@ protected:
             mailbox.take_queued(out, max, [](const std::string*, std::uint64_t) { return true; }));
     }
 
-    void TearDown() override { EXPECT_TRUE(mailbox.counts().holds()); }
+    void TearDown() override { EXPECT_TRUE(mailbox.counts().is_balanced()); }
 
     using Numbers = std::vector<std::uint64_t>;
 

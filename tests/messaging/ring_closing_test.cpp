@@ -239,7 +239,7 @@ TEST(InboxFindings, AskingForNewsWithMessagesInFlightLosesNothing) {
         std::make_shared<Ring>(std::move(spec), std::vector{Ring::ReaderSpec{mailbox.get(), 0}});
     mailbox->add_ring(ring, 0);
     Inbox inbox(mailbox);
-    Views views;
+    MessageBatch views;
     for (std::uint64_t number = 1; number <= 8; ++number) {  // all of the first piece of memory
         ASSERT_TRUE(test::offer(*ring, cache, number));
     }

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "host/messaging/ring.hpp"
-#include "host/messaging/ring_cursor.hpp"
+#include "host/messaging/ring_reader.hpp"
 #include "tests/support/ring_parts.hpp"
 
 namespace skep::host {
@@ -123,7 +123,7 @@ protected:
 
     void TearDown() override {
         for (std::uint32_t i = 0; i < cursors.size(); ++i) {
-            EXPECT_TRUE(ring->counts(i).holds()) << i;
+            EXPECT_TRUE(ring->counts(i).is_balanced()) << i;
         }
     }
 
@@ -131,7 +131,7 @@ protected:
     std::shared_ptr<CountingParker> parker = std::make_shared<CountingParker>();
     PayloadCache cache;
     std::shared_ptr<Ring> ring;
-    std::deque<RingCursor> cursors;
+    std::deque<RingReader> cursors;
     std::uint64_t next = 0;  // the number of the next message: its position
 };
 

@@ -558,7 +558,7 @@ TEST_P(FileTailHistory, GivesEachLineOnceAndWhole) {
     EXPECT_THAT(host_->texts(), ElementsAreArray(GetParam().lines));
 }
 
-INSTANTIATE_TEST_SUITE_P(Path,
+INSTANTIATE_TEST_SUITE_P(Destination,
                          FileTailHistory,
                          ::testing::ValuesIn(histories),
                          [](const auto& test) { return std::string(test.param.name); });
@@ -590,7 +590,7 @@ TEST_P(FileTailReloaded, GivesEachLineOnceAndWhole) {
     EXPECT_THAT(lines, ElementsAreArray(GetParam().lines));
 }
 
-INSTANTIATE_TEST_SUITE_P(Path,
+INSTANTIATE_TEST_SUITE_P(Destination,
                          FileTailReloaded,
                          ::testing::ValuesIn(histories),
                          [](const auto& test) { return std::string(test.param.name); });

@@ -142,7 +142,7 @@ TEST_F(BadInput, IsRefusedWithItsCauseAndNobodyNotices) {
                       HasSubstr(R"("swaps":)" + std::to_string(2 * taken["applied"]) + ",")));
     (void)ask("POST", "/v1/stop");
     EXPECT_EQ(host->wait().exit_code, 0);
-    EXPECT_THAT(folder.read("log"), HasSubstr("holds"));
+    EXPECT_THAT(folder.read("log"), HasSubstr("balanced"));
     for (const auto& [verdict, times] : taken) {
         RecordProperty(verdict, times);
     }

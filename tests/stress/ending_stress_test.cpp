@@ -128,7 +128,7 @@ public:
             world_.manager->request_stop(seconds(0));
         }
         EXPECT_EQ(ended.get().cause, Ending::Cause::finished);
-        world_.expect_law();
+        world_.expect_balanced_accounting();
         std::uint64_t made = 0;
         std::uint64_t consumed = 0;
         std::uint64_t dropped = 0;
@@ -138,8 +138,10 @@ public:
             dropped += it->dropped;
         }
         const host::HostMetrics all = world_.manager->metrics();
-        EXPECT_EQ(made, consumed + dropped + all.law.rejected.total() + all.law.dead_lettered.stop);
-        EXPECT_EQ(all.law.dead_lettered.crash, 0U);
+        EXPECT_EQ(made,
+                  consumed + dropped + all.accounting.rejected.total() +
+                      all.accounting.dead_lettered.stop);
+        EXPECT_EQ(all.accounting.dead_lettered.crash, 0U);
         for (const auto& it : all.workers) {
             // A worker that routes feed may have ended before somebody first sends to it directly.
             if (!restarts_ && !is_fed_[it.name]) {
@@ -148,7 +150,7 @@ public:
         }
         if (!restarts_) {
             EXPECT_EQ(dropped, 0U);
-            EXPECT_EQ(all.law.dead_lettered.total(), 0U);
+            EXPECT_EQ(all.accounting.dead_lettered.total(), 0U);
         }
     }
 

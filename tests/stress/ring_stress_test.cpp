@@ -150,7 +150,7 @@ public:
         }
         for (const auto& mailbox : mailboxes_) {
             const FlowCounts counts = mailbox->counts();
-            EXPECT_TRUE(counts.holds());
+            EXPECT_TRUE(counts.is_balanced());
             EXPECT_EQ(counts.delivered, setting_.messages);
             EXPECT_EQ(counts.queued, 0U);
         }
@@ -215,7 +215,7 @@ private:
         Activity& me = activities_[reader];
         const std::shared_ptr<Mailbox>& mailbox = mailboxes_[reader];
         Inbox inbox(mailbox);
-        Views views;
+        MessageBatch views;
         Pauses pauses(reader + 2);
         std::uint64_t seen = 0;
         while (seen < setting_.messages) {

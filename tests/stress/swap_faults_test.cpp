@@ -175,7 +175,7 @@ TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
     expected.missed = rollbacks;
     expect_equal(seen_by_r, expected);
     EXPECT_EQ(world.metrics("r").in.dead_lettered.crash, rollbacks);
-    EXPECT_EQ(world.witness.all_reverted.size(), rollbacks);
+    EXPECT_EQ(world.observer.all_reverted.size(), rollbacks);
 }
 
 }  // namespace

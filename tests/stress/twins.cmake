@@ -5,7 +5,7 @@
 # BROKEN_FROM, which has to be there exactly once, becomes BROKEN_TO. The tests of the stress that
 # begin with TEST must fail and print something that matches FINDING.
 set(twin_sources
-    messaging/ring.cpp messaging/ring_cursor.cpp messaging/inbox.cpp messaging/mailbox.cpp
+    messaging/ring.cpp messaging/ring_reader.cpp messaging/inbox.cpp messaging/mailbox.cpp
     base/fence.cpp base/clock.cpp)
 
 function(skep_twin name file test finding from to)
@@ -68,7 +68,7 @@ else()
         "if (!have_readers_changed_.load(std::memory_order_relaxed)) {")
     # With smaller bounds the first few slots are enough: such a ring never grows.
     skep_twin(
-        done_when_taken messaging/ring_cursor.hpp WhatReadersHold*64Bound "torn|out of order"
+        done_when_taken messaging/ring_reader.hpp WhatReadersHold*64Bound "torn|out of order"
         "ring_->set_taken(reader_, position_)"
         "ring_->set_taken(reader_, position_), ring_->set_done(reader_, position_, failed_)")
     skep_twin(

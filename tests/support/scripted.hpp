@@ -80,7 +80,7 @@ public:
 };
 
 // Read what it has noted after the manager has answered something.
-struct Notes : host::Witness {
+struct Notes : host::ManagerObserver {
     void swapped(const std::string& worker, std::uint64_t generation) override {
         probations.push_back(worker + "@" + std::to_string(generation) + " begins");
     }
@@ -106,7 +106,7 @@ public:
     explicit World(host::Manager::When ends = host::Manager::When::all_done,
                    const host::Manager::Limits& limits = {})
         : loader(scripts),
-          manager(std::make_unique<host::Manager>(clock, loader, ends, limits, &witness)) {
+          manager(std::make_unique<host::Manager>(clock, loader, ends, limits, &observer)) {
         if (is_pooled || is_moving) {
             // As many threads as the tests ever block at once.
             plan.pools = {{"pool", 8, {}}, {"other", 8, {}}};
@@ -168,10 +168,10 @@ public:
 
     host::WorkerState state(const std::string& name) { return metrics(name).state; }
 
-    // Waits for the end, and holds it against the law.
+    // Waits for the end, and holds it against the accounting.
     host::Ending end() {
         const host::Ending ending = manager->wait();
-        expect_law();
+        expect_balanced_accounting();
         return ending;
     }
 
@@ -190,11 +190,11 @@ public:
     }
 
     // Only when nobody is at work.
-    void expect_law() {
+    void expect_balanced_accounting() {
         const host::HostMetrics all = manager->metrics();
-        EXPECT_TRUE(all.law.holds());
+        EXPECT_TRUE(all.accounting.is_balanced());
         for (const host::WorkerMetrics& it : all.workers) {
-            EXPECT_TRUE(it.in.holds()) << it.name;
+            EXPECT_TRUE(it.in.is_balanced()) << it.name;
         }
     }
 
@@ -207,7 +207,7 @@ public:
     ClockType clock;
     ScriptedLoader loader;
     host::Plan plan;
-    Notes witness;
+    Notes observer;
     std::unique_ptr<host::Manager> manager;
 };
 

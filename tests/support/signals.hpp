@@ -3,10 +3,11 @@
 
 #include <csignal>
 
-#include <skep/note.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include <skep/note.h>
 
 namespace skep::test {
 

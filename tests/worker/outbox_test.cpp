@@ -140,7 +140,7 @@ TEST_F(OutboxTest, ABatchThatIsStoppedHalfWaySaysHowManyWereTaken) {
     ASSERT_TRUE(world.manager->resume("sink"));
     world.clock.settle();
     EXPECT_EQ(seen["sink"], (Texts{"1", "2"}));
-    world.expect_law();
+    world.expect_balanced_accounting();
 }
 
 TEST_F(OutboxTest, ABatchIsReadAtItsOwnStride) {
@@ -183,7 +183,7 @@ TEST_F(OutboxTest, AnEmissionIsTakenIfAnyReceiverTookIt) {
     EXPECT_EQ(told, (std::vector{send_result::ok, send_result::ok, send_result::closed}));
     EXPECT_EQ(world.metrics("a").out, 2U);
     EXPECT_EQ(world.metrics("b").in.rejected.closed, 2U);
-    world.expect_law();
+    world.expect_balanced_accounting();
 }
 
 TEST_F(OutboxTest, ABroadcastGoesToAllOthersAndIsTakenIfAnyoneTookIt) {
@@ -248,7 +248,7 @@ TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
     EXPECT_EQ(told, (std::vector{send_result::ok, too_big, too_big, too_big}));
     EXPECT_EQ(world.metrics("a").out_rejected.too_big, 3U);
     EXPECT_EQ(seen["b"], Texts{std::to_string(host::max_payload_bytes)});
-    world.expect_law();
+    world.expect_balanced_accounting();
 }
 
 // One by one or in a batch, in the slot of a ring or outside: a reader cannot tell.

@@ -292,8 +292,8 @@ TEST_P(RefusedEmission, IsCountedOnceAndLogged) {
     EXPECT_EQ(rejected.*GetParam().reason, 1U);
     EXPECT_EQ(rejected.total(), 1U);
     EXPECT_EQ(world.metrics("w").in.rejected.total(), 0U) << "these are at its input";
-    const FlowCounts all = world.manager->metrics().law;
-    EXPECT_TRUE(all.holds());
+    const FlowCounts all = world.manager->metrics().accounting;
+    EXPECT_TRUE(all.is_balanced());
     EXPECT_EQ(all.offered, 2U) << "the test's own message, and the refused one";
     EXPECT_EQ(all.rejected, rejected);
     const std::string logged = GetParam().logged;
@@ -335,7 +335,7 @@ TEST(RefusedEmissions, AreCountedFromManyThreadsAtOnceAndLoggedEverMoreSeldom) {
     world.clock.settle();
     world.stop();
     EXPECT_EQ(world.metrics("w").out_rejected.misuse, std::uint64_t{threads} * each);
-    EXPECT_TRUE(world.manager->metrics().law.holds());
+    EXPECT_TRUE(world.manager->metrics().accounting.is_balanced());
     const std::string& text = log.text();
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 12) << "1, 2, 4, ..., 2048";
     EXPECT_THAT(text, HasSubstr("[w@1] [warning] emission to output 0 was rejected, 2048 so far"));

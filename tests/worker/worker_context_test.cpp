@@ -171,7 +171,7 @@ TEST_F(WorkerContextTest, WhatAFailingLoopHadReceivedIsLostWithIt) {
     EXPECT_EQ(in.dead_lettered.crash, 2U);
     EXPECT_EQ(in.dead_lettered.stop, 1U);
     EXPECT_EQ(in.delivered, 0U);
-    EXPECT_TRUE(in.holds());
+    EXPECT_TRUE(in.is_balanced());
 }
 
 TEST_F(WorkerContextTest, ASleepEndsEarlyWhenTheWorkerShallEnd) {

@@ -1,4 +1,4 @@
-#include "host/manager/wiring.hpp"
+#include "host/manager/route_builder.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -27,7 +27,7 @@ public:
     Wiring(const Plan& plan,
            NamePool& names,
            Rings& rings,
-           const std::function<WiredWorker(const std::string& worker)>& find)
+           const std::function<RoutedWorker(const std::string& worker)>& find)
         : plan_(plan),
           names_(names),
           rings_(rings) {
@@ -38,7 +38,7 @@ public:
         }
         table_->members.reserve(plan.workers.size());
         for (const WorkerPlan& worker : plan.workers) {
-            WiredWorker wired = find(worker.name);
+            RoutedWorker wired = find(worker.name);
             table_->members.push_back({names.intern(worker.name), wired.mailbox});
             if (wired.type != nullptr && !wired.type->outputs.empty()) {
                 std::vector<Output>& outputs = table_->outputs[worker.name];
@@ -72,12 +72,12 @@ public:
                 continue;
             }
             const auto [at, is_new] = spread_index_.try_emplace(
-                {route.from, route.output, route.spread}, output.spreads.size());
+                {route.from, route.output, route.spread}, output.replica_groups.size());
             if (is_new) {
-                output.spreads.emplace_back();
+                output.replica_groups.emplace_back();
             }
-            output.spreads[at->second].push_back(can_be_ring(route) ? ring_path({&route})
-                                                                    : queue_path(route));
+            output.replica_groups[at->second].push_back(can_be_ring(route) ? ring_path({&route})
+                                                                           : queue_path(route));
         }
         for (const auto& [key, routes] : shared_) {
             table_->outputs[routes.front()->from][routes.front()->output].paths.push_back(
@@ -85,7 +85,7 @@ public:
         }
         for (auto& [name, outputs] : table_->outputs) {
             for (Output& it : outputs) {
-                it.only_ring = it.paths.size() == 1 && it.spreads.empty()
+                it.only_ring = it.paths.size() == 1 && it.replica_groups.empty()
                                    ? it.paths.front().ring.get()
                                    : nullptr;
             }
@@ -113,29 +113,29 @@ private:
         }
     }
 
-    Path queue_path(const RoutePlan& route) {
+    Destination queue_path(const RoutePlan& route) {
         const std::string key =
             route.from + "." + std::to_string(route.output) + ">" + std::to_string(route.input);
-        Path path;
+        Destination path;
         path.mailbox = workers_[route.to].mailbox;
         path.lane = path.mailbox->lane(key, route.queue, policy_of(route.when_full));
         path.port = route.input;
         return path;
     }
 
-    Path ring_path(const std::vector<const RoutePlan*>& routes) {
+    Destination ring_path(const std::vector<const RoutePlan*>& routes) {
         const RoutePlan& first = *routes.front();
-        const WiredWorker& sender = workers_[first.from];
+        const RoutedWorker& sender = workers_[first.from];
         const Output& output = table_->outputs[first.from][first.output];
         const std::string& declared = *output.content_type;
         const bool drops = first.when_full == WhenFull::drop_newest;
         std::string key = std::to_string(sender.order) + "." + std::to_string(first.output) +
                           (drops ? "d" : "b") + std::to_string(first.queue);
-        Path path;
+        Destination path;
         std::vector<Ring::ReaderSpec> readers;
         bool is_pooled = sender.is_pooled;
         for (const RoutePlan* const route : routes) {
-            const WiredWorker& reader = workers_[route->to];
+            const RoutedWorker& reader = workers_[route->to];
             key += ">" + std::to_string(reader.order) + "." + std::to_string(route->input) + "@" +
                    std::to_string(reader.mailbox->opening());
             path.readers.push_back(reader.mailbox);
@@ -172,22 +172,22 @@ private:
     Rings& rings_;  // of the table before
     Rings next_rings_;
     std::shared_ptr<RouteTable> table_ = std::make_shared<RouteTable>();
-    std::map<std::string, WiredWorker, std::less<>> workers_;  // that routes join
+    std::map<std::string, RoutedWorker, std::less<>> workers_;  // that routes join
     std::map<std::pair<std::string_view, std::string_view>, std::size_t> between_;  // routes
     // Routes of one output that can share a ring: the same bound, and the sender waits.
     std::map<std::tuple<std::string, std::uint32_t, std::size_t>, std::vector<const RoutePlan*>>
         shared_;
-    // Where in its output's spreads the group of (sender, output, spread number) is.
+    // Where in its output's replica_groups the group of (sender, output, spread number) is.
     std::map<std::tuple<std::string, std::uint32_t, std::uint32_t>, std::size_t> spread_index_;
 };
 
 }  // namespace
 
-std::shared_ptr<const RouteTable> wire(
+std::shared_ptr<const RouteTable> build_route_table(
     const Plan& plan,
     NamePool& names,
     Rings& rings,
-    const std::function<WiredWorker(const std::string& worker)>& find) {
+    const std::function<RoutedWorker(const std::string& worker)>& find) {
     return Wiring(plan, names, rings, find).run();
 }
 

@@ -32,9 +32,10 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
         return bad_plan(*vetoed);
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
-        if (const Slot* const slot = find(worker->name)) {  // of a plan before, and not gone yet
-            Refusal refusal = cannot("add", *slot);
-            if (slot->is_leaving && slot->state != WorkerState::draining) {
+        if (const WorkerEntry* const entry =
+                find(worker->name)) {  // of a plan before, and not gone yet
+            Refusal refusal = cannot("add", *entry);
+            if (entry->is_leaving && entry->state != WorkerState::draining) {
                 refusal.message += "; an earlier reload removed it, and it has not ended yet";
             }
             return refusal;
@@ -48,16 +49,16 @@ std::optional<Refusal> Core::swaps_refusal(const Plan& next,
                                            const Changes& changes,
                                            const PluginInfos& plugins) {
     for (const WorkerPlan* const worker : workers_named(next, changes.to_swap)) {
-        const Slot& slot = *find(worker->name);
-        if (std::optional<Refusal> refused = swap_refusal(slot)) {
+        const WorkerEntry& entry = *find(worker->name);
+        if (std::optional<Refusal> refused = swap_refusal(entry)) {
             return refused;
         }
         const auto plugin = plugins.find(worker->plugin_content);
-        if (slot.worker == nullptr || plugin == plugins.end() ||
+        if (entry.worker == nullptr || plugin == plugins.end() ||
             plugin->second.find(worker->type) == nullptr) {
             continue;
         }
-        if (auto refused = successor_refusal(slot, *worker, plugin->second, StateLoss::refused)) {
+        if (auto refused = successor_refusal(entry, *worker, plugin->second, StateLoss::refused)) {
             return refused;
         }
     }
@@ -75,13 +76,13 @@ Answer<Done> Core::check(const Plan& next, const PluginInfos& plugins) {
 
 void Core::apply(std::shared_ptr<const Plan> next,
                  bool starts,
-                 const Reply& reply,
+                 const Completion& reply,
                  StateLoss loss) {
     if (is_work_done_) {
         reply(Unexpected<Refusal>(*end_refusal()));
         return;
     }
-    if (launch_ || is_ending()) {
+    if (change_ || is_ending()) {
         reply(
             Unexpected<Refusal>({Refusal::Code::illegal_state,
                                  is_ending() ? "the host is ending" : "a plan is being applied"}));
@@ -96,20 +97,20 @@ void Core::apply(std::shared_ptr<const Plan> next,
         reply(pooled);
         return;
     }
-    Launch launch;
+    PlanChange launch;
     launch.step_begin = clock_.now();
-    launch.number = ++launches_;
+    launch.number = ++changes_begun_;
     launch.next = std::move(next);
     launch.to_remove = changes.to_remove;
     launch.loss = loss;
     launch.reply = reply;
     if (const std::optional<Refusal> refused = prepare(launch, changes, starts)) {
-        for (Slot* const slot : launch.starts) {
-            retire(*slot);
+        for (WorkerEntry* const entry : launch.starts) {
+            retire(*entry);
             retired_.pop_back();
         }
-        for (Slot* const slot : launch.swaps) {
-            withdraw_swap(*slot);
+        for (WorkerEntry* const entry : launch.swaps) {
+            withdraw_swap(*entry);
         }
         close_unused_libraries();  // also of the worker that was refused
         reply(Unexpected<Refusal>(*refused));
@@ -127,30 +128,30 @@ void Core::apply(std::shared_ptr<const Plan> next,
     const Nanos longest =
         schedule_start_ ? std::min(limits_.make, limits_.make_beside) : limits_.make;
     launch.deadline = deadline_after(clock_.now(), longest);
-    launch_ = std::move(launch);
-    for (Slot* const slot : launch_->starts) {
-        slot->launch_part = LaunchPart::making;
+    change_ = std::move(launch);
+    for (WorkerEntry* const entry : change_->starts) {
+        entry->change_part = ChangePart::making;
     }
     create_successors();
-    const std::vector<Slot*> slots = launch_->starts;
-    for (Slot* const slot : slots) {
-        if (launch_) {  // until one fails at once
-            this->launch(*slot);
+    const std::vector<WorkerEntry*> entries = change_->starts;
+    for (WorkerEntry* const entry : entries) {
+        if (change_) {  // until one fails at once
+            this->start_worker(*entry);
         }
     }
-    if (launch_) {
-        continue_launch();
+    if (change_) {
+        continue_change();
     }
 }
 
-// Everything that can fail without a thread, on slots that nobody else has seen yet.
-std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, bool opens) {
+// Everything that can fail without a thread, on entries that nobody else has seen yet.
+std::optional<Refusal> Core::prepare(PlanChange& launch, const Changes& changes, bool opens) {
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_add)) {
         Answer<std::shared_ptr<Pool>> pool = pool_of(*worker, *launch.next);
         if (!pool) {
             return pool.error();
         }
-        launch.starts.push_back(&add_slot({launch.next, worker}, std::move(*pool)));
+        launch.starts.push_back(&add_entry({launch.next, worker}, std::move(*pool)));
         if (opens) {
             if (const Answer<Done> opened = open_library(*launch.starts.back()); !opened) {
                 return opened.error();
@@ -158,64 +159,64 @@ std::optional<Refusal> Core::prepare(Launch& launch, const Changes& changes, boo
         }
     }
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
-        Slot& slot = *find(worker->name);
-        if (auto refused = begin_swap(slot, {launch.next, worker}, launch)) {
+        WorkerEntry& entry = *find(worker->name);
+        if (auto refused = begin_swap(entry, {launch.next, worker}, launch)) {
             return refused;
         }
-        launch.swaps.push_back(&slot);
+        launch.swaps.push_back(&entry);
     }
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_reconfigure)) {
-        Slot& slot = *find(worker->name);
-        if (auto refused = begin_reconfiguration(slot, {launch.next, worker})) {
+        WorkerEntry& entry = *find(worker->name);
+        if (auto refused = begin_reconfiguration(entry, {launch.next, worker})) {
             return refused;
         }
-        launch.swaps.push_back(&slot);
+        launch.swaps.push_back(&entry);
     }
     return std::nullopt;
 }
 
-Nanos Core::end_step(Launch& launch) const {
+Nanos Core::end_step(PlanChange& launch) const {
     const Nanos begin = std::exchange(launch.step_begin, clock_.now());
     return launch.step_begin - begin;
 }
 
 // When all instances are made, and then when all successors have taken over.
-void Core::continue_launch() {
-    if (launch_->making > 0) {
+void Core::continue_change() {
+    if (change_->making > 0) {
         return;
     }
-    launch_->steps.make = end_step(*launch_);
+    change_->steps.make = end_step(*change_);
     offer_successors();
-    if (launch_->taking == 0) {
-        commit_launch();
+    if (change_->taking == 0) {
+        commit_change();
     }
 }
 
 // All workers of `plan` are there.
 void Core::adopt(std::shared_ptr<const Plan> plan) {
     plan_ = std::move(plan);
-    for (const auto& [name, slot] : slots_) {
-        slot->group.reset();
+    for (const auto& [name, entry] : entries_) {
+        entry->group.reset();
     }
     for (const WorkerPlan& worker : plan_->workers) {
-        Slot& slot = *find(worker.name);
-        if (slot.plan->mailbox != worker.mailbox) {
-            slot.home->mailbox->set_direct_bound(worker.mailbox);
+        WorkerEntry& entry = *find(worker.name);
+        if (entry.plan->mailbox != worker.mailbox) {
+            entry.home->mailbox->set_direct_bound(worker.mailbox);
         }
-        if (slot.plan->queue_bytes != worker.queue_bytes) {
-            slot.home->mailbox->set_byte_bound(worker.queue_bytes);
+        if (entry.plan->queue_bytes != worker.queue_bytes) {
+            entry.home->mailbox->set_byte_bound(worker.queue_bytes);
         }
-        slot.plan = {plan_, &worker};  // all else that differs has been seen to, or is read here
+        entry.plan = {plan_, &worker};  // all else that differs has been seen to, or is read here
     }
     flow_.clear();
     for (FlowGroup& group : flow_groups(*plan_)) {
-        SlotGroup& made = flow_.emplace_back();
+        EntryGroup& made = flow_.emplace_back();
         made.upstream = std::move(group.upstream);
         made.is_cycle = group.is_cycle;
         for (const std::string& worker : group.workers) {
-            made.slots.push_back(find(worker));
-            made.slots.back()->place = made.slots.size() - 1;
-            made.slots.back()->group = flow_.size() - 1;
+            made.entries.push_back(find(worker));
+            made.entries.back()->place = made.entries.size() - 1;
+            made.entries.back()->group = flow_.size() - 1;
         }
     }
 }
@@ -243,7 +244,7 @@ void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
     loader_.keep(std::move(contents));
 }
 
-void Core::rollback(const Reply& reply, StateLoss loss) {
+void Core::rollback(const Completion& reply, StateLoss loss) {
     if (plans_before_.empty()) {
         reply(Unexpected<Refusal>(
             {Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
@@ -253,61 +254,61 @@ void Core::rollback(const Reply& reply, StateLoss loss) {
 }
 
 // The plan is in force from here on.
-void Core::commit_launch() {
-    Launch launched = *std::exchange(launch_, std::nullopt);
+void Core::commit_change() {
+    PlanChange launched = *std::exchange(change_, std::nullopt);
     remember_plan_before(launched.next);
     if (!schedule_start_ && !launched.starts.empty()) {
         schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
         schedule_start_ = clock_.now();
     }
     begin_leaving(launched.to_remove);
-    for (Slot* const slot : launched.swaps) {
-        commit_swap(*slot);
+    for (WorkerEntry* const entry : launched.swaps) {
+        commit_swap(*entry);
     }
     adopt(launched.next);
-    for (Slot* const slot : launched.starts) {
-        slot->home->mailbox->open();  // before the routes to it are made
+    for (WorkerEntry* const entry : launched.starts) {
+        entry->home->mailbox->open();  // before the routes to it are made
     }
     rewire();
     launched.steps.take = end_step(launched);
     steps_ = launched.steps;
     needs_advance_ = true;
-    for (Slot* const slot : launched.starts) {
-        slot->launch_part = LaunchPart::none;
-        if (slot->state == WorkerState::starting) {  // and not told to stop meanwhile
-            release(*slot);
+    for (WorkerEntry* const entry : launched.starts) {
+        entry->change_part = ChangePart::none;
+        if (entry->state == WorkerState::starting) {  // and not told to stop meanwhile
+            release(*entry);
         }
     }
-    for (Slot* const slot : launched.swaps) {
-        resume_swapped(*slot);
+    for (WorkerEntry* const entry : launched.swaps) {
+        resume_swapped(*entry);
     }
     launched.reply(Done{});
 }
 
 // None of the new workers has run: they hold, or are still being made. The plan before never ceased
 // to be in force.
-void Core::undo_launch(const Refusal& why) {
-    const Launch undone = *std::exchange(launch_, std::nullopt);
-    for (Slot* const slot : undone.starts) {
-        slot->launch_part = LaunchPart::none;
-        slot->is_removed = true;
-        if (can(*slot, WorkerEvent::drain)) {
-            drain(*slot);
+void Core::undo_change(const Refusal& why) {
+    const PlanChange undone = *std::exchange(change_, std::nullopt);
+    for (WorkerEntry* const entry : undone.starts) {
+        entry->change_part = ChangePart::none;
+        entry->is_removed = true;
+        if (can(*entry, WorkerEvent::drain)) {
+            drain(*entry);
         }
     }
-    for (Slot* const slot : undone.swaps) {
-        withdraw_swap(*slot);
+    for (WorkerEntry* const entry : undone.swaps) {
+        withdraw_swap(*entry);
     }
     needs_advance_ = true;
     undone.reply(Unexpected<Refusal>(why));
 }
 
 // The receiver that a worker waits for: the first at which a route of its that blocks is full.
-const Slot* Core::full_receiver_of(const Slot& sender) const {
+const WorkerEntry* Core::full_receiver_of(const WorkerEntry& sender) const {
     for (const RoutePlan& route : plan_->routes) {
-        const auto to = slots_.find(route.to);
+        const auto to = entries_.find(route.to);
         if (route.from == sender.home->name && route.when_full == WhenFull::block &&
-            to != slots_.end() && to->second->home->mailbox->counts().queued >= route.queue) {
+            to != entries_.end() && to->second->home->mailbox->counts().queued >= route.queue) {
             return to->second.get();
         }
     }
@@ -316,11 +317,11 @@ const Slot* Core::full_receiver_of(const Slot& sender) const {
 
 // Names the worker that holds a swap up: `late` itself, or the one at the end of the full routes
 // before which it waits.
-std::string Core::why_late(const Slot& late) const {
-    const Slot* slow = &late;
-    std::set<const Slot*> seen;
+std::string Core::why_late(const WorkerEntry& late) const {
+    const WorkerEntry* slow = &late;
+    std::set<const WorkerEntry*> seen;
     while (seen.insert(slow).second) {
-        const Slot* const next = full_receiver_of(*slow);
+        const WorkerEntry* const next = full_receiver_of(*slow);
         slow = next == nullptr ? slow : next;
     }
     const WorkerMetrics metrics = slow->metrics(clock_.now());
@@ -340,36 +341,36 @@ std::string Core::why_late(const Slot& late) const {
 }
 
 // Whether it takes too long.
-void Core::check_launch(Nanos now) {
-    if (!launch_ || now < launch_->deadline) {
+void Core::check_change(Nanos now) {
+    if (!change_ || now < change_->deadline) {
         return;
     }
-    for (const Slot* const slot : launch_->starts) {
-        if (slot->launch_part == LaunchPart::making) {
-            undo_launch(bad_plan("worker '" + slot->home->name +
+    for (const WorkerEntry* const entry : change_->starts) {
+        if (entry->change_part == ChangePart::making) {
+            undo_change(bad_plan("worker '" + entry->home->name +
                                  "' was not made in time: it is inside of 'create' of its plugin"));
             return;
         }
     }
-    if (launch_->making > 0) {
-        const Creation& creation = *launch_->creation;
-        undo_launch(bad_plan("the successor of worker '" + creation.spares[creation.at].worker +
+    if (change_->making > 0) {
+        const Creation& creation = *change_->creation;
+        undo_change(bad_plan("the successor of worker '" + creation.pending[creation.at].worker +
                              "' was not made in time: it is inside of 'create' of its plugin"));
         return;
     }
-    std::set<const Slot*> waiting;  // for those that hold the reload up
-    for (const std::vector<Slot*>& wave : launch_->waves) {
+    std::set<const WorkerEntry*> waiting;  // for those that hold the reload up
+    for (const std::vector<WorkerEntry*>& wave : change_->waves) {
         waiting.insert(wave.begin(), wave.end());
     }
-    for (const Slot* const slot : launch_->swaps) {
-        Handover* const handover = slot->swap->handover.get();
-        if (handover != nullptr && !waiting.contains(slot) && !handover->is_taken() &&
+    for (const WorkerEntry* const entry : change_->swaps) {
+        Handover* const handover = entry->swap->handover.get();
+        if (handover != nullptr && !waiting.contains(entry) && !handover->is_taken() &&
             handover->withdraw()) {
-            undo_launch({Refusal::Code::illegal_state, why_late(*slot)});
+            undo_change({Refusal::Code::illegal_state, why_late(*entry)});
             return;
         }
     }
-    launch_->deadline = forever;  // a worker has just committed its swap, and says so
+    change_->deadline = forever;  // a worker has just committed its swap, and says so
 }
 
 }  // namespace skep::host

@@ -1,4 +1,4 @@
-// A slot: all that the manager knows of one worker name. The manager's thread alone touches it.
+// A entry: all that the manager knows of one worker name. The manager's thread alone touches it.
 //
 // What is wanted (wants_pause, is_removed, is_stopped_by_operator), what is (state), and how the
 // last generation ended (error) are separate fields, so that none can overwrite another.
@@ -19,10 +19,10 @@
 namespace skep::host {
 
 // How a request is answered, once: at once, or when a later fact decides it.
-using Reply = std::function<void(Answer<Done>)>;
+using Completion = std::function<void(Answer<Done>)>;
 
-// A slot's part in the plan that is being applied.
-enum class LaunchPart {
+// A entry's part in the plan that is being applied.
+enum class ChangePart {
     none,
     making,  // it is started, and its instance is being made
     made,    // it is started, and holds until all of them are made
@@ -30,7 +30,7 @@ enum class LaunchPart {
 };
 
 // What a worker runs, and where: the code, and the part of the plan that says so.
-struct Version {
+struct Revision {
     std::shared_ptr<const WorkerPlan> plan;
     std::shared_ptr<Library> library;
     const skep_worker_type* type = nullptr;  // of the library
@@ -42,7 +42,7 @@ struct Version {
 
 // A worker being given a successor, from the offer to the end of the probation.
 struct Swap {
-    Version other;  // the successor's until it is committed, then the predecessor's
+    Revision other;  // the successor's until it is committed, then the predecessor's
     std::shared_ptr<Handover> handover;  // null until the instance is made
     bool is_committed = false;
     bool drops_state = false;
@@ -63,12 +63,12 @@ struct LastRoute {
 };
 
 // The version is what it runs now; its library stays from the first start to the removal.
-struct Slot : Version {
+struct WorkerEntry : Revision {
     std::shared_ptr<const WorkerHome> home;
     std::size_t order = 0;  // among all that this manager ever made; the order of listings
     std::optional<std::size_t> group;  // of Core::flow_; none: the plan does not have it
     std::size_t place = 0;             // in that group
-    LaunchPart launch_part = LaunchPart::none;
+    ChangePart change_part = ChangePart::none;
 
     std::shared_ptr<Worker> worker;  // while there is a thread
     HangWatch hang_watch;            // of it
@@ -97,9 +97,9 @@ struct Slot : Version {
     std::uint32_t began = 0;     // bits of Activity, of all generations: what they began with
     std::uint64_t finished = 0;  // messages, when the manager last looked whether all are
 
-    std::vector<Reply> waiting_for_run;
-    std::vector<Reply> waiting_for_pause;
-    std::vector<Reply> waiting_for_end;
+    std::vector<Completion> waiting_for_run;
+    std::vector<Completion> waiting_for_pause;
+    std::vector<Completion> waiting_for_end;
 
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
 
@@ -107,8 +107,8 @@ struct Slot : Version {
     void note_beginning() { began |= worker->activity() & Activity::began; }
 
     // What it runs is `other` from now on, which becomes what it ran.
-    void exchange_with(Version& other) {
-        std::swap(static_cast<Version&>(*this), other);
+    void exchange_with(Revision& other) {
+        std::swap(static_cast<Revision&>(*this), other);
         home->mailbox->set_direct_bound(plan->mailbox);
         home->mailbox->set_byte_bound(plan->queue_bytes);
     }
@@ -118,11 +118,11 @@ struct Slot : Version {
 void read_counts(const WorkerHome& home, WorkerMetrics& into);
 
 // Answers everyone in `waiting`, and forgets them.
-void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer);
+void answer_all(std::vector<Completion>& waiting, const Answer<Done>& answer);
 
 [[nodiscard]] Refusal bad_plan(std::string why);
 
 // "cannot pause worker 'a': it is stopped"
-[[nodiscard]] Refusal cannot(std::string_view verb, const Slot& slot);
+[[nodiscard]] Refusal cannot(std::string_view verb, const WorkerEntry& entry);
 
 }  // namespace skep::host

@@ -43,7 +43,7 @@ private:
     const std::string path_;
 };
 
-class Stage {
+class StagingFolder {
 public:
     // Where stages are made: $TMPDIR and $XDG_RUNTIME_DIR, as far as they are set, /run, /tmp,
     // /var/tmp.
@@ -57,13 +57,13 @@ public:
     // because it was killed or ended without a thread that it had lost, are removed: a living one
     // has a lock (flock) on its folder. Of those that a fatal signal has ended (crash_report.hpp),
     // the newest are kept: whoever reads the core needs the copies.
-    [[nodiscard]] static Result<std::unique_ptr<Stage>> create(
+    [[nodiscard]] static Result<std::unique_ptr<StagingFolder>> create(
         const std::vector<std::string>& parents = usual_parents());
 
     // Removes its folders with all that is in them. Code that is still mapped stays mapped.
-    ~Stage();
-    Stage(const Stage&) = delete;
-    Stage& operator=(const Stage&) = delete;
+    ~StagingFolder();
+    StagingFolder(const StagingFolder&) = delete;
+    StagingFolder& operator=(const StagingFolder&) = delete;
 
     // The folder that was used last.
     [[nodiscard]] const std::string& folder() const { return current_->folder; }
@@ -89,7 +89,7 @@ private:
         std::unique_ptr<const Fd> lock;  // let go when the folder is gone
     };
 
-    explicit Stage(const std::vector<std::string>& parents);
+    explicit StagingFolder(const std::vector<std::string>& parents);
 
     // Each returns "" or what went wrong.
     static std::string open(Place& place);

@@ -18,9 +18,9 @@ namespace skep::host {
 // sender would come back to it with messages that are younger than those in another.
 using Rings = std::map<std::string, std::weak_ptr<Ring>>;
 
-struct WiredWorker {
+struct RoutedWorker {
     std::shared_ptr<Mailbox> mailbox;
-    std::size_t order = 0;   // of its slot: tells it from an earlier worker of its name
+    std::size_t order = 0;   // of its entry: tells it from an earlier worker of its name
     bool is_pooled = false;  // it goes to sleep often and must do so cheaply
     const WorkerTypeInfo* type =
         nullptr;  // null while its plugin has not been opened: no outputs yet
@@ -28,10 +28,10 @@ struct WiredWorker {
 
 // `find` knows every worker of the plan. Makes the rings and lanes that the routes need, and lets
 // go of those that they no longer do.
-[[nodiscard]] std::shared_ptr<const RouteTable> wire(
+[[nodiscard]] std::shared_ptr<const RouteTable> build_route_table(
     const Plan& plan,
     NamePool& names,
     Rings& rings,
-    const std::function<WiredWorker(const std::string& worker)>& find);
+    const std::function<RoutedWorker(const std::string& worker)>& find);
 
 }  // namespace skep::host

@@ -1,4 +1,4 @@
-#include "host/loader/stage.hpp"
+#include "host/loader/staging_folder.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -106,7 +106,7 @@ void remove_those_left_behind(const std::string& parent) {
         }
     }
     std::sort(crashed.begin(), crashed.end(), std::greater<>());
-    for (std::size_t i = Stage::crashes_kept; i < crashed.size(); ++i) {
+    for (std::size_t i = StagingFolder::crashes_kept; i < crashed.size(); ++i) {
         useless.push_back(crashed[i].second);
     }
     for (const std::filesystem::path& it : useless) {
@@ -170,7 +170,7 @@ std::string with(const std::string& tried, const std::string& parent, const std:
 
 }  // namespace
 
-std::vector<std::string> Stage::usual_parents() {
+std::vector<std::string> StagingFolder::usual_parents() {
     std::vector<std::string> parents;
     const auto add = [&](const char* folder) {
         if (folder != nullptr && *folder == '/' && !contains(parents, folder)) {
@@ -185,14 +185,15 @@ std::vector<std::string> Stage::usual_parents() {
     return parents;
 }
 
-Stage::Stage(const std::vector<std::string>& parents) {
+StagingFolder::StagingFolder(const std::vector<std::string>& parents) {
     for (const std::string& parent : parents) {
         places_.push_back({parent, "", nullptr});
     }
 }
 
-Result<std::unique_ptr<Stage>> Stage::create(const std::vector<std::string>& parents) {
-    std::unique_ptr<Stage> made(new Stage(parents));
+Result<std::unique_ptr<StagingFolder>> StagingFolder::create(
+    const std::vector<std::string>& parents) {
+    std::unique_ptr<StagingFolder> made(new StagingFolder(parents));
     std::string tried;
     for (Place& place : made->places_) {
         const std::string why = open(place);
@@ -205,7 +206,7 @@ Result<std::unique_ptr<Stage>> Stage::create(const std::vector<std::string>& par
     return failure(no_place("no folder for private copies of plugins", tried));
 }
 
-std::string Stage::open(Place& place) {
+std::string StagingFolder::open(Place& place) {
     if (!place.folder.empty() && is_in_place(place.folder, *place.lock)) {
         return "";
     }
@@ -218,11 +219,11 @@ std::string Stage::open(Place& place) {
     return why;
 }
 
-Stage::~Stage() {
+StagingFolder::~StagingFolder() {
     remove_all();
 }
 
-void Stage::remove_all() const {
+void StagingFolder::remove_all() const {
     for (const Place& place : places_) {
         if (!place.folder.empty() && is_in_place(place.folder, *place.lock)) {
             std::error_code ignored;  // What cannot be removed at the end stays.
@@ -231,10 +232,10 @@ void Stage::remove_all() const {
     }
 }
 
-std::string Stage::write(Place& place,
-                         const std::string& name,
-                         std::span<const std::byte> bytes,
-                         std::string& path) {
+std::string StagingFolder::write(Place& place,
+                                 const std::string& name,
+                                 std::span<const std::byte> bytes,
+                                 std::string& path) {
     if (std::string why = open(place); !why.empty()) {
         return why;
     }
@@ -252,9 +253,9 @@ std::string Stage::write(Place& place,
     return "";
 }
 
-Result<std::string> Stage::add(std::span<const std::byte> bytes,
-                               std::string_view stem,
-                               std::string_view id) {
+Result<std::string> StagingFolder::add(std::span<const std::byte> bytes,
+                                       std::string_view stem,
+                                       std::string_view id) {
     constexpr std::size_t longest_stem = 100;  // a name has up to 255 bytes
     std::string name = std::string(stem.substr(0, longest_stem)) + "." + std::to_string(++counter_);
     name += id.empty() ? ".so" : "." + std::string(id) + ".so";
@@ -280,7 +281,7 @@ bool StagedFile::is_there() const {
     return ::access(path_.c_str(), F_OK) == 0;
 }
 
-void Stage::remove(const std::string& path) {
+void StagingFolder::remove(const std::string& path) {
     ::unlink(path.c_str());
 }
 

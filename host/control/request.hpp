@@ -26,7 +26,7 @@ using Rest = std::function<bool(Nanos)>;
 // are open, and this one is to be refused. Twice is once.
 using Hold = std::function<bool()>;
 
-struct Call {
+struct Request {
     std::string method;  // "GET"
     std::string path;    // without the query, decoded: "/v1/workers/parse#0"
     std::map<std::string, std::string> query;
@@ -36,7 +36,7 @@ struct Call {
     Hold hold;
 };
 
-struct Reply {
+struct Response {
     // The next piece of an answer that is told piece by piece, "" when there is nothing yet; none:
     // that was all. On the thread that writes the answer.
     using More = std::function<std::optional<std::string>()>;

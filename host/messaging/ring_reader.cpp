@@ -1,18 +1,18 @@
-#include "host/messaging/ring_cursor.hpp"
+#include "host/messaging/ring_reader.hpp"
 
 namespace skep::host {
 
-const RingSlot* RingCursor::find_front() {
+const RingSlot* RingReader::find_front() {
     return find_next(buffer_, index_);
 }
 
-bool RingCursor::finds_next() const {
+bool RingReader::finds_next() const {
     RingBuffer* buffer = buffer_;
     std::uint32_t index = index_;
     return find_next(buffer, index) != nullptr;
 }
 
-const RingSlot* RingCursor::find_next(RingBuffer*& buffer, std::uint32_t& index) const {
+const RingSlot* RingReader::find_next(RingBuffer*& buffer, std::uint32_t& index) const {
     if (buffer == nullptr) {
         buffer = ring_->first_buffer();
         if (buffer == nullptr) {
@@ -33,7 +33,7 @@ const RingSlot* RingCursor::find_next(RingBuffer*& buffer, std::uint32_t& index)
     }
 }
 
-std::uint64_t RingCursor::payload_bytes(std::uint32_t count) const {
+std::uint64_t RingReader::payload_bytes(std::uint32_t count) const {
     std::uint64_t bytes = 0;
     std::uint32_t index = index_;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -45,7 +45,7 @@ std::uint64_t RingCursor::payload_bytes(std::uint32_t count) const {
 }
 
 // Gives back no more than the sender has reported: it may have taken some that are not, yet.
-void RingCursor::settle_budget() {
+void RingReader::settle_budget() {
     ByteBudget* const budget = ring_->budget(reader_);
     if (budget == nullptr) {
         return;
@@ -59,7 +59,7 @@ void RingCursor::settle_budget() {
     }
 }
 
-void RingCursor::settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed) {
+void RingReader::settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed) {
     const std::uint32_t untouched = count - finished - failed;
     position_ -= untouched;
     index_ += index_ < untouched ? buffer_->count - untouched : -untouched;

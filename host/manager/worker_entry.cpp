@@ -1,10 +1,10 @@
-#include "host/manager/slot.hpp"
+#include "host/manager/worker_entry.hpp"
 
 #include <utility>
 
 namespace skep::host {
 
-WorkerMetrics Slot::metrics(Nanos now) const {
+WorkerMetrics WorkerEntry::metrics(Nanos now) const {
     WorkerMetrics it;
     it.name = home->name;
     it.plugin = library == nullptr ? "" : library->info().id + " " + library->info().version;
@@ -30,7 +30,7 @@ WorkerMetrics Slot::metrics(Nanos now) const {
     return it;
 }
 
-const WorkerTypeInfo* Version::info() const {
+const WorkerTypeInfo* Revision::info() const {
     return library == nullptr ? nullptr : library->info().find(plan->type);
 }
 
@@ -51,8 +51,8 @@ void read_counts(const WorkerHome& home, WorkerMetrics& into) {
     }
 }
 
-void answer_all(std::vector<Reply>& waiting, const Answer<Done>& answer) {
-    for (const Reply& reply : std::exchange(waiting, {})) {
+void answer_all(std::vector<Completion>& waiting, const Answer<Done>& answer) {
+    for (const Completion& reply : std::exchange(waiting, {})) {
         reply(answer);
     }
 }
@@ -61,10 +61,10 @@ Refusal bad_plan(std::string why) {
     return {Refusal::Code::bad_plan, std::move(why)};
 }
 
-Refusal cannot(std::string_view verb, const Slot& slot) {
+Refusal cannot(std::string_view verb, const WorkerEntry& entry) {
     return {Refusal::Code::illegal_state,
-            "cannot " + std::string(verb) + " worker '" + slot.home->name + "': it is " +
-                std::string(name_of(slot.state))};
+            "cannot " + std::string(verb) + " worker '" + entry.home->name + "': it is " +
+                std::string(name_of(entry.state))};
 }
 
 }  // namespace skep::host
