@@ -13,7 +13,7 @@
 namespace bench {
 namespace {
 
-// The host's log would be all that one sees: its errors are told as those of a contender.
+// The host's log would hide the output: its errors are reported like those of a contender.
 void quiet_log() {
     skep::host::Options options;
     options.log_level = "error";

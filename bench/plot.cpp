@@ -134,7 +134,7 @@ private:
 // The first that takes too long is the last of the line that is tried: there may be worse to come.
 constexpr double too_long = 15;  // seconds for one run, with its set-up
 
-// What fails is told, is left out, and makes the exit code 1.
+// Reports what fails, leaves it out, and makes the exit code 1.
 Line draw_line(const Plot& plot, Mode mode, int& exit_code) {
     const bool is_pool = mode == Mode::pool;
     Line line{is_pool ? "skep on a pool" : "skep on threads", {}};

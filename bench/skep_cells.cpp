@@ -30,7 +30,7 @@ struct Scene {
         return (text.is_on_pool() ? "pool_" : "") + type;
     }
 
-    // Runs to the end and checks everything; `expected` is what the sinks shall have had.
+    // Runs to the end and checks everything; `expected` is what the sinks must have received.
     std::string play(std::uint64_t expected, const std::string& kicked = "") {
         SkepHost host;
         std::string error = host.plan(text.text());

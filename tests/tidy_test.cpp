@@ -243,6 +243,18 @@ TEST(Tidy, NothingIsLeftForLater) {
         {{"README.md", unmasked("Later (T~ODO).")}, {"host/base/a.cpp", unmasked("// F~IXME: a")}});
 }
 
+// Words that readers stumble over. All files, and identifiers too.
+TEST(Tidy, TextIsPlainEnglish) {
+    const std::regex word(unmasked("\\b(a~new|w~hom|w~hoever|s~hall|in v~ain|for l~ost|o~bey|w~ish|"
+                                   "but f~or|so m~any|is t~old|are t~old)\\b"),
+                          std::regex::icase);
+    const Rule is_bad = [&](const File&, const std::string& line) {
+        return std::regex_search(line, word);
+    };
+    enforce(is_bad,
+            {{"README.md", unmasked("It is t~old.")}, {"host/base/a.cpp", unmasked("// A~new.")}});
+}
+
 // A file under tests/ that has to sleep says why in its first comment.
 TEST(Tidy, TestsNeverSleep) {
     // Not the sleep() of a worker's context: that one obeys the clock of the test.

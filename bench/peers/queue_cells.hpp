@@ -225,8 +225,8 @@ struct QueueCells {
             sequence_of);
     }
 
-    // A token goes round; its sequence counts the hops, and tells each member whose it is. Whoever
-    // has it after the last hop sends on a number that ends all the others in turn.
+    // A token goes round; its sequence counts the hops, and tells each member whose it is. The
+    // member that has it after the last hop sends on a number that ends all the others in turn.
     struct Ring {
         std::uint64_t hops;
         std::vector<std::unique_ptr<Q>> queues;

@@ -43,7 +43,7 @@ struct Place {
     std::function<std::string(const test::TempFolder&)> make;  // the path
     PipeUse pipes;
     const char* text;     // that is read, or null
-    const char* problem;  // that is told, or null
+    const char* problem;  // that is reported, or null
 
     friend void PrintTo(const Place& place, std::ostream* to) { *to << place.name; }
 };

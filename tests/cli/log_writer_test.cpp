@@ -42,7 +42,7 @@ protected:
         }
     }
 
-    // Fills the pipe: whoever writes to it then blocks, until take() has made room.
+    // Fills the pipe: a writer then blocks until take() has made room.
     void fill() {
         const int flags = ::fcntl(ends[1], F_GETFL);
         ::fcntl(ends[1], F_SETFL, flags | O_NONBLOCK);

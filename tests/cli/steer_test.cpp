@@ -102,7 +102,7 @@ TEST_F(Steer, AHostIsWatchedPausedExplainedAndStopped) {
     expect({"wait", "show", "--state", "paused"}, 0, "");
     expect({"wait", "show", "--timeout", "1ms"}, 1, "show is not running in that time");
     expect({"wait", "--timeout", "1ms"}, 1, "not every worker is running in that time");
-    expect({"send", "show", "to whom it may concern"}, 0, "");
+    expect({"send", "show", "to all the bees"}, 0, "");
     expect({"broadcast", "to all"}, 0, "");
     expect({"explain", "show"}, 0, "2 messages wait at it");
     expect({"resume", "show"}, 0, "");

@@ -24,7 +24,7 @@ class ControlTest : public testing::Test {
 protected:
     ControlTest() { limits.request = std::chrono::seconds(60); }  // a fuse, but where it is tested
 
-    // A loop worker that rests until it is stopped, and "b", a handler that keeps what it is told.
+    // A loop worker that rests until it is stopped, and "b", a handler that keeps its messages.
     void start_world() {
         test::Script loop;
         loop.run = [](skep::context& context) {

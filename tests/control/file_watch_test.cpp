@@ -53,7 +53,7 @@ protected:
         watch_.on_change([this] { told_.tell(); });
     }
 
-    // Watches a file that has been made since the beginning: that is told of, once it is watched.
+    // Watches a file that was made since the beginning: the watch reports it once it begins.
     void watch(const std::string& name) {
         watch_.watch({folder_ / name});
         told_.wait_for(1);

@@ -131,7 +131,8 @@ TEST_F(HostileTest, WhoDoesNotFinishAskingIsSentAway) {
     expect_unharmed();
 }
 
-// There is always something to read, so that a server that waits anew for each part never tires.
+// There is always something to read, so a server that restarts its timeout for each part never
+// gives up.
 TEST_F(HostileTest, WhoNeverStopsAskingIsSentAway) {
     limits.request = std::chrono::milliseconds(50);
     limits.head = std::size_t(1) << 40;

@@ -224,7 +224,7 @@ TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
     EXPECT_EQ(state("a"), WorkerState::running);
 }
 
-// What came of a reload is told by the reload itself.
+// A reload itself reports its result.
 TEST_F(ServerTest, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
     ask("POST", "/v1/reload");
     ask("POST", "/v1/reload", "[]");
@@ -260,7 +260,7 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
     });
     const test::RawClient silent(path);
     ASSERT_TRUE(silent.is_connected());
-    EXPECT_EQ(ask("GET", "/v1/host").status, 200);  // whoever came before has been accepted
+    EXPECT_EQ(ask("GET", "/v1/host").status, 200);  // all earlier clients have been accepted
     server.reset();
     EXPECT_EQ(silent.hear(), "");
     const Result<Response, AskError> reply = waiting.get();
@@ -270,7 +270,7 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
     EXPECT_FALSE(test::RawClient(path).is_connected());
 }
 
-// However many wait, whoever steers gets in.
+// However many clients wait, a command gets in.
 TEST_F(ServerTest, WaitsAndTapsLeavePlacesForCommands) {
     std::vector<std::unique_ptr<test::RawClient>> held;
     std::string refusal;

@@ -179,7 +179,7 @@ TEST_F(Tapping, WhoeverHangsUpClosesItsTap) {
 
 TEST_F(Tapping, EndsWithTheServer) {
     const auto lines = lines_of("/v1/tap", 100, [this] {
-        // Of its own accord: whoever listens is not let wait.
+        // Of its own accord: the client does not have to wait.
         std::thread([this] { server.reset(); }).join();
     });
     EXPECT_TRUE(lines.empty());

@@ -28,7 +28,7 @@ using host::WorkerState;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A loop worker that receives until it is told to stop.
+// A loop worker that receives until it has to stop.
 Script receiving() {
     Script script;
     script.run = [](skep::context& context) {

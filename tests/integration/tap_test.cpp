@@ -27,7 +27,7 @@ protected:
         return *opened.back();
     }
 
-    // Those whom a worker feeds drain when it has ended.
+    // The receivers of a worker drain when it has ended.
     static void stay(skep::context& context) {
         while (context.sleep(std::chrono::hours(1))) {
         }

@@ -1,5 +1,5 @@
 // configs/threading_example.toml as it is shipped, with its real plugin, on a clock that is turned
-// by hand: fifteen seconds in milliseconds, and the same numbers each time but for the item that
+// by hand: fifteen seconds in milliseconds, and the same numbers each time except for the item that
 // falls on the very instant of a pause or of the end.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Who waits for whom at the end, case by case.
+// Which worker waits for which at the end, case by case.
 #include <atomic>
 #include <cstdint>
 #include <stdexcept>

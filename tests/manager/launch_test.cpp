@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-// A loop worker that waits until it is told to stop.
+// A loop worker that waits until it has to stop.
 Script waiting() {
     Script script;
     script.run = [](skep::context& context) { (void)context.sleep(seconds(1'000'000)); };

@@ -40,7 +40,7 @@ protected:
         world.plan_of(worker).run.pool = pool;
     }
 
-    // "a", which does `work` in a pool when it is told to go, sends to "b", which has taken the
+    // "a", which does `work` in a pool when it gets a message, sends to "b", which has taken the
     // first of its messages and waits at the gate. One more finds room.
     void go_until_the_receiver_waits(std::function<void(skep::context&)> work) {
         Script sender = noting("old");

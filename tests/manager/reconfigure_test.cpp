@@ -15,14 +15,14 @@ using testing::HasSubstr;
 
 class Reconfigure : public Swapping {
 protected:
-    // Notes its parameter with each message, and when it is told of another value; fails on "bad".
+    // Notes its parameter with each message, and when it gets another value; fails on "bad".
     Script telling(const std::string& name) {
         Script script = noting(name);
         script.on_message = [this, name](skep::context& context, const skep::message& message) {
             note(name + " " + std::string(message.text()) + " with " + live(context));
         };
         script.reconfigure = [this, name](skep::context& context) {
-            note(name + " is told " + live(context));
+            note(name + " gets " + live(context));
             if (live(context) == "bad") {
                 throw std::runtime_error("no such value");
             }
@@ -34,7 +34,7 @@ protected:
         return std::string(context.config_text("live"));
     }
 
-    // "a" feeds "b". Both shall have another value, and "b" refuses it when "a" has taken it.
+    // "a" feeds "b". Both get another value, and "b" refuses it after "a" has taken it.
     void refuse_a_set(Script a) {
         world.add("b", telling("b"));
         world.add("a", std::move(a)).on_failure = host::OnFailure::isolate;
@@ -60,7 +60,7 @@ TEST_F(Reconfigure, AnInstanceIsToldOfAnotherValueAndStays) {
     reconfigure("a", "two");
     ASSERT_EQ(refusal(), "");
     send("a", "2");
-    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told two", "a 2 with two"));
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a gets two", "a 2 with two"));
     const host::WorkerMetrics metrics = world.metrics("a");
     EXPECT_EQ(metrics.generation, 1U);
     EXPECT_EQ(metrics.swaps, 0U);
@@ -80,7 +80,7 @@ TEST_F(Reconfigure, AValueThatIsRefusedLeavesTheOneBefore) {
     EXPECT_THAT(refusal(),
                 HasSubstr("worker 'a' keeps its parameters: reconfigure: no such value"));
     send("a", "2");
-    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told bad", "a 2 with one"));
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a gets bad", "a 2 with one"));
     EXPECT_EQ(world.state("a"), WorkerState::running);
     reconfigure("a", "two");
     ASSERT_EQ(refusal(), "");
@@ -91,10 +91,9 @@ TEST_F(Reconfigure, OfASetAllAreReconfiguredOrNone) {
     refuse_a_set(telling("a"));
     send("a", "2");
     send("b", "2");
-    EXPECT_THAT(
-        noted(),
-        testing::IsSupersetOf(
-            {"a is told two", "a is told one", "a 2 with one", "b is told bad", "b 2 with one"}));
+    EXPECT_THAT(noted(),
+                testing::IsSupersetOf(
+                    {"a gets two", "a gets one", "a 2 with one", "b gets bad", "b 2 with one"}));
     world.stop();
 }
 
@@ -150,7 +149,7 @@ TEST_F(Reconfigure, APausedWorkerStaysPaused) {
     ASSERT_EQ(refusal(), "");
     send("a", "2");
     EXPECT_EQ(world.state("a"), WorkerState::paused);
-    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a is told two"));
+    EXPECT_THAT(noted(), ElementsAre("a 1 with one", "a gets two"));
     ASSERT_TRUE(manager.resume("a"));
     EXPECT_THAT(noted(), testing::Contains("a 2 with two"));
     world.stop();
@@ -171,14 +170,13 @@ TEST_F(Reconfigure, AWorkerThatIsAtRestHasTheValueAtItsNextStart) {
 
 TEST_F(Reconfigure, ALoopWorkerReturnsFromRunAndRunsAgain) {
     Script loop = noting_loop("a");
-    loop.reconfigure = [this](skep::context& context) { note("a is told " + live(context)); };
+    loop.reconfigure = [this](skep::context& context) { note("a gets " + live(context)); };
     world.add("a", loop);
     start();
     reconfigure("a", "two");
     ASSERT_EQ(refusal(), "");
     send("a", "2");
-    EXPECT_THAT(noted(),
-                ElementsAre("a runs", "a 1", "a returns", "a is told two", "a runs", "a 2"));
+    EXPECT_THAT(noted(), ElementsAre("a runs", "a 1", "a returns", "a gets two", "a runs", "a 2"));
     world.stop();
 }
 

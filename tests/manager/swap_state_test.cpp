@@ -1,4 +1,4 @@
-// The state that goes from one instance to the next: how little, how much, and from whom.
+// The state that goes from one instance to the next: how little, how much, and from which one.
 #include <stdexcept>
 #include <string>
 
@@ -78,7 +78,7 @@ TEST_F(SwapState, OfAFailedWorkerIsGone) {
     ASSERT_EQ(refusal(), "");
     world.clock.settle();
     EXPECT_EQ(world.state("a"), WorkerState::running);
-    EXPECT_EQ(loaded, "nothing") << "it begins anew";
+    EXPECT_EQ(loaded, "nothing") << "it starts without state";
     send("a", "2");
     EXPECT_THAT(noted(), Contains("new 2"));
 }

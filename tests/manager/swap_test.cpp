@@ -69,7 +69,7 @@ TEST_F(Swap, ALoopWorkerReturnsAndItsSuccessorRunsOnItsThread) {
     EXPECT_EQ(world.metrics("a").in.delivered + world.metrics("a").in.in_flight, 2U);
 }
 
-// It is told of nothing: it only sees that something is wanted.
+// Nothing calls it: it only sees that a command is set.
 TEST_F(Swap, ALoopWorkerThatReturnsByItselfHasEndedAndGetsNoSuccessor) {
     Script old;
     old.run = [this](skep::context& context) {

@@ -70,7 +70,7 @@ TEST_F(SwapUndone, ThatAPluginCannotSucceedIsKnownBeforehand) {
     EXPECT_EQ(world.loader.opened, 1) << "nothing was opened for it";
     EXPECT_TRUE(manager.check(world.plan, {})) << "of what is not known nothing is said";
     ASSERT_TRUE(manager.stop("a"));
-    EXPECT_TRUE(manager.check(world.plan, {{"another", info}})) << "it would begin anew";
+    EXPECT_TRUE(manager.check(world.plan, {{"another", info}})) << "it would start without state";
 }
 
 TEST_F(SwapUndone, ACheckEndsNoProbation) {

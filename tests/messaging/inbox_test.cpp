@@ -79,7 +79,8 @@ TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
     EXPECT_EQ(read_all(), range(1, 1));
     over->seal();
     EXPECT_TRUE(inbox.fall_asleep());
-    std::vector<std::shared_ptr<Ring>> others;  // so many that those that are over are forgotten
+    std::vector<std::shared_ptr<Ring>>
+        others;  // enough of them that the inbox forgets the ended ones
     for (std::uint64_t number = 1; number <= 20; ++number) {
         others.push_back(ring_of(b));
         offer(*others.back(), number, number);

@@ -35,7 +35,7 @@ struct CountingParker final : Parker {
 
 class RingTest : public testing::Test {
 protected:
-    // Anew, each time.
+    // A new one each time.
     void make(std::size_t bound, std::size_t readers, bool drops_newest = false) {
         cursors.clear();
         homes.clear();

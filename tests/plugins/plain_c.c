@@ -30,7 +30,7 @@ static skep_text text(const char* words) {
     return made;
 }
 
-/* Emits "one", "two" and "three" at once, then counts what it receives until it shall end. */
+/* Emits "one", "two" and "three" at once, then counts what it receives until it has to end. */
 static int32_t loop_run(void* instance) {
     const skep_context* const context = ((worker*)instance)->context;
     const skep_payload payloads[] = {

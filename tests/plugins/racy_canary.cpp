@@ -1,7 +1,8 @@
 // The commonest race of plugins: two workers of one type write one plain static without a lock.
 //
-// Neither calls the host between its start and its write, so nothing orders the two writes, whoever
-// runs first and even if one has ended before the other begins. ThreadSanitizer must find it.
+// Neither calls the host between its start and its write, so nothing orders the two writes,
+// whichever runs first and even if one has ended before the other begins. ThreadSanitizer must
+// find it.
 #include <skep/plugin.hpp>
 
 namespace {

@@ -44,7 +44,7 @@ protected:
         (void)ask("GET", "/v1/wait");  // until all run
     }
 
-    // So many tries take so long at the most.
+    // How long all tries take at most.
     static std::chrono::seconds fuse() { return std::chrono::seconds(180 + many(60)); }
 
     // As an installer does it.

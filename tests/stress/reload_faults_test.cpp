@@ -1,8 +1,8 @@
 // A failure is forced at each step of a reload (docs/reload.md, "What happens"), in a host whose
 // three sources are at full speed, with real files and by the real program. Up to the step at which
-// the plan is in force the old set works on, as a whole; after it, what failed is told. The plugin
-// itself keeps account of what is missing or comes twice. What takes a hook instead of a file is
-// forced in SwapFaults.
+// the plan is in force the old set works on, as a whole; after it, the verdict says what failed.
+// The plugin itself keeps account of what is missing or comes twice. What takes a hook instead of a
+// file is forced in SwapFaults.
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -27,7 +27,7 @@ using testing::HasSubstr;
 
 const std::string nothing_fails = "none";
 
-// A verdict, and what is told with it.
+// A verdict, and the text with it.
 testing::Matcher<const std::string&> is(const std::string& verdict, const std::string& text) {
     return AllOf(HasSubstr("\"verdict\":\"" + verdict + "\""), HasSubstr(text));
 }
@@ -60,7 +60,7 @@ protected:
         write_workers(in_force + 1, fault, more);
     }
 
-    // The instance there is is told to fail, or not to.
+    // Has the present instance fail, or not.
     void tell_present(const std::string& fault) const {
         write_workers(in_force, fault);
         EXPECT_THAT(reload_now(),

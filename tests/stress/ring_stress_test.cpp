@@ -36,7 +36,7 @@ std::uint64_t times() {
     return static_cast<std::uint64_t>(test::stress_factor());
 }
 
-// Whoever finds something wrong ends the program: the others may wait for it for ever.
+// A thread that finds an error ends the program: the others may wait for it for ever.
 [[noreturn]] void give_up(const std::string& why) {
     std::fprintf(stderr, "stress: %s\n", why.c_str());
     std::abort();

@@ -1,6 +1,6 @@
 // A failure is forced at each step of a reload, while three producers are at full speed. Up to the
 // step at which the plan is in force the old set goes on, as a whole, and nothing is lost; after
-// it, one instance is put back, and the one message that it failed on is told.
+// it, one instance is put back, and the verdict names the one message that it failed on.
 #include <atomic>
 #include <chrono>
 #include <functional>

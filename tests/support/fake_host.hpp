@@ -83,11 +83,11 @@ public:
 
     // -- What the test decides --
 
-    // One is run at each sleep() and at each receive() that finds no message; when there is none
-    // left the worker is told to stop.
+    // One is run at each sleep() and at each receive() that finds no message; without
+    // one the worker has to stop.
     std::deque<std::function<void()>> script;
     std::deque<std::string> inbox;                  // what receive() finds
-    std::optional<std::uint64_t> takes;             // so many are taken, then SKEP_E_STOPPING
+    std::optional<std::uint64_t> takes;             // number taken before SKEP_E_STOPPING
     std::map<std::uint32_t, std::int32_t> refuses;  // by port: the status instead of taking any
     std::uint32_t control = 0;                      // 1: the next checkpoint says stop
 

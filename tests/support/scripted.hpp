@@ -35,7 +35,7 @@ struct Script {
     std::function<void(skep::context&, std::uint32_t)> on_timer;
     std::function<void(skep::context&)> on_drain;
     std::function<void()> destroy;
-    // In a reload: what the successor is told, and what it makes of it. The version is 2; 1 is
+    // In a reload: what the successor gets, and what it makes of it. The version is 2; 1 is
     // taken too.
     std::function<std::string()> save;
     std::function<void(std::string_view)> load;

@@ -27,7 +27,7 @@ protected:
         return script;
     }
 
-    // A loop worker that does the same, until it is told to stop.
+    // A loop worker that does the same, until it has to stop.
     Script noting_loop(const std::string& name) {
         Script script;
         script.run = [this, name](skep::context& context) {
@@ -52,7 +52,7 @@ protected:
         return lines;
     }
 
-    // The next instance of `worker` shall do what `script` says.
+    // Has the next instance of `worker` run `script`.
     void change(const std::string& worker, Script script) {
         world.scripts[worker] = std::move(script);
         host::WorkerPlan& plan = world.plan_of(worker);
@@ -60,7 +60,7 @@ protected:
         world.move(plan);
     }
 
-    // The same instance of `worker` shall have another value of "live".
+    // Gives the same instance of `worker` another value of "live".
     void reconfigure(const std::string& worker, const std::string& value) {
         world.plan_of(worker).live["live"] = host::ParamValue(value);
     }

@@ -1,4 +1,4 @@
-// What becomes of an emission, a send, a broadcast and a reply: what the sender is told, what the
+// What becomes of an emission, a send, a broadcast and a reply: what the sender gets back, what the
 // receiver reads on the message, and where it is counted.
 #include "host/worker/outbox.hpp"
 

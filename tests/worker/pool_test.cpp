@@ -18,7 +18,7 @@ namespace {
 
 using test::Gate;
 
-// A task that does what it is told each turn, until it says that it has ended.
+// A task that runs a script each turn, until it reports that it has ended.
 class ScriptedTask final : public PoolTask {
 public:
     explicit ScriptedTask(std::function<Turn()> turn)

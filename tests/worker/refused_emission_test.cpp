@@ -1,4 +1,4 @@
-// Every emission that is refused is counted, whoever made it, in whatever way: the accounting is
+// Every refused emission is counted, from any caller and in any form: the accounting is
 // balanced with each kind, and the log says what was refused and why.
 #include <algorithm>
 #include <cstdint>

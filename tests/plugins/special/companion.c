@@ -1,4 +1,4 @@
-/* A library that never goes, and that takes its answer from whoever came with it. */
+/* A library that never goes, and that takes its answer from the library that came with it. */
 __attribute__((weak, visibility("default"))) int skep_test_answer(void) {
     return 1;
 }

@@ -1,7 +1,7 @@
 // Two versions of one plugin, as an author builds them: the second greets better and takes over
 // how many the first has greeted. It has a mistake that the first has not. Both can be built to
-// remember whom they greeted last, in a thread_local, or to keep something for each thread by a key
-// with a destructor.
+// remember the name that they greeted last, in a thread_local, or to keep something per thread by
+// a key with a destructor.
 #include <cstdint>
 #include <stdexcept>
 #include <string>
