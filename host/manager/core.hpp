@@ -272,7 +272,8 @@ private:
     void advance();
     void look_again();
     void drain_what_may();
-    void drain_groups(const std::vector<std::size_t>& groups);
+    // Whether it found a worker to drain: one that is paused does not drain before the host ends.
+    bool drain_groups(const std::vector<std::size_t>& groups);
     void drain_quiet(const DrainDecision& decided);
     void end_working();
     void retire_what_is_gone();

@@ -167,7 +167,8 @@ void Core::drain_what_may() {
     drain_leaving();
 }
 
-void Core::drain_groups(const std::vector<std::size_t>& groups) {
+bool Core::drain_groups(const std::vector<std::size_t>& groups) {
+    bool has_drained = false;
     for (const std::size_t group : groups) {
         if (is_fed_by_leaving(flow_[group])) {
             continue;
@@ -177,9 +178,11 @@ void Core::drain_groups(const std::vector<std::size_t>& groups) {
             if (entry != nullptr && (entry->state == WorkerState::running ||
                                      (is_ending() && can(*entry, WorkerEvent::drain)))) {
                 drain(*entry);
+                has_drained = true;
             }
         }
     }
+    return has_drained;
 }
 
 // Step 1 of drain_order.hpp. False: this one has not finished all that it has accepted.
@@ -251,8 +254,7 @@ void Core::drain_quiet(const DrainDecision& decided) {
                    return entry == nullptr || has_finished_all(*entry);
                });
     });
-    if (!candidates.empty()) {
-        drain_groups(candidates);
+    if (drain_groups(candidates)) {
         return;  // the host is not quiet before they have ended
     }
     if (may_host && now.is_host_next && !now.is_in_motion &&

@@ -277,6 +277,22 @@ const Case cases[] = {
      0,
      0,
      1},
+    {"APausedWorkerThatIsFedAndHasNothingToDoKeepsNobody",
+     [](Host& host) {
+         Script source;
+         source.run = [](skep::context& context) { (void)context.sleep(seconds(1)); };
+         host.world.add("source", source);
+         host.world.add("a", host.counting());
+         host.world.add("b", host.counting());
+         host.world.route("source", "a");
+         host.world.route("a", "b");
+         host.world.start();
+         EXPECT_TRUE(host.world.manager->pause("a", true));
+     },
+     true,
+     0,
+     0,
+     2},
     {"WhatOnDrainSendsFindsItsReceiver",
      [](Host& host) {
          Script a;
