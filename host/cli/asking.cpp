@@ -67,11 +67,11 @@ std::string named(const FoundHost& host) {
     return host.pid == 0 ? name : name + " (process " + std::to_string(host.pid) + ")";
 }
 
-int tell_silence(const FoundHost& host, const AskError& error, Nanos patience) {
-    const bool is_late = error.kind == AskError::Kind::no_answer && patience < long_patience;
+int report_silence(const FoundHost& host, const AskError& error) {
+    const bool is_late = error.silence > Nanos(0);
     return complain(
-        "no answer from " + named(host) + (is_late ? " within " + span_text(patience) : "") + ": " +
-            error.why +
+        "no answer from " + named(host) + (is_late ? " within " + span_text(error.silence) : "") +
+            ": " + error.why +
             (is_late ? "\nit may be stopped (SIGSTOP), or its machine be too busy" : ""),
         exit_code_of(error));
 }
@@ -136,7 +136,7 @@ Result<std::string, int> ask(const Options& options,
                              Nanos patience) {
     const Result<Response, AskError> response = ask_host(host.path, method, target, body, patience);
     if (!response) {
-        return Unexpected<int>(tell_silence(host, response.error(), patience));
+        return Unexpected<int>(report_silence(host, response.error()));
     }
     if (response->status >= 400) {
         return Unexpected<int>(tell_refusal(options, host, *response));
@@ -150,7 +150,7 @@ int hear(const Options& options,
          const Hears& hears) {
     const Result<Response, AskError> response = hear_host(host.path, target, hears, long_patience);
     if (!response) {
-        return tell_silence(host, response.error(), long_patience);
+        return report_silence(host, response.error());
     }
     return response->status >= 400 ? tell_refusal(options, host, *response) : int(exit_ok);
 }

@@ -1,12 +1,15 @@
 #include "host/control/client.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 #include <httplib.h>
 #include <poll.h>
@@ -16,6 +19,7 @@
 
 #include "host/base/deadline.hpp"
 #include "host/base/fd.hpp"
+#include "host/base/mutex.hpp"
 #include "host/control/places.hpp"
 #include "host/control/unix_socket.hpp"
 
@@ -45,6 +49,65 @@ Result<pid_t, AskError> probe(const std::string& path) {
     return peer_of(fd.get()).value_or(Peer{}).pid;
 }
 
+// While it lives, asks the host now and then for its state, on a connection of its own. Ends
+// `request` when the host does not answer.
+class LifeWatch {
+public:
+    LifeWatch(const std::string& path, httplib::Client& request)
+        : request_(request),
+          ping_(path),
+          thread_([this] { run(); }) {}
+
+    ~LifeWatch() {
+        {
+            const MutexLock lock(mutex_);
+            is_over_ = true;
+            changed_.notify_all();
+        }
+        ping_.stop();
+        thread_.join();
+    }
+
+    LifeWatch(const LifeWatch&) = delete;
+    LifeWatch& operator=(const LifeWatch&) = delete;
+
+    [[nodiscard]] bool has_seen_death() const { return has_seen_death_; }
+
+private:
+    static constexpr Nanos first_look = std::chrono::seconds(1);
+    static constexpr Nanos look_every = std::chrono::seconds(5);
+
+    void run() {
+        ping_.set_address_family(AF_UNIX);
+        ping_.set_connection_timeout(sign_of_life_within - first_look);
+        ping_.set_read_timeout(sign_of_life_within - first_look);
+        for (Nanos rest = first_look; !is_over_within(rest); rest = look_every) {
+            // A host without a place left refuses, or hangs up: it lives.
+            const auto error = ping_.Get("/v1/host").error();
+            if (error == httplib::Error::Read || error == httplib::Error::Connection) {
+                if (!is_over_within(Nanos(0))) {
+                    has_seen_death_ = true;
+                    request_.stop();
+                }
+                return;
+            }
+        }
+    }
+
+    bool is_over_within(Nanos time) {
+        const MutexLock lock(mutex_);
+        return changed_.wait_for(mutex_, time, [this]() REQUIRES(mutex_) { return is_over_; });
+    }
+
+    httplib::Client& request_;
+    httplib::Client ping_;
+    std::atomic<bool> has_seen_death_{false};
+    Mutex mutex_;
+    std::condition_variable_any changed_;
+    bool is_over_ GUARDED_BY(mutex_) = false;
+    std::thread thread_;
+};
+
 // Sends what `send` sends, and gives what came back, or why nothing did.
 template <typename Send>
 Result<Response, AskError> request(const std::string& path, Nanos patience, Send&& send) {
@@ -58,7 +121,15 @@ Result<Response, AskError> request(const std::string& path, Nanos patience, Send
     client.set_write_timeout(patience);
     // A host without a place left refuses before it reads, and its words are lost when they are
     // faster than the request. It has done nothing, so asking again is safe.
-    const Nanos last_try = steady_now() + std::min(patience, asks_again_for);
+    const Nanos begin = steady_now();
+    const Nanos last_try = begin + std::min(patience, asks_again_for);
+    std::optional<LifeWatch> watch;
+    if (patience > sign_of_life_within) {
+        try {
+            watch.emplace(path, client);
+        } catch (const std::system_error&) {  // no thread: the request goes without
+        }
+    }
     httplib::Result result = send(client);
     while (result.error() == httplib::Error::Write && steady_now() < last_try) {
         (void)::poll(nullptr, 0, asks_again_every_ms);
@@ -69,7 +140,13 @@ Result<Response, AskError> request(const std::string& path, Nanos patience, Send
             result.error() == httplib::Error::Read    ? "it has not answered, or has hung up"
             : result.error() == httplib::Error::Write ? "it hung up before it had read the request"
                                                       : httplib::to_string(result.error());
-        return Unexpected<AskError>({AskError::Kind::no_answer, path + ": " + why});
+        const bool is_silent = watch && watch->has_seen_death();
+        const Nanos waited = steady_now() - begin;
+        return Unexpected<AskError>({AskError::Kind::no_answer,
+                                     path + ": " + why,
+                                     is_silent            ? sign_of_life_within
+                                     : waited >= patience ? patience
+                                                          : Nanos(0)});
     }
     return Response{result->status, result->body};
 }

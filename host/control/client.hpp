@@ -32,9 +32,15 @@ struct AskError {
     };
     Kind kind;
     std::string why;
+    Nanos silence{0};  // how long the host gave no sign of life; 0: it hung up, or never answered
 };
 
-// One request. `patience` bounds each wait for bytes. `target` may have a query, and is encoded.
+// How long a host may give no sign of life.
+inline constexpr Nanos sign_of_life_within = std::chrono::seconds(10);
+
+// Sends one request. `patience` bounds each wait for bytes; where it is longer than
+// sign_of_life_within, a second connection asks now and then whether the host still answers, and
+// the request fails when it does not. `target` may have a query, and is encoded.
 [[nodiscard]] Result<Response, AskError> ask_host(const std::string& path,
                                                   const std::string& method,
                                                   const std::string& target,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <memory>
 
 #include <gmock/gmock.h>
@@ -225,6 +226,31 @@ TEST_F(Steer, AHostThatIsStoppedBySIGSTOPIsNamedAndTheOthersAreListed) {
     EXPECT_THAT(stopped.err, HasSubstr("no answer from host 'bees'"));
     bees->send(SIGCONT);
     expect({"stop", "--host", "ants", "--now"}, 0, "");
+}
+
+// However long the answer may take by its nature: the client asks meanwhile whether the host lives.
+TEST_F(Steer, AVerbThatWaitsGivesAHostUpThatIsStopped) {
+    const std::unique_ptr<Process> host = start("bees");
+    host->send(SIGSTOP);
+    const std::vector<test::Arguments> verbs = {{"wait", "--state", "stopped"},
+                                                {"tap"},
+                                                {"pause", "--wait", "feed"},
+                                                {"reload"},
+                                                {"rollback"},
+                                                {"plan"},
+                                                {"drain", "feed"}};
+    std::vector<std::future<Finished>> all;
+    for (const test::Arguments& verb : verbs) {
+        all.push_back(std::async(std::launch::async, [&] { return skep(verb); }));
+    }
+    for (std::size_t i = 0; i < verbs.size(); ++i) {
+        const Finished ended = all[i].get();
+        EXPECT_EQ(ended.exit_code, 69) << verbs[i].front();
+        EXPECT_THAT(ended.err, AllOf(HasSubstr("within 10"), HasSubstr("may be stopped")))
+            << verbs[i].front();
+    }
+    host->send(SIGCONT);
+    expect({"stop", "--now"}, 0, "");
 }
 
 TEST_F(Steer, ASenderThatWaitsForAReceiverIsExplained) {
