@@ -1,12 +1,12 @@
 // skep, from the first line to the last: every line is a step, and says where the step is.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 #include "host/base/crash_report.hpp"
 #include "host/base/init_process.hpp"
 #include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
+#include "host/cli/prepare.hpp"
 #include "host/cli/probe_child.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/verbs.hpp"
@@ -48,7 +48,10 @@ int main(int argc, char** argv) {
     const Result<Options, EarlyExit> options = parse_options(argc, argv);
     if (!options) {
         const EarlyExit& early = options.error();
-        std::fputs(early.text.c_str(), early.code == exit_ok ? stdout : stderr);
+        if (early.code == exit_ok) {
+            return answer(early.text, early.code);
+        }
+        write_stderr(early.text);
         return early.code;
     }
     if (options->verb == Verb::run || options->verb == Verb::dev) {

@@ -44,10 +44,7 @@ void give_back_defaults() {
 void open_standard_streams() {
     int fd = 0;
     do {
-        fd = ::open("/dev/null", O_RDWR);
-        if (fd < 0) {
-            fd = ::open("/", O_RDONLY | O_DIRECTORY);  // there is no /dev: neither read nor write
-        }
+        fd = open_nothing();
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO) {
         ::close(fd);
@@ -64,6 +61,11 @@ void reset_ignored_signals() {
 }
 
 }  // namespace
+
+int open_nothing() {
+    const int fd = ::open("/dev/null", O_RDWR);
+    return fd >= 0 ? fd : ::open("/", O_RDONLY | O_DIRECTORY);
+}
 
 void normalise_process_state() {
     open_standard_streams();

@@ -27,6 +27,9 @@ void normalise_process_state();
 
 using SignalHandler = void (*)(int signal, siginfo_t* info, void* context);
 
+// Opens /dev/null; without a /dev, a folder, which can be neither read nor written. -1: see errno.
+[[nodiscard]] int open_nothing();
+
 // Installs a handler of the host, with SA_SIGINFO | SA_RESTART and `flags`. [any-thread]
 void set_own_handler(int signal, SignalHandler handler, int flags = 0);
 

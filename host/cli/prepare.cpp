@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <spdlog/spdlog.h>
+#include <sys/auxv.h>
 
 #include "host/base/fd.hpp"
 #include "host/cli/log.hpp"
@@ -20,12 +21,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The path of this program, also where /proc is not mounted: the kernel passes it on.
+fs::path own_file() {
+    std::error_code error;
+    const fs::path path = fs::read_symlink("/proc/self/exe", error);
+    const auto* const passed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    return !error || passed == nullptr ? path : fs::canonical(passed, error);
+}
+
 // Beside the executable: in PREFIX/lib/skep/plugins where skep is installed, in BUILD/plugins where
 // it was built.
 std::string own_plugin_folder() {
     std::error_code error;
-    const fs::path executable = fs::read_symlink("/proc/self/exe", error);
-    const fs::path prefix = executable.parent_path().parent_path();
+    const fs::path prefix = own_file().parent_path().parent_path();
     const fs::path installed = prefix / "lib/skep/plugins";
     return (fs::is_directory(installed, error) ? installed : prefix / "plugins").string();
 }
@@ -33,10 +41,9 @@ std::string own_plugin_folder() {
 // This program's file, to be run again. Its path where there is one, because under valgrind the
 // link leads to valgrind; the link, when the file was replaced by another version.
 std::string own_executable() {
-    constexpr const char* link = "/proc/self/exe";
     std::error_code error;
-    const fs::path path = fs::read_symlink(link, error);
-    return !error && fs::exists(path, error) ? path.string() : link;
+    const fs::path path = own_file();
+    return fs::exists(path, error) ? path.string() : "/proc/self/exe";
 }
 
 // All plugins of a topology, in one child process.

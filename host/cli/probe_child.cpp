@@ -103,9 +103,12 @@ public:
 private:
     void say(ProbeStep step, std::size_t subject, std::size_t worker, const std::string& words) {
         const std::string line = encode(request_.nonce, {step, subject, worker, words});
-        while (::write(answers_, line.data(), line.size()) < 0) {
-            if (errno != EINTR) {
-                ::pause();  // a plugin has closed the pipe, which the parent sees by that
+        int fd = answers_;
+        while (::write(fd, line.data(), line.size()) < 0) {
+            if (errno != EINTR && fd == answers_) {
+                fd = STDERR_FILENO;  // a plugin has closed the pipe, and stderr is the same
+            } else if (errno != EINTR) {
+                ::pause();  // all of it is closed, which the parent sees
             }
         }
     }
@@ -121,17 +124,44 @@ private:
         if (!facts || !facts->note) {
             return "";
         }
+        std::string problem;
+        // As in the host: by a thread that ends, whose thread_locals do not pin the library.
+        if (!run_and_join([&] { problem = load_and_unload(number, *facts->note); })) {
+            problem = "cannot be tried: no thread: " + error_text(EAGAIN);
+        }
+        return problem.empty() && !subject.workers.empty() ? create_workers(number, *facts->note)
+                                                           : problem;
+    }
+
+    std::string load_and_unload(std::size_t number, const skep_note& note) {
+        const std::string& path = request_.subjects[number].path;
         say(ProbeStep::load, number, 0, "");
-        Result<SharedObject, std::string> object = SharedObject::open(subject.path);
+        Result<SharedObject, std::string> object = SharedObject::open(path);
         if (!object) {
             return "cannot be loaded: " + object.error();
         }
-        const auto entry = reinterpret_cast<skep_plugin_entry>(object->find(SKEP_ENTRY_NAME));
-        const skep_plugin* const descriptor = entry != nullptr ? entry() : nullptr;
-        Result<PluginInfo> info = describe(descriptor, *facts->note, subject.path);
+        (void)describe(descriptor_of(*object), note, path);
         if (std::string closed = closed_descriptor(" while it was loaded"); !closed.empty()) {
             return "it " + closed;
         }
+        say(ProbeStep::unload, number, 0, "");
+        object->close();
+        if (std::string closed = closed_descriptor(" while it was unloaded"); !closed.empty()) {
+            return "it " + closed;
+        }
+        return "";
+    }
+
+    // What is wrong with the descriptor the host finds as well.
+    std::string create_workers(std::size_t number, const skep_note& note) {
+        const ProbeSubject& subject = request_.subjects[number];
+        say(ProbeStep::load, number, 0, "");
+        Result<SharedObject, std::string> object = SharedObject::open(subject.path);
+        if (!object) {
+            return "cannot be loaded again: " + object.error();
+        }
+        const skep_plugin* const descriptor = descriptor_of(*object);
+        Result<PluginInfo> info = describe(descriptor, note, subject.path);
         if (!info) {
             return "";
         }
@@ -151,8 +181,16 @@ private:
         return "";
     }
 
-    // In the host these three are the host's.
-    static std::string closed_descriptor(const char* when) {
+    static const skep_plugin* descriptor_of(const SharedObject& object) {
+        const auto entry = reinterpret_cast<skep_plugin_entry>(object.find(SKEP_ENTRY_NAME));
+        return entry != nullptr ? entry() : nullptr;
+    }
+
+    // In the host the first three are the host's, and the pipe stands for all others.
+    [[nodiscard]] std::string closed_descriptor(const char* when) const {
+        if (::fcntl(answers_, F_GETFD) < 0) {
+            return std::string("closed descriptors of the process") + when;
+        }
         for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
             if (::fcntl(fd, F_GETFD) < 0) {
                 return "closed descriptor " + std::to_string(fd) + " of the process" + when;
@@ -191,7 +229,7 @@ void run_probe_child() {
         ::_exit(exit_usage);
     }
     const int answers = moved_up(STDOUT_FILENO);
-    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int nothing = open_nothing();
     if (answers < 0 || nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0 ||
         ::dup2(nothing, STDOUT_FILENO) < 0) {
         const std::string why = "skep: " + error_text(errno) + "\n";

@@ -316,6 +316,7 @@ int serve(const Options& options,
     }
     const Ending ending = host->manager.wait();
     guard.reload_with(nullptr);
+    guard.cancel_trials();
     const bool is_steering_stuck =
         steering != nullptr && !steering->can_end(std::min(reload_patience, guard.time_left() / 2));
     if (is_steering_stuck) {

@@ -18,6 +18,7 @@
 
 #include "host/base/crash_report.hpp"
 #include "host/base/deadline.hpp"
+#include "host/base/fd.hpp"
 #include "host/base/process_state.hpp"
 #include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
@@ -106,9 +107,9 @@ int Guard::watch(const std::function<int()>& work) {
             has_ended = true;
             ::pthread_kill(guard_thread, wake_signal);
         });
-    } catch (const std::system_error&) {
-        write_stderr("skep: cannot start: out of threads\n");
-        return exit_internal;
+    } catch (const std::system_error& error) {
+        write_stderr("skep: cannot start a thread: " + error_text(error.code().value()) + "\n");
+        return exit_failed;
     }
     for (;;) {
         const int signal = wait_for_signal(signals_, Nanos(deadline_ns_));
@@ -121,6 +122,10 @@ int Guard::watch(const std::function<int()>& work) {
             handle(signal);
         }
         if (steady_now().count() >= deadline_ns_) {
+            if (is_making_host()) {
+                write_stderr("skep: stopped before the host ran, while a plugin was opened\n");
+                leave(exit_ok);
+            }
             write_stderr("skep: the host did not end in time; leaving it\n");
             leave(exit_internal);
         }
@@ -171,6 +176,11 @@ void Guard::reload_with(const std::function<void()>& reload) {
 Nanos Guard::time_left() const {
     const Nanos deadline(deadline_ns_);
     return deadline == forever ? forever : deadline - steady_now();
+}
+
+bool Guard::is_making_host() {
+    const MutexLock lock(mutex_);
+    return expects_host_ && stop_ == nullptr;
 }
 
 bool Guard::has_host() {

@@ -56,7 +56,8 @@ public:
     // From now on a host is being made, and asks is_stop_wanted() now and then. [any-thread]
     void expect_host();
 
-    // Whether a signal to stop came before stop_with(). Never becomes false again. [any-thread]
+    // Whether a signal to stop came before stop_with(), or the host has ended. Never becomes false
+    // again. [any-thread]
     [[nodiscard]] const std::atomic<bool>& is_stop_wanted() const { return is_stop_wanted_; }
 
     using Stop = std::function<void(Nanos grace)>;
@@ -75,6 +76,9 @@ public:
     // How long the host may still take. forever: nobody has asked it to end. [any-thread]
     [[nodiscard]] Nanos time_left() const;
 
+    // The host has ended: trials of plugins that still run end too. [any-thread]
+    void cancel_trials() { is_stop_wanted_ = true; }
+
     // Whether stop_with() was called. [any-thread]
     [[nodiscard]] bool has_host();
 
@@ -83,6 +87,7 @@ public:
     [[noreturn]] void leave(int exit_code) const;
 
 private:
+    [[nodiscard]] bool is_making_host();
     void handle(int signal);
     void stop_after_plugin_exit();
 

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "host/base/printable.hpp"
+#include "host/cli/answer_stream.hpp"
 #include "host/cli/inspect.hpp"
 #include "host/cli/log.hpp"
 #include "host/cli/prepare.hpp"
@@ -56,6 +57,7 @@ int contained(const std::function<int()>& verb) {
 }
 
 int check(const Options& options) {
+    const AnswerStream out;  // outlives the plugins
     const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
@@ -65,19 +67,20 @@ int check(const Options& options) {
     const bool ok = prepared.plan.has_value() && !denied;
     const int exit_code = ok ? exit_ok : exit_config;
     if (options.json) {
-        return answer(json_of(prepared.diagnostics, ok), exit_code);
+        return out.write(json_of(prepared.diagnostics, ok), exit_code);
     }
     write_stderr(rendered(prepared));
     if (!ok) {
         return exit_code;
     }
-    return answer(escaped(options.target) + ": ok (" +
-                      counted(prepared.plan->workers.size(), "worker") + ", " +
-                      counted(prepared.plan->routes.size(), "route") + ")\n",
-                  exit_code);
+    return out.write(escaped(options.target) + ": ok (" +
+                         counted(prepared.plan->workers.size(), "worker") + ", " +
+                         counted(prepared.plan->routes.size(), "route") + ")\n",
+                     exit_code);
 }
 
 int inspect(const Options& options) {
+    const AnswerStream out;  // outlives the plugins
     const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
@@ -95,10 +98,11 @@ int inspect(const Options& options) {
     const bool is_name =
         options.target.find('/') == std::string::npos && !options.target.ends_with(".so");
     const Inspected plugin{is_name ? options.target : path, path, *found->info, std::move(*facts)};
-    return answer(options.json ? inspect_json(plugin) : inspect_text(plugin), exit_ok);
+    return out.write(options.json ? inspect_json(plugin) : inspect_text(plugin), exit_ok);
 }
 
 int graph(const Options& options) {
+    const AnswerStream out;  // outlives the plugins
     const Result<std::unique_ptr<FileLoader>> loader = make_loader();
     if (!loader) {
         return refuse(loader.error(), exit_failed);
@@ -108,8 +112,8 @@ int graph(const Options& options) {
     if (!prepared.plan) {
         return exit_config;
     }
-    return answer(options.mermaid ? graph_mermaid(*prepared.plan) : graph_dot(*prepared.plan),
-                  exit_ok);
+    return out.write(options.mermaid ? graph_mermaid(*prepared.plan) : graph_dot(*prepared.plan),
+                     exit_ok);
 }
 
 }  // namespace skep::host

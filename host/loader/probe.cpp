@@ -140,6 +140,7 @@ private:
     std::optional<std::size_t> worker_;
     std::optional<std::string> said_;
     bool has_begun_ = false;
+    bool is_unloading_ = false;
 };
 
 std::optional<ProbeFailure> Child::start(const std::string& executable,
@@ -169,7 +170,7 @@ std::optional<ProbeFailure> Child::start(const std::string& executable,
                                         environ);
         error != 0) {
         pid_ = 0;
-        return lacks("process", error);
+        return lacks("process of '" + executable + "'", error);
     }
     return std::nullopt;
 }
@@ -246,6 +247,7 @@ bool Child::take_lines() {
         has_made_step = true;
         has_begun_ = true;
         worker_.reset();
+        is_unloading_ = step->step == ProbeStep::unload;
         if (step->step == ProbeStep::create) {
             worker_ = step->worker;
         } else if (step->step == ProbeStep::pass) {
@@ -293,7 +295,7 @@ std::optional<ProbeFailure> Child::look() const {
 }
 
 ProbeFailure Child::failed(Cause cause, int number) const {
-    return {cause, number, words_, "", has_begun_};
+    return {cause, number, words_, "", has_begun_, is_unloading_};
 }
 
 // Also what it has left behind in its group; a group that is empty does not exist.
@@ -368,9 +370,11 @@ std::string text_of(const ProbeFailure& it) {
     if (it.cause == Cause::said) {
         return it.words;
     }
-    const bool is_loading = it.worker.empty();
-    return (is_loading ? "it " : "worker '" + it.worker + "': create ") + cause_text(it) +
-           (is_loading ? " while it was loaded" : "") + " in a child process" + detail_text(it);
+    const std::string who = it.worker.empty() ? "it " : "worker '" + it.worker + "': create ";
+    const char* const when = !it.worker.empty() ? ""
+                             : it.is_unloading  ? " while it was unloaded"
+                                                : " while it was loaded";
+    return who + cause_text(it) + when + " in a child process" + detail_text(it);
 }
 
 std::vector<Result<Done, std::string>> probe(const std::string& executable,

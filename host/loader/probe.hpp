@@ -19,7 +19,7 @@
 
 namespace skep::host {
 
-// How long one step may take: to start the child, to load a plugin, to create a worker.
+// How long one step may take: to start the child, to load or unload a plugin, to create a worker.
 inline constexpr std::chrono::seconds probe_limit{10};
 
 // How a child that was to try plugins went wrong.
@@ -37,9 +37,10 @@ struct ProbeFailure {
     };
     Cause cause = Cause::said;
     int number = 0;
-    std::string words;      // of the child, or what it wrote to stderr
-    std::string worker;     // that was being created; "": the plugin was being loaded
-    bool has_begun = true;  // false: the child had not come to the plugin yet
+    std::string words;          // of the child, or what it wrote to stderr
+    std::string worker;         // that was being created; "": the plugin was being loaded
+    bool has_begun = true;      // false: the child had not come to the plugin yet
+    bool is_unloading = false;  // the plugin was being unloaded
 
     bool operator==(const ProbeFailure&) const = default;
 };

@@ -167,7 +167,7 @@ std::optional<ProbeLine> decode_probe_line(const std::string& nonce, std::string
         return std::nullopt;
     }
     line.remove_prefix(nonce.size() + 1);
-    if (line.size() < 2 || std::string_view("lcpf").find(line[0]) == std::string_view::npos) {
+    if (line.size() < 2 || std::string_view("lucpf").find(line[0]) == std::string_view::npos) {
         return std::nullopt;
     }
     ProbeLine found;

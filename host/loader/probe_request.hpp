@@ -51,6 +51,7 @@ struct ProbeRequest {
 // What a line of the child says.
 enum class ProbeStep : char {
     load = 'l',    // the child is about to open the subject
+    unload = 'u',  // it is about to close the subject again
     create = 'c',  // it is about to create the worker with the number `worker`
     pass = 'p',    // the subject has passed
     fail = 'f',    // it has not: `words`

@@ -2,6 +2,7 @@
 // what they do, and what each verdict says, is in tests/loader/probe_test.cpp; here are the ways to
 // meet such a plugin.
 #include <csignal>
+#include <fstream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -15,10 +16,13 @@ namespace {
 
 using testing::AllOf;
 using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
 
 struct Misbehaviour {
     const char* how;
     const char* verdict;
+    const char* when = "LOADED";
 };
 
 // While it is loaded.
@@ -27,13 +31,15 @@ const Misbehaviour misbehaviours[] = {
     {"aborts", "it crashed while it was loaded in a child process: SIGABRT"},
     {"stops itself", "it stopped the process while it was loaded in a child process: SIGSTOP"},
     {"closes the first descriptors", "it closed descriptor 0 of the process while it was loaded"},
+    {"aborts", "it crashed while it was unloaded in a child process: SIGABRT", "UNLOADED"},
+    {"exits with 0", "it ended the process while it was unloaded in a child process", "UNLOADED"},
 };
 
 class Misbehaving : public Reload, public testing::WithParamInterface<Misbehaviour> {
 protected:
     [[nodiscard]] test::Variables misbehaving() const {
         test::Variables set = variables();
-        set["SKEP_TEST_WHEN_LOADED"] = GetParam().how;
+        set[std::string("SKEP_TEST_WHEN_") + GetParam().when] = GetParam().how;
         return set;
     }
 };
@@ -137,6 +143,42 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     EXPECT_THAT(reload(1), HasSubstr("has not come back from the call in which its probation"));
     host->send(SIGQUIT);
     EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
+}
+
+bool has_child(pid_t pid) {
+    for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+        if (std::ifstream(task.path() / "children").get() != EOF) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The child is ended with the host, which had nothing else to wait for.
+TEST_F(Reload, AStopDoesNotWaitForATrialThatHangs) {
+    install("misbehaves");
+    write(one_worker);
+    start();
+    write(one_worker + "config.when_created = \"hangs\"\n");
+    Process reload({SKEP_EXECUTABLE, "reload"}, variables());
+    while (!has_child(host->pid())) {
+    }
+    host->send(SIGTERM);
+    EXPECT_EQ(host->wait().exit_code, 0) << host->wait().err;
+    EXPECT_THAT(host->wait().err, Not(HasSubstr("leaving while")));
+}
+
+TEST_F(Reload, WhatAPluginPrintsWhileItIsLoadedIsNoPartOfAnAnswer) {
+    install("misbehaves");
+    write(one_worker);
+    test::Variables set = variables();
+    set["SKEP_TEST_WHEN_LOADED"] = "writes garbage";
+    for (const test::Arguments& verb : {test::Arguments{"inspect", folder / "libplugin.so"},
+                                        test::Arguments{"check", folder / "bees.toml"}}) {
+        const Finished shown = test::run({SKEP_EXECUTABLE, verb[0], "-o", "json", verb[1]}, set);
+        EXPECT_EQ(shown.exit_code, 0) << shown.err;
+        EXPECT_THAT(shown.out, AllOf(StartsWith("{"), Not(HasSubstr("0123456789abcdef"))));
+    }
 }
 
 // The child process that tries a plugin cannot see this.

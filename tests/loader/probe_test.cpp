@@ -33,15 +33,21 @@ std::string verdict(const std::string& name, milliseconds limit = probe_limit) {
     return words_of(probe(SKEP_EXECUTABLE, subjects, limit).front());
 }
 
-// What the plugin "misbehaves" does while it is loaded, as long as this lives.
-class WhenLoaded {
+// What the plugin "misbehaves" does while it is loaded or unloaded, as long as this lives.
+class Variable {
 public:
-    explicit WhenLoaded(const char* how) { ::setenv("SKEP_TEST_WHEN_LOADED", how, 1); }
+    Variable(const char* name, const char* how)
+        : name_(name) {
+        ::setenv(name, how, 1);
+    }
 
-    ~WhenLoaded() { ::unsetenv("SKEP_TEST_WHEN_LOADED"); }
+    ~Variable() { ::unsetenv(name_); }
 
-    WhenLoaded(const WhenLoaded&) = delete;
-    WhenLoaded& operator=(const WhenLoaded&) = delete;
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+private:
+    const char* const name_;
 };
 
 ProbeSubject creating(const char* how) {
@@ -75,6 +81,7 @@ const Row misbehaviours[] = {
     {"leaves a process and ends", "% ended the process* in a child process: exit code 0"},
     {"leaves a process", ""},
     {"closes all descriptors", "% closed the descriptors of the process* in a child process"},
+    {"closes the pipe", "closed descriptors of the process"},
     {"closes all descriptors and hangs", "% closed the descriptors of the process* in a child"},
     {"writes garbage", ""},
     {"raises limits", ""},
@@ -94,9 +101,17 @@ class ProbeOf : public testing::TestWithParam<Row> {};
 
 TEST_P(ProbeOf, WhatIsLoadedIsJudgedByWhatItDid) {
     const auto [how, expected, limit] = GetParam();
-    const WhenLoaded loaded(how);
+    const Variable set("SKEP_TEST_WHEN_LOADED", how);
     const std::string found = verdict("misbehaves", limit);
     EXPECT_THAT(found, HasSubstr(filled(expected, "it", " while it was loaded")));
+    EXPECT_EQ(found.empty(), *expected == '\0') << found;
+}
+
+TEST_P(ProbeOf, WhatIsUnloadedIsJudgedByWhatItDid) {
+    const auto [how, expected, limit] = GetParam();
+    const Variable set("SKEP_TEST_WHEN_UNLOADED", how);
+    const std::string found = verdict("misbehaves", limit);
+    EXPECT_THAT(found, HasSubstr(filled(expected, "it", " while it was unloaded")));
     EXPECT_EQ(found.empty(), *expected == '\0') << found;
 }
 
@@ -111,7 +126,7 @@ TEST_P(ProbeOf, WhatIsCreatedIsJudgedByWhatItDid) {
 INSTANTIATE_TEST_SUITE_P(Each, ProbeOf, testing::ValuesIn(misbehaviours));
 
 TEST(Probe, OneThatClosesTheHostsDescriptorsIsRefused) {
-    const WhenLoaded loaded("closes the first descriptors");
+    const Variable set("SKEP_TEST_WHEN_LOADED", "closes the first descriptors");
     EXPECT_EQ(verdict("misbehaves"), "it closed descriptor 0 of the process while it was loaded");
 }
 
@@ -129,7 +144,7 @@ TEST(Probe, NamesTheCulpritAndTriesThoseBehindIt) {
 TEST(Probe, NeedsNoSignalOfItsChildren) {
     const auto before = std::signal(SIGCHLD, SIG_IGN);
     const std::string good = verdict("greeter_1");
-    const WhenLoaded loaded("ends with 0");
+    const Variable set("SKEP_TEST_WHEN_LOADED", "ends with 0");
     const std::string bad = verdict("misbehaves");
     std::signal(SIGCHLD, before);
     EXPECT_EQ(good, "");

@@ -1,4 +1,5 @@
-// Misbehaves while it is loaded as SKEP_TEST_WHEN_LOADED in the environment says, and in create and
+// Misbehaves while it is loaded as SKEP_TEST_WHEN_LOADED in the environment says, while it is
+// unloaded as SKEP_TEST_WHEN_UNLOADED says, and in create and
 // at a message as its parameters say. tests/loader/probe_test.cpp has the table.
 #include <csignal>
 #include <cstdio>
@@ -74,6 +75,10 @@ void misbehave(std::string_view how) {
         for (int fd = 0; fd < 1000; ++fd) {
             ::close(fd);
         }
+    } else if (how == "closes the pipe") {  // and keeps stdin, stdout and stderr
+        for (int fd = 3; fd < 1000; ++fd) {
+            ::close(fd);
+        }
     } else if (how == "closes all descriptors and hangs") {
         for (int fd = 0; fd < 1000; ++fd) {
             ::close(fd);
@@ -93,6 +98,12 @@ void misbehave(std::string_view how) {
 struct WhenLoaded {
     WhenLoaded() {
         if (const char* const how = std::getenv("SKEP_TEST_WHEN_LOADED")) {
+            misbehave(how);
+        }
+    }
+
+    ~WhenLoaded() {
+        if (const char* const how = std::getenv("SKEP_TEST_WHEN_UNLOADED")) {
             misbehave(how);
         }
     }
