@@ -26,7 +26,8 @@ Result<Done> check_abi(const skep_note& note, const std::string& file) {
     const auto refuse = [&](const std::string& message, const std::string& hint) {
         return failure(error_about(file, message, hint));
     };
-    // The compiler knows that the lowest minor of today is no bound; tomorrow's will be.
+    // A variable, because the compiler knows that today's lowest minor is no bound; a later one
+    // will be.
     const unsigned lowest_plugin_minor = SKEP_ABI_LOWEST_PLUGIN_MINOR;
 
     if (note.abi_major != SKEP_ABI_MAJOR) {

@@ -1,7 +1,8 @@
-// Whether this host can run a plugin, decided by its note alone: before any of its code has run.
+// Decides from the note of a plugin whether this host can run it, before any of its code has run.
 //
-// The window has two sides. Majors must be equal; the plugin says the lowest minor of a host that
-// it can run on, and the host the lowest minor of a plugin that it still runs. Pure; any thread.
+// The window has two sides. The majors must be equal. The plugin states the lowest minor of a host
+// that it can run on, and the host the lowest minor of a plugin that it still runs. Pure; any
+// thread.
 #pragma once
 
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace skep::host {
 
-// `file` is the name for the diagnostic.
+// `file` is the file name for the diagnostic.
 [[nodiscard]] Result<Done> check_abi(const skep_note& note, const std::string& file);
 
 }  // namespace skep::host

@@ -32,7 +32,8 @@ std::string with_origin(std::string text, const std::string& origin) {
     return text;
 }
 
-// As LD_LIBRARY_PATH and DT_RUNPATH are written: an empty entry is the working folder.
+// Splits a list in the format of LD_LIBRARY_PATH and DT_RUNPATH: an empty entry is the working
+// folder.
 std::vector<std::string> split(std::string_view list, std::string_view separators) {
     std::vector<std::string> folders;
     while (!list.empty()) {
@@ -68,8 +69,8 @@ private:
                 std::map<std::string, std::size_t>& needs);
     bool read(const std::string& path, std::size_t& index);
 
-    // Where the library is that `name` means to an object with this runpath; nothing when it is not
-    // brought.
+    // Returns the file that `name` means to an object with this runpath; nothing if the plugin does
+    // not bring it.
     [[nodiscard]] std::optional<std::string> locate(const std::string& name,
                                                     const std::string& path,
                                                     const std::string& runpath,
@@ -79,8 +80,9 @@ private:
     const std::set<std::string>& of_host_;
     BroughtLibraries found_;
     Diagnostics problems_;
-    std::map<std::string, std::optional<std::size_t>> known_;  // by path; nothing: being read
-    std::vector<std::string> rpaths_;  // of those on the way here, which also count
+    std::map<std::string, std::optional<std::size_t>> known_;  // by path; no value: being read
+    // DT_RPATHs of the objects on the way to this one; they also apply here.
+    std::vector<std::string> rpaths_;
 };
 
 std::vector<std::string> Finder::folders(const std::string& runpath, bool is_rpath) const {
@@ -147,7 +149,7 @@ bool Finder::follow(const ElfFacts& facts,
             }
             known->second = index;
         }
-        if (known->second) {  // otherwise it needs this one in turn, and is mapped by its name
+        if (known->second) {  // otherwise they need each other, and it is mapped by its name
             needs.emplace(name, *known->second);
         }
     }
@@ -216,7 +218,7 @@ bool is_system_folder(const std::string& folder) {
     if (std::find(roots.begin(), roots.end(), rest.substr(0, end)) == roots.end()) {
         return false;
     }
-    // Of what is below them, /lib/x86_64-linux-gnu alone.
+    // Below these roots, only folders such as /lib/x86_64-linux-gnu count.
     const std::string_view below = end == std::string_view::npos ? "" : rest.substr(end + 1);
     return below.empty() || (below.find('/') == std::string_view::npos &&
                              below.find("-linux-gnu") != std::string_view::npos);

@@ -1,4 +1,4 @@
-// A name for the content of a file: two files with the same are the same.
+// Names the content of a file: files with the same hash are the same.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace skep::host {
 
-// SHA-256 in hex, as sha256sum prints it.
+// Returns SHA-256 in hex, as sha256sum prints it.
 [[nodiscard]] std::string content_hash(std::span<const std::byte> bytes);
 
 }  // namespace skep::host

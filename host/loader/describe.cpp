@@ -74,7 +74,7 @@ private:
 
 PluginInfo Describer::read_plugin(const skep_plugin* plugin) {
     PluginInfo info;
-    if (!check_struct(plugin, "what " SKEP_ENTRY_NAME " returns")) {
+    if (!check_struct(plugin, "the return value of " SKEP_ENTRY_NAME)) {
         return info;
     }
     info.abi_major = plugin->abi_major;
@@ -277,7 +277,7 @@ void Describer::read_values(const skep_param& param, const std::string& what, Pa
         complain(what + " has an empty list of choices");
     }
     if (info.default_text && !contains(info.choices, *info.default_text)) {
-        complain("the default of " + what + " is none of its choices");
+        complain("the default of " + what + " is not one of its choices");
     }
 }
 

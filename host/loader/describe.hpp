@@ -1,5 +1,5 @@
-// From the descriptor in a shared object to plain values that outlive it, with every rule of
-// skep/abi.h checked on the way, so that nobody after this needs to doubt a descriptor again.
+// Converts the descriptor in a shared object to plain values that outlive it, and checks every rule
+// of skep/abi.h on the way. Later code can rely on a descriptor without further checks.
 #pragma once
 
 #include <string>
@@ -12,8 +12,9 @@
 
 namespace skep::host {
 
-// `plugin` is what the entry returned, possibly null; `file` is the name for the diagnostics, one
-// for each rule that is broken. Pointers that are neither null nor valid cannot be told apart here.
+// `plugin` is the return value of the entry, possibly null. `file` is the file name for the
+// diagnostics, one for each broken rule. An invalid pointer that is not null cannot be detected
+// here.
 [[nodiscard]] Result<PluginInfo> describe(const skep_plugin* plugin,
                                           const skep_note& note,
                                           const std::string& file);

@@ -67,7 +67,7 @@ void DescriptorRules::check_equal(const std::string& what,
                                   const std::string& here,
                                   const std::string& note) {
     if (here != note) {
-        complain(what + " is '" + here + "', its note says '" + note + "'");
+        complain(what + " is '" + here + "', but its note says '" + note + "'");
     }
 }
 

@@ -1,5 +1,5 @@
-// What all of describe() is made of: the rules that hold for any struct, list, text and name of a
-// descriptor, and the list of those that were broken. Within describe.cpp only.
+// The parts of describe(): rules for every struct, list, text and name of a descriptor, and the
+// list of broken rules. Only for describe.cpp.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,15 @@
 
 namespace skep::host {
 
-// More than any plugin has; a count beyond it is a lie that would be followed into nowhere.
+// More entries than any plugin has. A larger count is wrong, and following it would read invalid
+// memory.
 inline constexpr std::uint32_t descriptor_count_limit = 1024;
 
 // [a-z][a-z0-9_]*
 [[nodiscard]] bool is_descriptor_name(std::string_view text);
-// Letters, digits, '-', '_' and '.', with a letter first and no dot at the end or beside another.
+// Letters, digits, '-', '_' and '.'; the first is a letter, no dot is at the end or beside another.
 [[nodiscard]] bool is_plugin_id(std::string_view text);
-// Three numbers, then what a pre-release or build may add.
+// Three numbers, then optionally a pre-release or build part.
 [[nodiscard]] bool is_semantic_version(std::string_view text);
 
 class DescriptorRules {
@@ -33,7 +34,7 @@ protected:
 
     void complain(const std::string& what);
 
-    // What every struct of the descriptor has. False: nothing more can be read from it. `least` is
+    // Checks the common fields of a struct. Returns false if no other field may be read. `least` is
     // its size in the lowest minor that the host still runs.
     template <typename T>
     bool check_struct(const T* value, const std::string& what, std::size_t least = sizeof(T)) {
@@ -62,18 +63,18 @@ protected:
             return false;
         }
         if (count > 0 && list == nullptr) {
-            complain(what + " is null, and its count is " + std::to_string(count));
+            complain(what + " is null, but its count is " + std::to_string(count));
             return false;
         }
         return true;
     }
 
-    // "" for null.
+    // Returns "" for null.
     std::string optional_text(const char* text, const std::string& what);
 
     std::string text(const char* text, const std::string& what);
 
-    // The name of a thing that is named once in its list.
+    // Returns a name that must be unique in its list.
     template <typename Info>
     std::string name(const char* given, const std::string& what, const std::vector<Info>& before) {
         std::string result = text(given, "the name of " + what);
@@ -84,7 +85,7 @@ protected:
         if (std::any_of(before.begin(), before.end(), [&](const Info& other) {
                 return other.name == result;
             })) {
-            complain("the name '" + result + "' of " + what + " is taken");
+            complain("the name '" + result + "' of " + what + " is used twice");
         }
         return result;
     }

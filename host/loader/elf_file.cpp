@@ -81,27 +81,27 @@ bool FactReader::read_names() {
     return true;
 }
 
-// The dynamic table does not say how many symbols there are; the hash tables do.
+// The dynamic table does not give the number of symbols; the hash tables do.
 bool FactReader::count_symbols() {
     if (const auto table = image_.dynamic(DT_GNU_HASH)) {
         if (!count_by_gnu_hash(*table)) {
-            return damaged("the symbol hash table is not sound");
+            return damaged("the symbol hash table is invalid");
         }
     } else if (const auto old_table = image_.dynamic(DT_HASH)) {
         const auto offset = image_.offset_of(*old_table, 8);
         if (!offset) {
-            return damaged("the symbol hash table is not sound");
+            return damaged("the symbol hash table is invalid");
         }
         const std::uint64_t buckets = image_.at<std::uint32_t>(*offset);
         symbol_count_ = image_.at<std::uint32_t>(*offset + 4);
         if (!image_.offset_of(*old_table, 8 + 4 * (buckets + symbol_count_))) {
-            return damaged("the symbol hash table is not sound");
+            return damaged("the symbol hash table is invalid");
         }
     }
     return true;
 }
 
-// The table: four words, a bloom filter, the buckets (each the first symbol of a chain), and one
+// The table has four words, a bloom filter, the buckets (each the first symbol of a chain), and one
 // word per symbol, whose lowest bit ends a chain. The last symbol is the end of the chain that
 // starts last.
 bool FactReader::count_by_gnu_hash(std::uint64_t table) {
@@ -146,11 +146,11 @@ bool FactReader::read_symbols() {
     const auto offset =
         address ? image_.offset_of(*address, symbol_count_ * sizeof(Elf64_Sym)) : std::nullopt;
     if (!offset || image_.dynamic(DT_SYMENT) != sizeof(Elf64_Sym)) {
-        return damaged("the symbol table is missing or not in a segment that is loaded");
+        return damaged("the symbol table is missing or not in a loaded segment");
     }
     const auto versions = image_.dynamic(DT_VERSYM);
     if (versions && !image_.offset_of(*versions, symbol_count_ * sizeof(Elf64_Half))) {
-        return damaged("the table of symbol versions is not in a segment that is loaded");
+        return damaged("the table of symbol versions is not in a loaded segment");
     }
     for (std::uint64_t i = 1; i < symbol_count_; ++i) {
         const auto symbol = image_.at<Elf64_Sym>(*offset + i * sizeof(Elf64_Sym));
@@ -171,7 +171,7 @@ bool FactReader::read_symbols() {
     return true;
 }
 
-// atexit and pthread_atfork are no trouble: libc runs or forgets what they were given at dlclose.
+// atexit and pthread_atfork are harmless: at dlclose, libc runs or removes what they registered.
 void FactReader::note_import(std::string_view name) {
     constexpr std::array<std::string_view, 3> keys = {
         "pthread_key_create", "tss_create", "__pthread_key_create"};
@@ -205,7 +205,7 @@ bool FactReader::read_note_segment(const Elf64_Phdr& segment) {
         const auto note = image_.at<Elf64_Nhdr>(segment.p_offset + position);
         const std::uint64_t name = position + sizeof(Elf64_Nhdr);
         const std::uint64_t desc = padded(name + note.n_namesz);
-        // The last note need not be padded.
+        // The last note may lack padding.
         if (desc > segment.p_filesz || note.n_descsz > segment.p_filesz - desc) {
             return damaged("a note reaches beyond its segment");
         }
@@ -231,7 +231,7 @@ bool FactReader::take_note(std::string_view owner,
     }
     if (facts_.note) {
         refusal_ = error_about(
-            file_, "it has two skep notes", "SKEP_PLUGIN and SKEP_NOTE stand once in a plugin");
+            file_, "it has several skep notes", "use SKEP_PLUGIN or SKEP_NOTE once in a plugin");
         return false;
     }
     if (size < sizeof(skep_note)) {
@@ -244,7 +244,7 @@ bool FactReader::take_note(std::string_view owner,
     };
     if (note.format < SKEP_NOTE_FORMAT || !ends(note.plugin_id) || !ends(note.plugin_version) ||
         !ends(note.sdk_version)) {
-        return damaged("its skep note makes no sense");
+        return damaged("its skep note is invalid");
     }
     facts_.note = note;
     return true;

@@ -50,8 +50,8 @@ std::string type_name(unsigned type) {
     }
 }
 
-// The address-valued entries of the dynamic table that dlopen follows, each with the one that says
-// how many bytes are there (0: no such entry; a few bytes are asked for instead).
+// The entries of the dynamic table with addresses that dlopen follows, each with the entry that
+// holds the size in bytes (0: no such entry; a few bytes are checked instead).
 struct Pointed {
     Elf64_Sxword address;
     Elf64_Sxword size;
@@ -69,7 +69,7 @@ constexpr std::array pointed_tables = {
     Pointed{DT_VERDEF, 0, "the table of versions defined"},
 };
 
-// 0 says the same as 1: none.
+// 0 and 1 both mean no alignment.
 std::uint64_t alignment_of(const Elf64_Phdr& segment) {
     return std::max<std::uint64_t>(segment.p_align, 1);
 }
@@ -109,7 +109,7 @@ std::optional<std::uint64_t> ElfImage::offset_of(std::uint64_t address, std::uin
     return std::nullopt;
 }
 
-// The last entry of a tag counts, as it does for dlopen.
+// The last entry of a tag counts, as for dlopen.
 std::optional<std::uint64_t> ElfImage::dynamic(Elf64_Sxword tag) const {
     for (auto entry = dynamic_.rbegin(); entry != dynamic_.rend(); ++entry) {
         if (entry->d_tag == tag) {
@@ -132,7 +132,7 @@ bool ElfImage::refuse(std::string message, std::string hint) {
 }
 
 bool ElfImage::refuse_cut(const std::string& what, std::uint64_t offset, std::uint64_t size) {
-    return refuse("the file is cut: " + what + " takes " + std::to_string(size) +
+    return refuse("the file is truncated: " + what + " takes " + std::to_string(size) +
                       " bytes from byte " + std::to_string(offset) + ", the file ends at byte " +
                       std::to_string(bytes_.size()),
                   "copy or build it again");
@@ -236,7 +236,7 @@ bool ElfImage::read_segments() {
         }
     }
     if (loads_.empty() || !dynamic_segment_) {
-        return refuse_damaged("it has nothing to load");
+        return refuse_damaged("it has no loadable segment or no dynamic table");
     }
     if (!plain_stack) {
         return refuse("it asks for an executable stack",
@@ -245,8 +245,9 @@ bool ElfImage::read_segments() {
     return true;
 }
 
-// What dlopen and the unwinder look for in memory, where these segments say: elsewhere it may be
-// anything, there in a child process that tries it and not here, or protected against writing.
+// Checks the data that dlopen and the unwinder read in memory, where these segments point.
+// Elsewhere the memory may hold anything: it may differ between the child process of a probe and
+// the host, or be protected against writing.
 bool ElfImage::check_inner_segments() {
     for (const auto& [index, segment] : inner_) {
         const bool is_loaded = segment.p_filesz == 0 ||
@@ -274,13 +275,13 @@ bool ElfImage::check_inner_segments() {
         }
         if (!is_right) {
             return refuse_damaged("segment " + std::to_string(index) +
-                                  " is not in a segment that is loaded");
+                                  " is not in a loaded segment");
         }
     }
     return true;
 }
 
-// A segment takes whole pages.
+// A segment occupies whole pages.
 const Elf64_Phdr* ElfImage::find_load(std::uint64_t address, std::uint64_t size) const {
     const auto found = std::find_if(loads_.begin(), loads_.end(), [&](const Elf64_Phdr& load) {
         const std::uint64_t last_page = alignment_of(load) - 1;
@@ -292,12 +293,12 @@ const Elf64_Phdr* ElfImage::find_load(std::uint64_t address, std::uint64_t size)
     return found == loads_.end() ? nullptr : &*found;
 }
 
-// Whether what belongs into memory is loaded to where the linker has put it.
+// True if a section that belongs into memory is loaded where the linker put it.
 bool ElfImage::is_loaded_as_linked(const Elf64_Shdr& section) const {
     if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size == 0) {
         return true;
     }
-    if (section.sh_type == SHT_NOBITS) {  // of thread_locals: room in each thread's block
+    if (section.sh_type == SHT_NOBITS) {  // for thread_locals: space in each thread's block
         return (section.sh_flags & SHF_TLS) != 0 ||
                find_load(section.sh_addr, section.sh_size) != nullptr;
     }
@@ -307,8 +308,8 @@ bool ElfImage::is_loaded_as_linked(const Elf64_Shdr& section) const {
            ((section.sh_flags & SHF_EXECINSTR) == 0 || (load->p_flags & PF_X) != 0);
 }
 
-// dlopen does not look at the sections, but a linker writes their table last: a file whose tail was
-// not written yet shows it here. And what they say must agree with the segments.
+// dlopen does not read the sections, but a linker writes their table last. So this finds a file
+// whose end was not written yet. The sections must also agree with the segments.
 bool ElfImage::check_sections() {
     if (header_.e_shoff == 0) {
         return true;
@@ -324,14 +325,14 @@ bool ElfImage::check_sections() {
         const auto section =
             at<Elf64_Shdr>(header_.e_shoff + std::uint64_t{i} * sizeof(Elf64_Shdr));
         if (section.sh_type == SHT_NULL) {
-            return refuse_damaged("section header " + std::to_string(i) + " is blank");
+            return refuse_damaged("section header " + std::to_string(i) + " is empty");
         }
         if (section.sh_type != SHT_NOBITS && !covers(section.sh_offset, section.sh_size)) {
             return refuse_cut("section " + std::to_string(i), section.sh_offset, section.sh_size);
         }
         if (!is_loaded_as_linked(section)) {
             return refuse_damaged("section " + std::to_string(i) +
-                                  " is not where its segment would be loaded");
+                                  " is not where its segment is loaded");
         }
     }
     return true;
@@ -340,7 +341,7 @@ bool ElfImage::check_sections() {
 bool ElfImage::read_dynamic() {
     const auto offset = offset_of(dynamic_segment_->p_vaddr, dynamic_segment_->p_filesz);
     if (!offset || *offset != dynamic_segment_->p_offset) {
-        return refuse_damaged("the dynamic table is not in a segment that is loaded");
+        return refuse_damaged("the dynamic table is not in a loaded segment");
     }
     const std::uint64_t count = dynamic_segment_->p_filesz / sizeof(Elf64_Dyn);
     bool ended = false;
@@ -373,7 +374,7 @@ bool ElfImage::check_pointed_tables() {
         }
         const std::uint64_t size = table.size == 0 ? 4 : dynamic(table.size).value_or(0);
         if (!offset_of(*address, size)) {
-            return refuse_damaged(std::string(table.what) + " is not in a segment that is loaded");
+            return refuse_damaged(std::string(table.what) + " is not in a loaded segment");
         }
     }
     return true;

@@ -1,7 +1,7 @@
-// The outer form of an ELF64 shared object: header, segments, dynamic table and strings, all of
-// them proven to lie within the file. elf_file.hpp reads the facts out of it.
+// The outer structure of an ELF64 shared object: header, segments, dynamic table and strings, all
+// of them proven to lie within the file. elf_file.hpp reads the facts from it.
 //
-// A view: the bytes stay the caller's and must outlive it. Constant after open; any thread.
+// A view: the caller keeps the bytes, which must outlive it. Constant after open; any thread.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ namespace skep::host {
 
 class ElfImage {
 public:
-    // Refuses, in one diagnostic, what is cut, damaged, not a shared object, or not for this
-    // machine.
+    // Refuses, with one diagnostic, a file that is truncated, damaged, not a shared object, or not
+    // for this machine.
     [[nodiscard]] static Result<ElfImage> open(std::span<const std::byte> bytes,
                                                const std::string& file);
 
@@ -32,7 +32,7 @@ public:
         return offset <= bytes_.size() && size <= bytes_.size() - offset;
     }
 
-    // The T at `offset`, which the caller knows to lie within the file.
+    // Returns the T at `offset`. Precondition: it lies within the file.
     template <typename T>
     [[nodiscard]] T at(std::uint64_t offset) const {
         static_assert(std::is_trivially_copyable_v<T>);
@@ -42,29 +42,29 @@ public:
         return value;
     }
 
-    // The bytes from `offset` on, which the caller knows to lie within the file.
+    // Returns the bytes from `offset` on. Precondition: they lie within the file.
     [[nodiscard]] std::string_view text(std::uint64_t offset, std::uint64_t size) const {
         SKEP_ASSERT(covers(offset, size));
         return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};
     }
 
-    // Where in the file the `size` bytes lie that will be mapped at `address`; none when they do
-    // not.
+    // Returns the offset in the file of the `size` bytes that will be mapped at `address`; nothing
+    // if they are not in the file.
     [[nodiscard]] std::optional<std::uint64_t> offset_of(std::uint64_t address,
                                                          std::uint64_t size) const;
 
-    // The value of an entry of the dynamic table.
+    // Returns the value of an entry of the dynamic table.
     [[nodiscard]] std::optional<std::uint64_t> dynamic(Elf64_Sxword tag) const;
 
     [[nodiscard]] const std::vector<Elf64_Dyn>& dynamic_table() const { return dynamic_; }
 
-    // A string of the dynamic string table; none when it begins outside.
+    // Returns a string of the dynamic string table; nothing if it begins outside.
     [[nodiscard]] std::optional<std::string_view> string_at(std::uint64_t index) const;
 
     // The PT_NOTE segments; each lies within the file.
     [[nodiscard]] const std::vector<Elf64_Phdr>& notes() const { return notes_; }
 
-    // Bytes of address space from the first segment to the end of the last.
+    // Returns the bytes of address space from the first segment to the end of the last.
     [[nodiscard]] std::uint64_t extent() const {
         return loads_.back().p_vaddr + loads_.back().p_memsz - loads_.front().p_vaddr;
     }
@@ -86,7 +86,7 @@ private:
     bool check_pointed_tables();
     bool read_strings();
 
-    // The segment in whose memory all of that is; null: none.
+    // Returns the segment whose memory contains the whole range; null if none does.
     [[nodiscard]] const Elf64_Phdr* find_load(std::uint64_t address, std::uint64_t size) const;
     [[nodiscard]] bool is_loaded_as_linked(const Elf64_Shdr& section) const;
 
@@ -99,7 +99,7 @@ private:
     Diagnostic refusal_;
     Elf64_Ehdr header_{};
     std::vector<Elf64_Phdr> loads_, notes_;
-    std::vector<std::pair<unsigned, Elf64_Phdr>> inner_;  // all others, by their number
+    std::vector<std::pair<unsigned, Elf64_Phdr>> inner_;  // all other segments, by their number
     std::optional<Elf64_Phdr> dynamic_segment_;
     std::vector<Elf64_Dyn> dynamic_;
     std::string_view strings_;  // ends with a null

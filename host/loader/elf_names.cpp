@@ -24,7 +24,7 @@ public:
           out_(bytes.begin(), bytes.end()),
           header_(image.at<Elf64_Ehdr>(0)) {}
 
-    // False: something lies where no linker puts it.
+    // Returns false if a part lies where no linker puts it.
     bool rename() {
         for (unsigned i = 0; i < header_.e_phnum; ++i) {
             segments_.push_back(image_.at<Elf64_Phdr>(header_.e_phoff + i * sizeof(Elf64_Phdr)));
@@ -40,7 +40,7 @@ private:
     bool name_versions();
     bool append_segment();
 
-    // The place in the new strings.
+    // Appends a name; returns its place in the new strings.
     std::uint64_t add(const std::string& name) {
         const std::uint64_t at = strings_.size();
         strings_ += name;
@@ -48,7 +48,7 @@ private:
         return at;
     }
 
-    // The place of what stands there for the library that was asked for by the string at `index`.
+    // Returns the place of the new name for the library whose old name is the string at `index`.
     std::optional<std::uint64_t> renamed(std::uint64_t index) {
         const auto name = image_.string_at(index);
         const auto found = name ? names_.needed.find(std::string(*name)) : names_.needed.end();
@@ -72,9 +72,9 @@ private:
     std::vector<std::byte> out_;
     Elf64_Ehdr header_;
     std::vector<Elf64_Phdr> segments_;
-    std::string strings_;                                   // all of before, and the new ones
-    std::map<std::string, std::uint64_t> places_;           // of the new names
-    std::uint64_t dynamic_strtab_ = 0, dynamic_strsz_ = 0;  // where the entries are in the file
+    std::string strings_;                                   // all old strings, then the new ones
+    std::map<std::string, std::uint64_t> places_;           // places of the new names
+    std::uint64_t dynamic_strtab_ = 0, dynamic_strsz_ = 0;  // offsets of the entries in the file
 };
 
 bool Renamer::read_strings() {
@@ -117,8 +117,8 @@ bool Renamer::name_dynamic() {
     return dynamic_strtab_ != 0 && dynamic_strsz_ != 0;
 }
 
-// The versions of symbols that are needed stand under the name of the library that has them, and
-// dlopen looks for that one by its name.
+// The versions of needed symbols are listed under the name of their library, by which dlopen
+// searches that library.
 bool Renamer::name_versions() {
     const auto table = image_.dynamic(DT_VERNEED);
     std::uint64_t address = table.value_or(0);
@@ -141,7 +141,7 @@ bool Renamer::name_versions() {
     return true;
 }
 
-// The program headers have no room where they are for one more.
+// The program headers have no room for another one at their old place.
 bool Renamer::append_segment() {
     const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     std::uint64_t end = 0;
@@ -200,8 +200,7 @@ Result<std::vector<std::byte>> with_names(std::span<const std::byte> bytes,
     }
     Renamer renamer(*image, bytes, names);
     if (!renamer.rename()) {
-        return failure(
-            damaged_file(file, "the names of its libraries are not where they should be"));
+        return failure(damaged_file(file, "the names of its libraries are at an unexpected place"));
     }
     return renamer.take();
 }

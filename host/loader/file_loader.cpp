@@ -35,8 +35,8 @@ public:
 
     const OpenedFile file;
     SharedObject object;
-    const std::size_t noted_code;      // for crash reports; while it is mapped
-    std::vector<std::string> threads;  // that its constructors started
+    const std::size_t noted_code;      // for crash reports, while the library is mapped
+    std::vector<std::string> threads;  // threads that its constructors started
 
 private:
     static std::size_t note(const SharedObject& object,
@@ -49,7 +49,7 @@ private:
 
 namespace {
 
-// For the static constructors of a plugin. A child process has run them before.
+// The limit for the static constructors of a plugin. A child process has run them before.
 constexpr std::chrono::seconds load_limit{5};
 
 // Steps 2 and 3 of open.
@@ -60,7 +60,7 @@ Result<ElfFacts> check_file(std::span<const std::byte> bytes, const std::string&
     }
     if (!facts->note) {
         return failure(error_about(path,
-                                   "not a skep plugin: it has no skep note",
+                                   "not a skep plugin: no skep note",
                                    "write SKEP_PLUGIN in it (in C: SKEP_NOTE) and build it with "
                                    "skep_add_plugin"));
     }
@@ -75,8 +75,8 @@ Result<ElfFacts> check_file(std::span<const std::byte> bytes, const std::string&
     return facts;
 }
 
-// What the private copy of an object with these facts has to ask for, so that it gets the copies of
-// what it needs.
+// Returns the names that the private copy of an object with these facts must ask for, so that it
+// gets the private copies of its libraries.
 ElfNames names_of(const ElfFacts& facts,
                   const std::string& runpath,
                   const std::map<std::string, std::size_t>& needs,
@@ -105,7 +105,7 @@ std::string open_hint(const ElfFacts& facts, const std::string& words) {
     return {};
 }
 
-// The loader's words without the name of the private copy, which tells a user nothing.
+// Removes the name of the private copy, which means nothing to a user, from the loader's message.
 std::string without(std::string words, const std::string& copy) {
     if (const std::size_t at = words.find(copy + ": "); at != std::string::npos) {
         words.erase(at, copy.size() + 2);
@@ -113,7 +113,7 @@ std::string without(std::string words, const std::string& copy) {
     return words;
 }
 
-// The same for words of a probe, which has had a copy of its own.
+// The same for the message of a probe, which used another copy.
 std::string without_copy(std::string words) {
     constexpr std::string_view before = "cannot be loaded: /";
     const std::size_t end = words.find(".so: ");
@@ -123,9 +123,9 @@ std::string without_copy(std::string words) {
     return words;
 }
 
-// A library of the system that makes keys with destructors is mapped for good: what it has set on a
-// thread that lives on must not call into nothing. There is one of each, however often plugins
-// change.
+// Keeps a library of the system mapped for good if it creates keys with destructors: the values
+// that it set on a longer-lived thread must not call into unmapped code. Each such library exists
+// once, however often plugins change.
 void keep_those_with_keys(const SharedObject& object, const Brought& brought) {
     for (const std::string& path : object.companions()) {
         const bool is_staged = std::any_of(brought.copies.begin(),
@@ -145,8 +145,8 @@ void keep_those_with_keys(const SharedObject& object, const Brought& brought) {
     }
 }
 
-// Steps 5 and 6 of open. Null when dlopen refused; otherwise `problems` says whether it can be
-// used.
+// Steps 5 and 6 of open. Returns null if dlopen refused; otherwise the library is usable if
+// `problems` is empty.
 std::shared_ptr<FileLibrary> load(OpenedFile file, Diagnostics& problems) {
     const std::string path = file.path;
     const CrashPlace opening{"", 0, "", "", path};
@@ -178,7 +178,7 @@ std::shared_ptr<FileLibrary> load(OpenedFile file, Diagnostics& problems) {
         std::move(file), info ? std::move(*info) : PluginInfo{}, descriptor, std::move(*object));
 }
 
-// Those that came with it and are mapped, by the names that a user knows.
+// Returns the libraries that were loaded with it and are mapped, by the names that a user knows.
 std::vector<std::string> companions_of(const FileLibrary& library) {
     const Brought& brought = library.file.brought;
     std::vector<std::string> companions = library.object.companions();
@@ -192,14 +192,13 @@ std::vector<std::string> companions_of(const FileLibrary& library) {
     return companions;
 }
 
-// What the plugin and the libraries that it brings are called by, though they are closed; "":
-// nothing.
+// Returns what would still call the plugin or its libraries after they are closed; "" if nothing.
 std::string what_is_left_behind(const FileLibrary& library) {
     const Brought& brought = library.file.brought;
     const std::string& registers =
         library.file.facts.registers.empty() ? brought.registers : library.file.facts.registers;
     if (!registers.empty()) {
-        return registers + ", which keeps a function of it until the process ends";
+        return registers + " keeps a function of the library until the process ends";
     }
     std::vector<std::string> files = {library.file.copy};
     for (const auto& copy : brought.copies) {
@@ -213,15 +212,15 @@ struct Loaded {
     Diagnostics problems;
 };
 
-// load(), on a thread of its own: its static constructors may hang here though they did not in a
-// child process.
+// Runs load() on its own thread: static constructors may hang here even if they did not in a child
+// process.
 Loaded load_within(OpenedFile file) {
     const std::string path = file.path;
     if (is_loader_stuck()) {
         return {nullptr,
                 {error_about(path,
-                             "it cannot be loaded: the static constructors of another plugin hang, "
-                             "and the C library loads one at a time",
+                             "cannot be loaded: the static constructors of another plugin hang, "
+                             "and the C library loads one library at a time",
                              "restart the host")}};
     }
     const auto loaded = std::make_shared<Loaded>();
@@ -235,12 +234,11 @@ Loaded load_within(OpenedFile file) {
     return {
         nullptr,
         {ran == Ran::no_thread
-             ? error_about(path, "no thread could be started to open it: " + error_text(why_none))
+             ? error_about(path, "cannot create a thread to open it: " + error_text(why_none))
              : error_about(path,
-                           "it did not come back from being loaded within " +
-                               std::to_string(load_limit.count()) +
+                           "loading did not finish within " + std::to_string(load_limit.count()) +
                                " s: its static constructors hang",
-                           "restart the host: no plugin can be loaded or unloaded meanwhile")}};
+                           "restart the host: until then it cannot load or unload plugins")}};
 }
 
 }  // namespace
@@ -303,7 +301,7 @@ Result<std::shared_ptr<Library>> FileLoader::open(const std::string& path,
     return open_candidate(*candidate);
 }
 
-// From the private copies, whose names are as they have to be.
+// Opens a kept library again, from private copies whose names are already replaced.
 Result<std::shared_ptr<Library>> FileLoader::open_kept(const Closed& kept,
                                                        const std::string& path) {
     OpenedFile file{path, kept.library.content, {}, kept.brought, "", kept.copy_content};
@@ -312,7 +310,7 @@ Result<std::shared_ptr<Library>> FileLoader::open_kept(const Closed& kept,
         return failure(bytes.error());
     }
     if (content_hash(bytes->span()) != kept.copy_content) {
-        return failure(error_about(path, "its private copy " + kept.copy + " has changed"));
+        return failure(error_about(path, "the private copy " + kept.copy + " has changed"));
     }
     Result<ElfFacts> facts = check_file(bytes->span(), path);
     if (!facts) {
@@ -325,7 +323,8 @@ Result<std::shared_ptr<Library>> FileLoader::open_kept(const Closed& kept,
     return open_copy(std::move(file));
 }
 
-// Private copies of all that it brings, or those that there are of the same content.
+// Makes private copies of all libraries that the plugin brings, or reuses copies with the same
+// content.
 Result<Brought> FileLoader::stage_libraries(const Candidate& candidate) {
     Brought brought;
     for (const BroughtLibrary& it : candidate.libraries.all) {
@@ -432,10 +431,10 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
                                     [&](const std::string& id) { return contains(threads, id); });
     if (alive != own->threads.end()) {
         report.cause =
-            "thread " + *alive + ", which it started while it was loaded, is still alive";
+            "thread " + *alive + ", started while the library was loaded, is still alive";
     } else if (is_loader_stuck()) {
         report.cause =
-            "the static constructors of another plugin hang, and nothing can be unloaded";
+            "the static constructors of another plugin hang, so no library can be unloaded";
     } else if (std::string left = what_is_left_behind(*own); !left.empty()) {
         report.cause = std::move(left);
     } else if (
@@ -444,7 +443,7 @@ UnloadReport FileLoader::close(std::shared_ptr<Library> library) {
             const CrashScope scope(closing, "dlclose");
             report.unloaded = own->object.close();
         })) {
-        report.cause = "no thread could be started to close it";
+        report.cause = "cannot create a thread to close it";
     } else if (!report.unloaded) {
         report.cause = cause_of_pin(own->file.facts, companions_of(*own));
     }
@@ -528,11 +527,11 @@ void FileLoader::probe_all(const std::vector<std::string>& paths) {
     if (probe_executable_.empty()) {
         return;
     }
-    std::vector<OpenedFile> files;  // with the copies of what they bring
+    std::vector<OpenedFile> files;  // with the copies of the libraries that they bring
     std::vector<ProbeSubject> subjects;
     std::set<std::string> contents;
     for (const std::string& path : paths) {
-        const Result<Candidate> candidate = read(path);  // inspect() reports what is wrong
+        const Result<Candidate> candidate = read(path);  // on an error, inspect() reports it
         if (!candidate || probed_.contains(candidate->content) ||
             known_.contains(candidate->content) || !contents.insert(candidate->content).second) {
             continue;
@@ -588,7 +587,7 @@ const FileLoader::Closed* FileLoader::find_closed(const std::string& content) co
     return found == closed_.end() ? nullptr : &*found;
 }
 
-// Removes the copies that are neither mapped nor to be kept: one of each content is enough.
+// Removes the copies that are neither mapped nor kept: one copy of each content is enough.
 void FileLoader::look_at_closed() {
     std::vector<Closed> all = std::exchange(closed_, {});
     for (Closed& it : all) {

@@ -32,7 +32,7 @@ public:
         });
     }
 
-    // The object itself, or its virtual functions.
+    // True if the object itself or its virtual functions lie in a range.
     [[nodiscard]] bool holds_object(const void* object) const {
         const void* functions = nullptr;
         if (object != nullptr) {
@@ -108,7 +108,7 @@ std::string left_behind(const std::vector<SharedObject::Range>& ranges) {
     }
     left = left.empty() ? stream_left(search) : left;
     left = left.empty() ? variable_left(search) : left;
-    return left.empty() ? "" : left + " is in it";
+    return left.empty() ? "" : left + " points into the library";
 }
 
 }  // namespace skep::host

@@ -1,4 +1,4 @@
-// What in this process would still call into a library, or read it, after it was closed.
+// Finds pointers by which this process would still call or read a library after it was closed.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace skep::host {
 
-// Looks for pointers into these ranges where plugins are known to leave them: handlers of signals,
-// the terminate and new handlers, the default memory resource, the environment, and the buffers of
-// the standard streams. What the first one is, in words for the operator: "the handler of SIGUSR1
-// is in it"; "" when there is none. [loader]
+// Looks for pointers into these ranges where plugins are known to leave them: signal handlers, the
+// terminate and new handlers, the default memory resource, the environment, and the buffers of the
+// standard streams. Returns a text for the operator about the first one found: "the handler of
+// SIGUSR1 points into the library"; "" if none is found. [loader]
 [[nodiscard]] std::string left_behind(const std::vector<SharedObject::Range>& ranges);
 
 }  // namespace skep::host

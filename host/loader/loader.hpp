@@ -1,10 +1,11 @@
-// The loader: from the path of a plugin to a library that workers can be made from, and back.
+// The loader: opens the plugin at a path as a library that workers are made from, and closes it
+// again.
 //
 //   open   trust -> ELF and note check -> private copy -> dlopen -> descriptor (file_loader.hpp)
-//   close  dlclose -> proof that the address range is gone, or the reason why it is not
+//   close  dlclose -> proof that the address range is unmapped, or the reason why it is not
 //
-// All code of the plugin that runs here runs on a short-lived thread that is joined before the call
-// returns: a thread_local with a destructor that is touched on a thread that lives on would pin the
+// All plugin code in here runs on a short-lived thread that is joined before the call returns.
+// Otherwise, a thread_local with a destructor that is used on a longer-lived thread would pin the
 // library for good (measured; ARCHITECTURE.md, "Loading").
 #pragma once
 
@@ -24,8 +25,8 @@
 
 namespace skep::host {
 
-// A plugin opened in this process. Constant; any thread. Whoever holds one may run the plugin's
-// code, so it is given back to Loader::close only when every worker made from it has been destroyed
+// A plugin opened in this process. Constant; any thread. A holder may run the plugin's code. Thus a
+// library is given back to Loader::close only after every worker made from it has been destroyed
 // and joined.
 class Library {
 public:
@@ -38,15 +39,14 @@ public:
     Library(const Library&) = delete;
     Library& operator=(const Library&) = delete;
 
-    [[nodiscard]] const std::string& path() const {
-        return path_;
-    }  // the user's file, not the copy
+    // Returns the user's file, not the copy.
+    [[nodiscard]] const std::string& path() const { return path_; }
 
     [[nodiscard]] const PluginInfo& info() const { return info_; }
 
     [[nodiscard]] std::chrono::system_clock::time_point opened() const { return opened_; }
 
-    // Null when there is no such type. Valid as long as this library.
+    // Returns null if the plugin has no such type. Valid as long as this library.
     [[nodiscard]] const skep_worker_type* find_type(std::string_view name) const;
 
 private:
@@ -56,12 +56,12 @@ private:
     const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
 };
 
-// Whether the plugin was built with the fields of the state: they came with minor 2.
+// True if the plugin was built with the state fields, which came with minor 2.
 [[nodiscard]] inline bool has_state_fields(const skep_worker_type& type) {
     return type.size >= offsetof(skep_worker_type, load_state) + sizeof(type.load_state);
 }
 
-// The same for reconfigure, which came with minor 4, and may be left out.
+// The same for reconfigure, which came with minor 4, and may be null.
 [[nodiscard]] inline bool has_reconfigure(const skep_worker_type& type) {
     return type.size >= offsetof(skep_worker_type, reconfigure) + sizeof(type.reconfigure) &&
            type.reconfigure != nullptr;
@@ -72,20 +72,19 @@ private:
     return type.size >= offsetof(skep_worker_type, release) + sizeof(type.release);
 }
 
-// What became of a library that was closed.
+// The result of closing a library.
 struct UnloadReport {
-    bool unloaded = false;  // proven: nothing is mapped where it was
-    std::string
-        cause;  // why it is pinned, when it is: "unique symbol 'ns::counter' (STB_GNU_UNIQUE)"
+    bool unloaded = false;  // proven: no part of it is mapped
+    std::string cause;      // why it is pinned: "unique symbol 'ns::counter' (STB_GNU_UNIQUE)"
 };
 
-// What there is to say of a library that is open, or is left of one that was closed.
+// The known facts of a library that is open, or of one that was closed and has left something.
 struct LibraryFacts {
-    std::string path;                            // the user's file, which may be another one by now
-    std::string id, version, build_id, content;  // of its PluginInfo
+    std::string path;                            // the user's file, which may have changed by now
+    std::string id, version, build_id, content;  // see PluginInfo
     std::chrono::system_clock::time_point opened;
-    std::string cause;       // why it is mapped though it was closed
-    std::size_t mapped = 0;  // of a closed one: bytes; 0: its private copy alone is kept
+    std::string cause;       // why it is still mapped although it was closed
+    std::size_t mapped = 0;  // of a closed library, in bytes; 0: only its private copy is kept
 };
 
 [[nodiscard]] LibraryFacts facts_of(const Library& library);
@@ -94,8 +93,8 @@ class Loader {
 public:
     virtual ~Loader() = default;
 
-    // Opens the plugin at `path`, each time as a library of its own. With `content`, only if that
-    // is the file's PluginInfo::content. [manager-thread]
+    // Opens the plugin at `path`, each time as a separate library. With `content`, only if the
+    // file's PluginInfo::content is equal. [manager-thread]
     [[nodiscard]] virtual Result<std::shared_ptr<Library>> open(const std::string& path,
                                                                 const std::string& content) = 0;
 
@@ -103,18 +102,18 @@ public:
         return open(path, "");
     }
 
-    // Closes a library that nobody else holds. [manager-thread]
+    // Closes a library. Precondition: the caller holds the only reference. [manager-thread]
     virtual UnloadReport close(std::shared_ptr<Library> library) = 0;
 
-    // Gives up a library that cannot be closed, because of `cause`: it stays mapped for good.
+    // Abandons a library that cannot be closed, because of `cause`: it stays mapped for good.
     // [manager-thread]
     virtual void abandon(std::shared_ptr<Library> library, std::string cause) = 0;
 
-    // From now on open() finds these contents, of libraries that are open or will be, also when
-    // their file is another one by then. Replaces what was to be kept before. [manager-thread]
+    // Makes open() find these contents from now on, even after their file has changed. They belong
+    // to libraries that are open or will be. Replaces the contents kept before. [manager-thread]
     virtual void keep(std::set<std::string> contents) = 0;
 
-    // What is pinned or kept. [manager-thread]
+    // Returns the libraries that are pinned or kept. [manager-thread]
     [[nodiscard]] virtual std::vector<LibraryFacts> left() = 0;
 };
 

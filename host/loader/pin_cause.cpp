@@ -47,10 +47,10 @@ std::string cause_of_pin(const ElfFacts& facts, const std::vector<std::string>& 
                " (STB_GNU_UNIQUE); build it with skep_add_plugin";
     }
     if (facts.thread_exits) {
-        return "a thread_local with a destructor, touched by a thread that is still alive";
+        return "a thread_local with a destructor, used by a thread that is still alive";
     }
     if (!companions.empty()) {
-        return "the library " + companions.front() + ", which came with it and stayed";
+        return "library " + companions.front() + " was loaded with it and is still mapped";
     }
     return "unknown";
 }

@@ -1,4 +1,4 @@
-// Why a library cannot be unloaded, or was not, in words for the operator.
+// Explains to the operator why a library cannot be unloaded, or was not.
 #pragma once
 
 #include <string>
@@ -9,12 +9,13 @@
 
 namespace skep::host {
 
-// The ids of the threads of this process that have this name now. A new thread inherits the name of
-// the one that started it, so a plugin's are found by the name that its code ran under. Any thread.
+// Returns the ids of the threads of this process that have this name now. A new thread inherits the
+// name of the thread that created it, so a plugin's threads have the name under which its code ran.
+// Any thread.
 [[nodiscard]] std::vector<std::string> threads_named(std::string_view name);
 
-// The most likely reason why a library with these facts is mapped after dlclose. `companions` are
-// the libraries that came with it and are still mapped.
+// Returns the most likely reason why a library with these facts is mapped after dlclose.
+// `companions` are the libraries that were loaded with it and are still mapped.
 [[nodiscard]] std::string cause_of_pin(const ElfFacts& facts,
                                        const std::vector<std::string>& companions);
 

@@ -15,7 +15,7 @@ bool exists(const std::string& path) {
     return fs::exists(path, ignored);
 }
 
-// The names of the plugins in a folder: hello for libhello.so.
+// Adds the names of the plugins in a folder: hello for libhello.so.
 void add_names(const std::string& folder, std::vector<std::string>& names) {
     std::error_code error;
     fs::directory_iterator entry(folder, error);
@@ -76,7 +76,7 @@ Result<FoundPlugin> PluginFinder::find(const std::string& plugin,
     const std::string near = nearest(plugin, names);
     return failure(error_about(
         "",
-        "no plugin '" + plugin + "': there is no lib" + plugin + ".so in " + looked,
+        "cannot find plugin '" + plugin + "': no lib" + plugin + ".so in " + looked,
         near.empty()
             ? "give its path, or put its folder into [host] plugin_path or SKEP_PLUGIN_PATH"
             : "did you mean '" + near + "'?"));
@@ -91,8 +91,8 @@ Result<FoundPlugin> PluginFinder::read(const std::string& path) {
         const FoundPlugin found{path, std::make_shared<const PluginInfo>(std::move(*info))};
         return known_.emplace(path, found).first->second;
     }
-    // The planner puts the place in the topology into `file`, so the plugin's path goes into the
-    // words.
+    // The planner sets `file` to the place in the topology, so the message contains the plugin's
+    // path.
     Diagnostics problems = std::move(info.error());
     for (Diagnostic& problem : problems) {
         problem.message = "plugin " + path + ": " + problem.message;

@@ -1,7 +1,7 @@
 // Finds the plugin that a topology names, and reads it.
 //
-// A name with a '/' in it, or ending in ".so", is a path, relative to the base folder. Any other
-// name X is looked for as libX.so, and the first place that has it counts:
+// A name that contains a '/' or ends in ".so" is a path, relative to the base folder. Any other
+// name X is searched as libX.so, and the first match counts:
 //
 //   1. the search folders of the topology
 //   2. the folders of $SKEP_PLUGIN_PATH, separated by colons
@@ -9,8 +9,8 @@
 //   4. ~/.local/lib/skep/plugins
 //   5. /usr/lib/skep/plugins
 //
-// What was read is remembered by its path for as long as the finder lives: one finder serves one
-// look at a topology, and the next reload makes another. [manager-thread]
+// The finder remembers each file that it has read, by its path. One finder serves one look at a
+// topology, and the next reload creates another. [manager-thread]
 #pragma once
 
 #include <map>
@@ -31,15 +31,15 @@ public:
           base_(std::move(base)),
           own_folder_(std::move(own_folder)) {}
 
-    // As FindPlugin (plan.hpp) wants it.
+    // Implements FindPlugin (plan.hpp).
     [[nodiscard]] Result<FoundPlugin> find(const std::string& plugin,
                                            const std::vector<std::string>& search);
 
-    // The file that find() reads; "" where there is none.
+    // Returns the file that find() reads; "" if none exists.
     [[nodiscard]] std::string locate(const std::string& plugin,
                                      const std::vector<std::string>& search) const;
 
-    // Every folder that is looked in, in order.
+    // Returns every folder that is searched, in order.
     [[nodiscard]] std::vector<std::string> folders(const std::vector<std::string>& search) const;
 
 private:

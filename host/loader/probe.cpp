@@ -26,15 +26,17 @@ namespace {
 using Cause = ProbeFailure::Cause;
 using std::chrono::milliseconds;
 
-constexpr std::size_t words_limit = 2000;       // of what the plugin writes, so much is kept
-constexpr milliseconds look_every{10};          // how often the child is looked at
-constexpr milliseconds end_after_silence{500};  // for a child that has closed its pipe to end
-constexpr milliseconds end_after_kill{2000};    // longer only in a call that no signal interrupts
+constexpr std::size_t words_limit = 2000;  // how much of the plugin's output is kept
+constexpr milliseconds look_every{10};     // how often the child is checked
+// A child that has closed its pipe must end within this time.
+constexpr milliseconds end_after_silence{500};
+// A child takes longer only in a call that no signal interrupts.
+constexpr milliseconds end_after_kill{2000};
 
 std::string hex_nonce() {
     std::array<unsigned char, 16> bytes{};
     if (::getrandom(bytes.data(), bytes.size(), 0) < 0) {
-        const std::int64_t now = steady_now().count();  // still nothing that a plugin writes
+        const std::int64_t now = steady_now().count();  // still unknown to the plugin
         std::memcpy(bytes.data(), &now, sizeof(now));
     }
     constexpr std::string_view digits = "0123456789abcdef";
@@ -60,7 +62,7 @@ bool write_all(int fd, std::string_view text) {
     return ::lseek(fd, 0, SEEK_SET) == 0;
 }
 
-// The child's descriptors 0 to 2, and no other: the request, and twice the pipe.
+// The child gets descriptors 0 to 2, and no other: the request, and the pipe twice.
 class SpawnSettings {
 public:
     SpawnSettings(int request, int pipe) {
@@ -69,7 +71,8 @@ public:
         ::posix_spawn_file_actions_adddup2(&actions, pipe, STDOUT_FILENO);
         ::posix_spawn_file_actions_adddup2(&actions, pipe, STDERR_FILENO);
         ::posix_spawnattr_init(&attributes);
-        // In a group of its own: a Ctrl-C is for the host, and what the plugin starts goes with it.
+        // In its own group: Ctrl-C is meant for the host, and the group includes what the plugin
+        // starts.
         ::posix_spawnattr_setflags(
             &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
         sigset_t none;
@@ -93,7 +96,7 @@ public:
     posix_spawnattr_t attributes{};
 };
 
-// One child, from its start to its end.
+// One child process, from its start to its end.
 class Child {
 public:
     Child(std::string nonce, std::size_t subjects)
@@ -105,15 +108,15 @@ public:
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
-    // What could not be had, when it cannot be started.
+    // Returns a failure that names what could not be created, if the child cannot be started.
     std::optional<ProbeFailure> start(const std::string& executable, const std::string& request);
 
-    // Until all subjects have passed, or one has not.
+    // Waits until all subjects have passed, or one has failed.
     std::optional<ProbeFailure> wait(milliseconds limit, const std::atomic<bool>* is_cancelled);
 
     [[nodiscard]] std::size_t passed() const { return passed_; }
 
-    // The number of the worker that is being created.
+    // Returns the number of the worker that is being created.
     [[nodiscard]] std::optional<std::size_t> worker() const { return worker_; }
 
 private:
@@ -123,7 +126,7 @@ private:
 
     [[nodiscard]] bool is_done() const { return passed_ == count_ || said_; }
 
-    // Reads what there is. Whether the child has made a step.
+    // Reads the available output. Returns true if the child has made a step.
     bool read_pipe();
     bool take_lines();
     void keep_words(std::string_view line);
@@ -134,7 +137,7 @@ private:
     const std::string nonce_;
     const std::size_t count_;
     pid_t pid_ = 0;
-    int pipe_ = -1;  // non-blocking; -1: at its end
+    int pipe_ = -1;  // non-blocking; -1: closed
     std::string line_, words_;
     std::size_t passed_ = 0;
     std::optional<std::size_t> worker_;
@@ -147,14 +150,14 @@ std::optional<ProbeFailure> Child::start(const std::string& executable,
                                          const std::string& request) {
     const Fd file(::memfd_create("skep-probe", MFD_CLOEXEC));
     if (file.get() < 0) {
-        return lacks("memory file", errno);
+        return lacks("a memory file", errno);
     }
     if (!write_all(file.get(), request)) {
-        return lacks("memory file of " + std::to_string(request.size()) + " bytes", errno);
+        return lacks("a memory file of " + std::to_string(request.size()) + " bytes", errno);
     }
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
-        return lacks("pipe", errno);
+        return lacks("a pipe", errno);
     }
     pipe_ = pipe[0];
     const Fd childs_end(pipe[1]);
@@ -170,7 +173,7 @@ std::optional<ProbeFailure> Child::start(const std::string& executable,
                                         environ);
         error != 0) {
         pid_ = 0;
-        return lacks("process of '" + executable + "'", error);
+        return lacks("a process of '" + executable + "'", error);
     }
     return std::nullopt;
 }
@@ -179,14 +182,14 @@ std::optional<ProbeFailure> Child::wait(milliseconds limit, const std::atomic<bo
     Nanos deadline = steady_now() + limit;
     std::optional<Nanos> silent_until;
     for (;;) {
-        pollfd pipe = {pipe_, POLLIN, 0};  // poll passes over a negative one
+        pollfd pipe = {pipe_, POLLIN, 0};  // poll ignores a negative one
         (void)::poll(&pipe, 1, poll_timeout(std::min(deadline, steady_now() + look_every)));
         if (read_pipe()) {
             deadline = steady_now() + limit;
         }
         std::optional<ProbeFailure> ended = is_done() ? std::nullopt : look();
         if (ended) {
-            read_pipe();  // what it wrote before it ended
+            read_pipe();  // output written before the end
             ended->words = words_;
         }
         if (said_) {
@@ -217,7 +220,7 @@ std::optional<ProbeFailure> Child::wait(milliseconds limit, const std::atomic<bo
 bool Child::read_pipe() {
     bool has_made_step = false;
     std::array<char, 4096> buffer{};
-    // A plugin that writes without end does not keep this from looking at the time.
+    // Bounded, so that a plugin that writes without end does not delay the check of the time.
     for (int reads = 0; pipe_ >= 0 && reads < 64; ++reads) {
         const ssize_t count = ::read(pipe_, buffer.data(), buffer.size());
         if (count > 0) {
@@ -232,7 +235,7 @@ bool Child::read_pipe() {
     return has_made_step;
 }
 
-// The whole lines in line_.
+// Processes the whole lines in line_.
 bool Child::take_lines() {
     bool has_made_step = false;
     std::size_t begin = 0;
@@ -258,7 +261,7 @@ bool Child::take_lines() {
         }
     }
     line_.erase(0, begin);
-    if (line_.size() > 2 * words_limit) {  // no line of the child's is that long
+    if (line_.size() > 2 * words_limit) {  // no line of the child is that long
         keep_words(line_);
         line_.clear();
     }
@@ -272,8 +275,8 @@ void Child::keep_words(std::string_view line) {
     }
 }
 
-// Whether it has ended, or stopped. Its status is left where it is, so that its number stays its
-// own until end().
+// Returns a failure if the child has ended or stopped. Does not reap its status, so that its
+// process id stays reserved until end().
 std::optional<ProbeFailure> Child::look() const {
     siginfo_t info{};
     if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) !=
@@ -298,7 +301,7 @@ ProbeFailure Child::failed(Cause cause, int number) const {
     return {cause, number, words_, "", has_begun_, is_unloading_};
 }
 
-// Also what it has left behind in its group; a group that is empty does not exist.
+// Also kills the processes that the child left behind in its group; an empty group does not exist.
 void Child::end() {
     if (pipe_ >= 0) {
         ::close(std::exchange(pipe_, -1));
@@ -322,7 +325,7 @@ void Child::end() {
 std::string cause_text(const ProbeFailure& it) {
     switch (it.cause) {
         case Cause::timed_out:
-            return "did not come back within " + std::to_string(it.number) + " ms";
+            return "did not return within " + std::to_string(it.number) + " ms";
         case Cause::killed:
             return "crashed";
         case Cause::stopped:
@@ -348,7 +351,7 @@ std::string detail_text(const ProbeFailure& it) {
         case Cause::exited:
             return ": exit code " + std::to_string(it.number) + said;
         case Cause::vanished:
-            return ": its exit code is not known" + said;
+            return ": its exit code is unknown" + said;
         default:
             return "";
     }
@@ -358,13 +361,14 @@ std::string detail_text(const ProbeFailure& it) {
 
 std::string text_of(const ProbeFailure& it) {
     if (it.cause == Cause::not_started) {
-        return "cannot try it in a child process: no " + it.words + ": " + error_text(it.number);
+        return "cannot try the plugin in a child process: cannot create " + it.words + ": " +
+               error_text(it.number);
     }
     if (it.cause == Cause::cancelled) {
-        return "it was not tried, as the process is asked to end";
+        return "the plugin was not tried: the process was asked to end";
     }
     if (!it.has_begun) {
-        return "cannot try it in a child process: the child " +
+        return "cannot try the plugin in a child process: the child " +
                (it.cause == Cause::silent ? "closed its pipe" : cause_text(it)) + detail_text(it);
     }
     if (it.cause == Cause::said) {
@@ -399,7 +403,7 @@ std::vector<Result<Done, std::string>> probe(const std::string& executable,
             failed->worker = culprit.workers[*child.worker()].name;
         }
         verdicts.emplace_back(Unexpected<std::string>(text_of(*failed)));
-        if (!failed->has_begun) {  // it would be the same for all others
+        if (!failed->has_begun) {  // all other subjects would fail in the same way
             const Result<Done, std::string> same = verdicts.back();
             verdicts.resize(subjects.size(), same);
         }

@@ -10,7 +10,7 @@ namespace skep::host {
 namespace {
 
 constexpr std::size_t longest_words =
-    2000;  // with all else less than PIPE_BUF: written in one piece
+    2000;  // whole lines stay below PIPE_BUF: written in one piece
 
 void put(std::string& out, std::string_view text) {
     out += std::to_string(text.size()) + ":";
@@ -43,7 +43,7 @@ void put(std::string& out, const std::map<std::string, ParamValue>& config) {
     }
 }
 
-// Reads texts from the front of `rest`; after a failure everything is empty.
+// Reads texts from the front of `rest`; after a failure all results are empty.
 class Reader {
 public:
     explicit Reader(std::string_view text)
@@ -64,7 +64,7 @@ public:
         return found;
     }
 
-    // At most what could still follow.
+    // Returns at most the number of entries that could still follow.
     std::size_t number() {
         std::size_t value = 0;
         const std::string_view digits = text();

@@ -1,9 +1,9 @@
-// What the parent of a probe and its child say to each other (probe.hpp).
+// The messages between the parent of a probe and its child (probe.hpp).
 //
-// The request is a file of length-prefixed texts, since parameters hold any bytes, and may be
-// secret: they stand neither in the arguments nor in the environment. The child answers in lines,
-// each of which begins with the nonce of the request. Everything else that comes out of the child's
-// pipe was written by the plugin.
+// The request is a file of length-prefixed texts. Parameters may hold any bytes and may be secret,
+// so they are neither in the arguments nor in the environment. The child answers in lines, each of
+// which begins with the nonce of the request. All other output in the child's pipe comes from the
+// plugin.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ struct ProbeWorker {
     bool operator==(const ProbeWorker&) const = default;
 };
 
-// A plugin that the child opens, at the path of a private copy that was checked.
+// A plugin that the child opens: the path of a private copy that was checked.
 struct ProbeSubject {
     std::string path;
     std::vector<ProbeWorker> workers;
@@ -45,16 +45,16 @@ struct ProbeRequest {
 
 [[nodiscard]] std::string encode(const ProbeRequest& request);
 
-// Nothing: it is not what encode() makes.
+// Returns nothing if `text` is not the output of encode().
 [[nodiscard]] std::optional<ProbeRequest> decode_probe_request(std::string_view text);
 
-// What a line of the child says.
+// The meaning of a line of the child.
 enum class ProbeStep : char {
     load = 'l',    // the child is about to open the subject
-    unload = 'u',  // it is about to close the subject again
-    create = 'c',  // it is about to create the worker with the number `worker`
+    unload = 'u',  // the child is about to close the subject again
+    create = 'c',  // the child is about to create the worker with the number `worker`
     pass = 'p',    // the subject has passed
-    fail = 'f',    // it has not: `words`
+    fail = 'f',    // the subject has failed: `words`
 };
 
 struct ProbeLine {
@@ -65,11 +65,11 @@ struct ProbeLine {
     bool operator==(const ProbeLine&) const = default;
 };
 
-// The line as the child writes it, in one piece, behind whatever the plugin has written without a
-// newline.
+// Returns the line of the child, to be written in one piece. It begins with a newline, to end any
+// unfinished line of the plugin.
 [[nodiscard]] std::string encode(const std::string& nonce, const ProbeLine& line);
 
-// Nothing: the line was written by something else than the child of this nonce. Without newline.
+// Returns nothing if the line is not from the child of this nonce. `line` is without its newline.
 [[nodiscard]] std::optional<ProbeLine> decode_probe_line(const std::string& nonce,
                                                          std::string_view line);
 

@@ -22,7 +22,8 @@
 namespace skep::host {
 namespace {
 
-// Threads that hang while they open a library. Of the process, as the lock is that they hold.
+// The number of threads that hang while they open a library. One per process, like the lock that
+// they hold.
 std::atomic<int> stuck_threads{0};
 
 std::vector<std::string> mapped_objects() {
@@ -49,9 +50,9 @@ SharedObject::SharedObject(SharedObject&&) noexcept = default;
 
 SharedObject::~SharedObject() {
     if (library_) {
-        // Its destructor would close, so it goes where nothing is ever destroyed.
+        // Its destructor would close the library, so it moves to a list that is never destroyed.
         struct LeftOpen {
-            Mutex mutex;  // a thread that hung while it opened one may come here at any time
+            Mutex mutex;  // a thread that hung in an open may come here at any time
             std::vector<std::unique_ptr<boost::dll::shared_library>> libraries GUARDED_BY(mutex);
         };
 
@@ -92,7 +93,7 @@ bool SharedObject::close() {
 
 namespace {
 
-// Calls `look(object, header)` for each segment of `path` that is mapped.
+// Calls `look(object, header)` for each mapped segment of `path`.
 template <typename Look>
 void for_each_segment(const std::string& path, Look look) {
     struct Search {
@@ -115,7 +116,7 @@ void for_each_segment(const std::string& path, Look look) {
 
 }  // namespace
 
-// The name is the proof and not the address: the next library often lands where the last one was.
+// The name is the proof, not the address: the next library often gets the address of the last one.
 std::size_t SharedObject::mapped_bytes(const std::string& path) {
     std::size_t bytes = 0;
     for_each_segment(path,
@@ -177,8 +178,7 @@ bool run_and_join(const std::function<void()>& work) {
             const SignalStack signal_stack;
             ::pthread_setname_np(::pthread_self(), loader_thread_name);
             work();
-            // A joined thread is listed in /proc for a moment yet; it must not pass for one left
-            // behind.
+            // /proc lists a joined thread for a moment; it must not count as left behind.
             ::pthread_setname_np(::pthread_self(), "skep-joined");
         });
         thread.join();

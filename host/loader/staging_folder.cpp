@@ -21,7 +21,7 @@
 namespace skep::host {
 namespace {
 
-// 0, or the errno of the write that failed.
+// Returns 0, or the errno of the write that failed.
 int write_all(int fd, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -44,8 +44,8 @@ bool are_same(const struct stat& a, const struct stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// Takes the new folder for this process. False: another process has just found it without a lock,
-// and removes it.
+// Locks the new folder for this process. Returns false if another process has just found it
+// unlocked, and removes it.
 bool claim(const std::string& path, int folder) {
     if (::flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         return false;
@@ -82,14 +82,14 @@ bool is_left_behind(const std::string& path) {
            status.st_uid == ::geteuid() && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
-// When a handler of a fatal signal has marked the folder; nothing: it has not.
+// Returns when a handler of a fatal signal has marked the folder; nothing if it is not marked.
 std::optional<std::filesystem::file_time_type> crash_time(const std::filesystem::path& folder) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(folder / crash_marker, error);
     return error ? std::nullopt : std::optional(time);
 }
 
-// All but those that the newest cores need.
+// Removes all folders left behind, except those that the newest cores need.
 void remove_those_left_behind(const std::string& parent) {
     std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> crashed;
     std::vector<std::filesystem::path> useless;
@@ -110,12 +110,13 @@ void remove_those_left_behind(const std::string& parent) {
         useless.push_back(crashed[i].second);
     }
     for (const std::filesystem::path& it : useless) {
-        std::error_code ignored;  // it is tried again by the next process
+        std::error_code ignored;  // the next process tries again
         std::filesystem::remove_all(it, ignored);
     }
 }
 
-// Makes a folder that nobody else may use, and takes it. "" or why that is not possible.
+// Makes a folder that only this user may use, and locks it. Returns "" or the reason for the
+// failure.
 std::string make_folder(const std::string& parent,
                         std::string& folder,
                         std::unique_ptr<const Fd>& lock) {
@@ -132,7 +133,7 @@ std::string make_folder(const std::string& parent,
         if (::mkdtemp(made.data()) == nullptr) {
             return error_text(errno);
         }
-        (void)::chmod(made.c_str(), 0700);  // whatever the umask
+        (void)::chmod(made.c_str(), 0700);  // independent of the umask
         auto opened = std::make_unique<const Fd>(open_folder(made));
         const int error = errno;
         if (opened->get() >= 0 && claim(made, opened->get())) {
@@ -147,7 +148,7 @@ std::string make_folder(const std::string& parent,
     }
 }
 
-// Whether the folder is there still, and is the one that this process has made.
+// True if the folder still exists, and is the one that this process has made.
 bool is_in_place(const std::string& folder, const Fd& lock) {
     struct stat here {};
 
@@ -160,7 +161,7 @@ bool is_in_place(const std::string& folder, const Fd& lock) {
 Diagnostic no_place(const std::string& what, const std::string& tried) {
     return error_about("",
                        what + ": " + tried,
-                       "set TMPDIR to a folder that has room, can be written to and is not mounted "
+                       "set TMPDIR to a writable folder that has room and is not mounted "
                        "noexec");
 }
 
@@ -203,7 +204,7 @@ Result<std::unique_ptr<StagingFolder>> StagingFolder::create(
         }
         tried = with(tried, place.parent, why);
     }
-    return failure(no_place("no folder for private copies of plugins", tried));
+    return failure(no_place("cannot create a folder for private copies of plugins", tried));
 }
 
 std::string StagingFolder::open(Place& place) {
@@ -226,7 +227,7 @@ StagingFolder::~StagingFolder() {
 void StagingFolder::remove_all() const {
     for (const Place& place : places_) {
         if (!place.folder.empty() && is_in_place(place.folder, *place.lock)) {
-            std::error_code ignored;  // What cannot be removed at the end stays.
+            std::error_code ignored;  // folders that cannot be removed at the end stay
             std::filesystem::remove_all(place.folder, ignored);
         }
     }
@@ -244,7 +245,7 @@ std::string StagingFolder::write(Place& place,
     if (file.get() < 0) {
         return error_text(errno);
     }
-    (void)::fchmod(file.get(), 0500);  // whatever the umask
+    (void)::fchmod(file.get(), 0500);  // independent of the umask
     if (const int error = write_all(file.get(), bytes); error != 0) {
         ::unlink(copy.c_str());
         return error_text(error);
@@ -256,7 +257,7 @@ std::string StagingFolder::write(Place& place,
 Result<std::string> StagingFolder::add(std::span<const std::byte> bytes,
                                        std::string_view stem,
                                        std::string_view id) {
-    constexpr std::size_t longest_stem = 100;  // a name has up to 255 bytes
+    constexpr std::size_t longest_stem = 100;  // a file name has up to 255 bytes
     std::string name = std::string(stem.substr(0, longest_stem)) + "." + std::to_string(++counter_);
     name += id.empty() ? ".so" : "." + std::string(id) + ".so";
     std::string tried;
@@ -270,7 +271,7 @@ Result<std::string> StagingFolder::add(std::span<const std::byte> bytes,
         tried = with(tried, place.parent, why);
     }
     return failure(no_place(
-        "no place for a private copy of " + std::to_string(bytes.size()) + " bytes", tried));
+        "cannot write a private copy of " + std::to_string(bytes.size()) + " bytes", tried));
 }
 
 StagedFile::~StagedFile() {

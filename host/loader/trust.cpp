@@ -30,33 +30,35 @@ Refusal refuse_file(const struct stat& status, const std::string& path) {
     }
     if (!is_ours(status)) {
         return error_about(path,
-                           "it belongs to user " + std::to_string(status.st_uid) +
-                               ", and the host runs only what root or its own user " +
-                               std::to_string(::geteuid()) + " owns",
-                           "chown it, or install a copy of your own");
+                           "owned by user " + std::to_string(status.st_uid) +
+                               ": the host loads only files of root or of its own user " +
+                               std::to_string(::geteuid()),
+                           "chown the file, or install your own copy");
     }
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return error_about(path, "others than its owner may write to it", "chmod go-w " + path);
+        return error_about(
+            path, "other users than its owner may write to it", "chmod go-w " + path);
     }
     if (static_cast<std::uint64_t>(status.st_size) > size_limit) {
         return error_about(path,
-                           "it has " + std::to_string(status.st_size) +
-                               " bytes, more than the 1 GiB that a plugin may have");
+                           "the file has " + std::to_string(status.st_size) +
+                               " bytes; the limit for a plugin is 1 GiB");
     }
     return std::nullopt;
 }
 
-// Who may write to the folder may put another file in place of this one, unless it is sticky.
+// A user who may write to the folder may replace this file, unless the folder is sticky.
 Refusal refuse_folder(const std::string& real_path, const std::string& path) {
     const std::string folder = real_path.substr(0, std::max<std::size_t>(real_path.rfind('/'), 1));
 
     struct stat status {};
 
     if (::stat(folder.c_str(), &status) != 0) {
-        return error_about(path, "cannot look at its folder " + folder + ": " + error_text(errno));
+        return error_about(path, "cannot stat its folder " + folder + ": " + error_text(errno));
     }
     if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0) {
-        return error_about(path, "anyone may write to its folder " + folder, "chmod o-w " + folder);
+        return error_about(
+            path, "every user may write to its folder " + folder, "chmod o-w " + folder);
     }
     return std::nullopt;
 }
@@ -73,8 +75,8 @@ Result<FileBytes> read_unchanged(int fd, const struct stat& before, const std::s
     bytes.size = static_cast<std::size_t>(before.st_size);
     bytes.data.reset(new (std::nothrow) std::byte[bytes.size]);
     if (!bytes.data) {
-        return failure(
-            error_about(path, "no memory for its " + std::to_string(bytes.size) + " bytes"));
+        return failure(error_about(
+            path, "cannot allocate " + std::to_string(bytes.size) + " bytes to read it"));
     }
     std::size_t done = 0;
     while (done < bytes.size) {
@@ -83,7 +85,7 @@ Result<FileBytes> read_unchanged(int fd, const struct stat& before, const std::s
             continue;
         }
         if (got < 0) {
-            return failure(error_about(path, "cannot read it: " + error_text(errno)));
+            return failure(error_about(path, "cannot read the file: " + error_text(errno)));
         }
         if (got == 0) {
             break;
@@ -95,8 +97,8 @@ Result<FileBytes> read_unchanged(int fd, const struct stat& before, const std::s
 
     if (done != bytes.size || ::fstat(fd, &after) != 0 || !is_same(before, after)) {
         return failure(error_about(path,
-                                   "it changed while it was copied",
-                                   "try again when whatever writes it is done; replace a plugin by "
+                                   "the file changed while it was read",
+                                   "try again when the writer is done; replace a plugin by "
                                    "renaming a finished file over it"));
     }
     return bytes;
@@ -105,18 +107,18 @@ Result<FileBytes> read_unchanged(int fd, const struct stat& before, const std::s
 Result<FileBytes> read_trusted(const std::string& path) {
     char resolved[PATH_MAX];
     if (::realpath(path.c_str(), resolved) == nullptr) {
-        return failure(error_about(path, "cannot find it: " + error_text(errno)));
+        return failure(error_about(path, "cannot find the file: " + error_text(errno)));
     }
-    // O_NONBLOCK: a pipe must not hold the host up before it is refused.
+    // O_NONBLOCK: opening a pipe must not block the host.
     const Fd file(::open(resolved, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (file.get() < 0) {
-        return failure(error_about(path, "cannot open it: " + error_text(errno)));
+        return failure(error_about(path, "cannot open the file: " + error_text(errno)));
     }
 
     struct stat before {};
 
     if (::fstat(file.get(), &before) != 0) {
-        return failure(error_about(path, "cannot look at it: " + error_text(errno)));
+        return failure(error_about(path, "cannot stat the file: " + error_text(errno)));
     }
     Refusal refusal = refuse_file(before, path);
     if (!refusal) {

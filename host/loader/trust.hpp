@@ -1,10 +1,9 @@
-// The trust gate: reads a plugin's file, once, if nobody but root or this user could have written
-// it.
+// The trust gate: reads a plugin's file, once, if only root or this user could have written it.
 //
-// The path is resolved first, so that a plugin may be installed by a symbolic link; after that a
-// link is an error. All checks and the read go to one open file, so that what was checked is what
-// was read. It keeps accidents out (a build folder that anyone may write to), not an attacker who
-// is this user.
+// The path is resolved first, so that a plugin may be installed by a symbolic link; after that, a
+// link is an error. All checks and the read use one open file, so the content that was checked is
+// the content that was read. The gate protects against accidents (a build folder that every user
+// may write to), not against an attacker with the rights of this user.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +28,7 @@ struct FileBytes {
 // Reads the file at `path` if it can be trusted. Any thread.
 [[nodiscard]] Result<FileBytes> read_trusted(const std::string& path);
 
-// Its last step: all bytes of `fd`, provided that it is still as `before` when they have been read.
+// The last step: reads all bytes of `fd`. Fails if the file is not as `before` after the read.
 [[nodiscard]] Result<FileBytes> read_unchanged(int fd,
                                                const struct stat& before,
                                                const std::string& path);

@@ -1,17 +1,18 @@
-// How many bytes of payloads may wait for one receiver, over all its rings and its queue together.
+// Limits the bytes of payloads that wait for one receiver, over all its rings and its queue
+// together.
 //
-// A message that lies in the slot of a ring counts nothing and comes here for nothing. A ring
-// reports what it carries in pieces of a few KiB (Ring::reserve), so that the counter, which all
-// senders and the receiver write, is touched seldom beside the bytes that are copied. A payload
-// that goes to several receivers counts at each of them.
+// A message whose payload lies in a ring slot counts as zero bytes and does not use the budget. A
+// ring reports its payloads in pieces of a few KiB (Ring::reserve). Thus the counter, which all
+// senders and the receiver write, is written rarely compared with the bytes that are copied. A
+// payload that goes to several receivers counts at each of them.
 //
-// Sleeping. No wake-up is lost, since all accesses below are sequentially consistent: either the
-// receiver's look at `has_waiting_` sees the sender, or the sender's second look at `used_` sees
+// Sleeping. No wake-up is lost, because all accesses below are sequentially consistent: either the
+// receiver's load of `has_waiting_` sees the sender, or the sender's second load of `used_` sees
 // the room.
 //
-//   a sender without room                   a receiver that has taken
+//   a sender without room                   a receiver that has taken messages
 //   has_waiting_ = true                     used_ -= bytes
-//   used_: is there room?                   has_waiting_: is there a sender?
+//   used_: is there room?                   has_waiting_: does a sender wait?
 #pragma once
 
 #include <algorithm>
@@ -35,8 +36,9 @@ public:
     ByteBudget(const ByteBudget&) = delete;
     ByteBudget& operator=(const ByteBudget&) = delete;
 
-    // Takes room for a payload. False when there is none; a payload that is larger than the bound
-    // gets room when nothing else waits. Always true once closed: the receiver refuses it then.
+    // Reserves room for a payload. Returns false when the room is too small; a payload larger than
+    // the bound gets room when nothing else waits. Always returns true once closed: the receiver
+    // then refuses the message.
     [[nodiscard]] bool reserve(std::uint64_t bytes) {
         std::uint64_t used = used_.load();
         do {
@@ -47,13 +49,13 @@ public:
         return true;
     }
 
-    // Takes room for what waits again, whether there is any or not.
+    // Counts bytes that wait again after a return to the queue, even beyond the bound.
     void add(std::uint64_t bytes) { used_.fetch_add(bytes); }
 
-    // Gives room back that was taken, without a lock. wake_senders() has to follow.
+    // Gives back reserved room, without a lock. wake_senders() must follow.
     void subtract(std::uint64_t bytes) { used_.fetch_sub(bytes); }
 
-    // Wakes all senders that wait; they look for room again.
+    // Wakes all waiting senders; each of them checks for room again.
     void wake_senders() {
         if (!has_waiting_.load()) {
             return;
@@ -74,8 +76,8 @@ public:
         wake_senders();
     }
 
-    // Remembers a sender that is about to sleep; it is unparked, once, when there is room. False
-    // when there is some already: it must look again.
+    // Registers a sender that is about to sleep; the sender is unparked once, when there is room.
+    // Returns false when there is room already: the sender must try again.
     [[nodiscard]] bool wait(std::uint64_t bytes, const std::shared_ptr<Parker>& sender) {
         {
             MutexLock lock(mutex_);
@@ -88,13 +90,13 @@ public:
         return used > 0 && used + bytes > bound_.load() && !is_closed_.load();
     }
 
-    // What waits beyond a smaller bound stays.
+    // Changes the bound. Payloads that already wait beyond a smaller bound stay.
     void set_bound(std::uint64_t bound) {
         bound_.store(bound);
         wake_senders();
     }
 
-    // The receiver takes no more: nobody waits for it.
+    // The receiver takes no more messages: wakes all senders, and no sender waits from now on.
     void close() {
         is_closed_.store(true);
         wake_senders();
@@ -102,7 +104,7 @@ public:
 
     [[nodiscard]] std::uint64_t used() const { return used_.load(); }
 
-    // Whether a sender waits for room.
+    // True if a sender waits for room.
     [[nodiscard]] bool is_awaited() const { return has_waiting_.load(); }
 
 private:

@@ -1,11 +1,11 @@
-// Message accounting, as numbers.
+// The counters of the message accounting.
 //
 //   offered  = accepted + rejected(reason)
 //   accepted = delivered + in flight + queued + dropped(policy) + dead-lettered(reason)
 //
-// One emission to n receivers is n offers. At quiescence (nobody is between two steps) both lines
-// hold exactly, across pause, crash, restart and stop: every test and every summary uses them as
-// its oracle.
+// One emission to n receivers is n offers. At quiescence (no thread is between two steps) both
+// equations hold exactly, across pause, crash, restart and stop. Every test and every summary uses
+// them as its oracle.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct FlowCounts {
     std::uint64_t accepted = 0;
 
     struct Rejected {
-        std::uint64_t full = 0;      // a direct send that does not wait
-        std::uint64_t closed = 0;    // the receiver takes no more
-        std::uint64_t no_route = 0;  // nothing is joined to the port
+        std::uint64_t full = 0;      // a direct send, which does not wait for room
+        std::uint64_t closed = 0;    // the receiver takes no more messages
+        std::uint64_t no_route = 0;  // no route leads from the port
         std::uint64_t too_big = 0;
-        std::uint64_t stopping = 0;   // the sender was told to stop while it waited for room
-        std::uint64_t misuse = 0;     // sent in a way that the contract with plugins forbids
+        std::uint64_t stopping = 0;   // the sender had to stop while it waited for room
+        std::uint64_t misuse = 0;     // sent in a way that the plugin contract forbids
         std::uint64_t no_memory = 0;  // the host could not allocate
 
         [[nodiscard]] std::uint64_t total() const {
@@ -44,7 +44,7 @@ struct FlowCounts {
     } rejected;
 
     std::uint64_t delivered = 0;
-    std::uint64_t in_flight = 0;  // with the worker, not finished
+    std::uint64_t in_flight = 0;  // taken by the worker, not finished
     std::uint64_t queued = 0;
 
     struct Dropped {
@@ -58,7 +58,7 @@ struct FlowCounts {
 
     struct DeadLettered {
         std::uint64_t crash = 0;  // the worker failed on this message
-        std::uint64_t stop = 0;   // still queued when its worker stopped
+        std::uint64_t stop = 0;   // still queued when the worker stopped
 
         [[nodiscard]] std::uint64_t total() const { return crash + stop; }
 
@@ -70,7 +70,7 @@ struct FlowCounts {
                accepted == delivered + in_flight + queued + dropped.total() + dead_lettered.total();
     }
 
-    // Accepted, and nothing is left to do for them.
+    // Messages that were accepted and are neither queued nor in flight.
     [[nodiscard]] std::uint64_t finished() const { return accepted - queued - in_flight; }
 
     FlowCounts& operator+=(const FlowCounts& other) {

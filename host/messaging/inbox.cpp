@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
 
-// So many rings stay active while the owner sleeps.
+// The number of rings that may stay active while the owner sleeps.
 constexpr std::size_t most_in_place = 8;
 
-// What skep_message::origin says: where `host` points.
+// The meaning of skep_message::origin: what `host` points to.
 enum Origin : std::uint32_t { of_envelope, of_slot, of_kept_envelope };
 
 }  // namespace
@@ -43,14 +43,14 @@ bool Inbox::take(MessageBatch& views, std::uint32_t max) {
             continue;
         }
         show(*cursor, views, max, any);
-        // The look at all of the batch came before this look at the queue.
+        // This look at the queue must come after the look at the whole batch.
         if (!mailbox_->has_news()) {
             return take_shown(*cursor, views);
         }
         const std::uint32_t shown = views.size();
         views.clear();
         if (adopt_announced()) {
-            continue;  // one of them may hold what the same sender sent before
+            continue;  // one of them may hold earlier messages of the same sender
         }
         grant_ = {cursor, cursor->position() + shown, mailbox_->passed().came};
         return take_granted(views, max);
@@ -62,7 +62,8 @@ RingReader* Inbox::next_with_something() {
         turn_ = turn_ + 1 < active_.size() ? turn_ + 1 : 0;
         RingReader* const cursor = active_[turn_];
         if (cursor->front() != nullptr) {
-            // Asked after cursor.front(): the sender was done with older rings before that message.
+            // Called after cursor.front(): the sender left its older rings before it published that
+            // message.
             RingReader* const elder =
                 has_elders_ ? eldest_of(cursor->sender(), cursor->front()->sequence) : nullptr;
             return elder != nullptr ? elder : cursor;
@@ -80,10 +81,11 @@ bool Inbox::take_granted(MessageBatch& views, std::uint32_t max) {
     if (take_of(*grant.cursor, views, max, grant.limit, any)) {
         return true;
     }
-    return take(views, max);  // its messages went ahead of the queue already
+    return take(views, max);  // the batch was already taken, ahead of messages of the queue
 }
 
-// From the queue, or from the ring of the sender of its first message, if that has a lower number.
+// Takes from the queue, or from a ring of the sender of its first message if that ring holds a
+// lower number.
 bool Inbox::take_queued(MessageBatch& views, std::uint32_t max) {
     RingReader* first = nullptr;
     std::uint64_t below = 0;
@@ -92,7 +94,7 @@ bool Inbox::take_queued(MessageBatch& views, std::uint32_t max) {
         below = sequence;
         return first == nullptr;
     };
-    // A ring that has been announced before the queue's next message was sent may be its sender's.
+    // A ring that was announced before the queue's next message may belong to the same sender.
     do {
         (void)adopt_announced();
     } while (!mailbox_->take_queued(envelopes_, max, may_go));
@@ -252,11 +254,12 @@ bool Inbox::adopt_announced() {
     std::vector<Mailbox::Announced> announced = mailbox_->take_announced();
     for (Mailbox::Announced& it : announced) {
         if (it.ring->is_dead_lettered(it.reader)) {
-            continue;  // of a generation before: its sender has not seen yet that it is gone
+            // Of an earlier instance: its sender has not noticed yet that the instance ended.
+            continue;
         }
         RingReader*& cursor = it.ring->cursor(it.reader);
         if (cursor == nullptr && it.ring->is_over(it.reader)) {
-            continue;  // all was read before its sender came to announce it, and then it was swept
+            continue;  // all was read before the announcement came, and then the reader was removed
         }
         if (cursor == nullptr) {
             if (cursors_.size() >= sweep_at_) {
@@ -308,7 +311,7 @@ void Inbox::begin_sleep() {
 }
 
 void Inbox::fence_heavily() const {
-    // An asymmetric heavy() serves both kinds.
+    // An asymmetric heavy() serves both kinds of rings.
     const auto asymmetric = std::find_if(active_.begin(), active_.end(), [](RingReader* it) {
         return it->ring().fence().is_asymmetric();
     });
@@ -323,7 +326,7 @@ bool Inbox::may_sleep() {
     const bool has_found = has_news();  // R3
     if (has_found) {
         mailbox_->wake_up();
-        // One that was announced meanwhile comes back by adopt_announced().
+        // A ring that was announced in the meantime comes back by adopt_announced().
         std::erase_if(active_, [](RingReader* it) { return !it->unpark(); });
     } else {
         std::erase_if(active_, [](const RingReader* it) { return it->is_away(); });

@@ -1,18 +1,20 @@
-// The owner's side of a mailbox: one generation of a worker takes its messages here, from the
-// mailbox's queue and from the rings, in an order that keeps what one sender sent in order however
-// it was sent. [the owner's thread]
+// The owner's side of a mailbox: one instance of a worker takes its messages here, from the
+// mailbox's queue and from the rings. Messages of one sender keep their order, whichever way they
+// came. [the owner's thread]
 //
-// How that is done. All that one sender offers is numbered, and from one sender at most one ring is
-// read at a time. A batch is looked at in its ring first and in the queue after that: whatever the
-// sender had queued before is seen then, because it came before the ring's stamps. So
-//   - a batch of a ring is taken when the queue is empty, or has handed out all that it held when
-//     the batch was looked at;
-//   - a message of the queue waits until its sender's ring holds nothing with a lower number.
+// How the order is kept. Each sender numbers all its offers, and at most one ring of each sender is
+// read at a time. The inbox examines a batch in its ring first, and the queue after that. The
+// second look sees every message that the sender queued before the batch, because those messages
+// were queued before the ring's slots were stamped. Therefore:
+// - A batch of a ring is taken when the queue is empty, or has handed out all messages that it held
+//   when the batch was examined.
+// - A message of the queue waits until its sender's ring holds no message with a lower number.
 // Neither starves the other: a batch is at most 64 messages, and the queue is bounded.
 //
-// Rings that have something are active, and looked at in turn. All others are parked, and announced
-// to the mailbox by their senders: 10,000 quiet routes cost nothing. A few may stay active while
-// the owner sleeps: between two workers that talk to each other nothing needs to be announced.
+// Rings that hold messages are active, and the inbox looks at them in turn. All other rings are
+// parked, and their senders announce them to the mailbox: 10,000 quiet routes cost nothing. A few
+// rings may stay active while the owner sleeps: two workers that answer each other then need no
+// announcements.
 #pragma once
 
 #include <array>
@@ -27,7 +29,7 @@
 
 namespace skep::host {
 
-// The messages that one take() has found, as a plugin gets to see them.
+// The messages found by one take(), as views for a plugin.
 class MessageBatch {
 public:
     [[nodiscard]] std::uint32_t size() const { return count_; }
@@ -40,7 +42,7 @@ public:
         return views_[index];
     }
 
-    // Not when there are batch_max.
+    // Precondition: size() < batch_max.
     void push_back(const skep_message& view) { views_[count_++] = view; }
 
     void keep_first(std::uint32_t count) { count_ = count; }
@@ -57,59 +59,65 @@ public:
     explicit Inbox(std::shared_ptr<Mailbox> mailbox)
         : mailbox_(std::move(mailbox)) {}
 
-    // A worker of a pool is in turns: it fences once a turn, at its end. Senders that wait for room
-    // are told then, see wake_senders(), and it falls asleep in two steps. Between two turns.
+    // Sets whether the owner is a worker of a pool, which runs in turns. Such a worker fences once,
+    // at the end of each turn. After that fence it wakes senders that wait for room, see
+    // wake_senders(), and it falls asleep in separate steps. Call between two turns.
     void set_in_turns(bool is_in_turns) { is_in_turns_ = is_in_turns; }
 
-    // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. They are
-    // in flight until settle(), which comes before the next take(). False when there is none.
+    // Takes up to `max` (at most batch_max) messages and puts views of them into `views`. The
+    // messages are in flight until settle(), which must come before the next take(). Returns false
+    // when no message waits.
     bool take(MessageBatch& views, std::uint32_t max);
 
-    // How many are in flight.
+    // Returns how many messages are in flight.
     [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
 
-    // Whether they are all of one ring.
+    // True if all messages in flight come from one ring.
     [[nodiscard]] bool is_reading_a_ring() const { return source_ != nullptr; }
 
-    // Of the messages in flight, the first `finished` are done, on the next `failed` the worker
-    // failed, and the rest goes back.
+    // Ends the flight of all messages: the first `finished` are done, the worker failed on the next
+    // `failed`, and the rest goes back.
     void settle(std::uint32_t finished, std::uint32_t failed);
 
-    // What a message says of itself: one in flight, kept or just made. [any-thread, while it is]
+    // The metadata of a message: one in flight, kept or just made. [any-thread, during its
+    // lifetime]
     struct Facts {
         const std::string* sender = nullptr;
-        const std::string* output = nullptr;  // of the sender; null: it was sent directly
+        const std::string* output = nullptr;  // of the sender; null for a direct message
         const std::string* content_type = nullptr;
         std::uint64_t sequence = 0;
         Nanos time{0};
         std::uint64_t trace_id = 0;
     };
 
-    // Whether it may be one: what a plugin hands in is looked at before it is followed.
+    // True if `view` may be a view of this inbox. The host checks a view from a plugin with this
+    // before it follows the view's pointers.
     [[nodiscard]] bool is_view(const skep_message& view) const;
     [[nodiscard]] Facts facts_of(const skep_message& view) const;
-    // Its payload: the same bytes, or a copy of those that lie in a slot. Throws std::bad_alloc.
+    // Returns the payload: a reference to the same bytes, or a copy if they lie in a slot. Throws
+    // std::bad_alloc.
     [[nodiscard]] PayloadRef payload_of(const skep_message& view) const;
-    // A view of `envelope`, which lives as long as the view.
+    // Returns a view of `envelope`, which must outlive the view.
     [[nodiscard]] static skep_message view_of(const Envelope& envelope);
-    // The same of one that its plugin has kept, and has to release.
+    // Returns a view of an envelope that the plugin keeps and must release.
     [[nodiscard]] static skep_message kept_view_of(const Envelope& envelope);
     [[nodiscard]] static bool is_kept(const skep_message& view);
 
-    // Whether the ring whose turn is next holds more than `count` messages.
+    // True if the ring that is next in turn holds more than `count` messages.
     [[nodiscard]] bool has_more_than(std::uint32_t count) const {
         return !active_.empty() &&
                active_[turn_ + 1 < active_.size() ? turn_ + 1 : 0]->has_more_than(count);
     }
 
-    // Whether take() would find something. Cheap: for those who wait by asking.
+    // True if take() would find a message. Cheap: callers poll it.
     [[nodiscard]] bool has_news();
 
-    // The mailbox is closed: whether there is nothing, and never will be. (A ring that has been
-    // announced may have nothing any more: that is no message which would wake the owner again.)
+    // For a closed mailbox: true if it holds no message and will never get one. (An announced ring
+    // may be empty again; no later message would then wake the owner.)
     [[nodiscard]] bool finish() { return !has_at_hand() && mailbox_->finish(); }
 
-    // The owner is about to sleep, to be unparked for the next message. False when there is one.
+    // Prepares the owner to sleep until the next message unparks it. Returns false when a message
+    // is there already: the owner must not sleep.
     [[nodiscard]] bool fall_asleep() {
         if (has_news()) {
             return false;
@@ -119,16 +127,16 @@ public:
         return may_sleep();
     }
 
-    // The three parts of fall_asleep(). The last has to follow, and is false when there is a
-    // message.
+    // The three parts of fall_asleep(), in this order. may_sleep() must follow the others, and
+    // returns false when a message is there.
     void begin_sleep();
-    void fence_heavily() const;  // it is a full fence, too
+    void fence_heavily() const;  // also a full fence
     [[nodiscard]] bool may_sleep();
 
-    // After may_sleep() was true.
+    // Must follow the sleep after may_sleep() returned true.
     void wake_up();
 
-    // In turns: tells a sender that waits for room, after the fence at the end of the turn.
+    // In turns: wakes a sender that waits for room. Call after the fence at the end of the turn.
     void wake_senders() {
         if (taken_from_ != nullptr) {
             std::exchange(taken_from_, nullptr)->ring().wake_sender_if_it_waits();
@@ -136,17 +144,19 @@ public:
     }
 
 private:
-    struct GrantedBatch {  // a batch that was looked at, and waits for what the queue held then
+    // A batch that was examined, and waits for the messages that the queue held then.
+    struct GrantedBatch {
         RingReader* cursor = nullptr;
-        std::uint64_t limit = 0;        // its end
-        std::uint64_t queue_until = 0;  // how many have to have left the queue
+        std::uint64_t limit = 0;  // the end of the batch
+        // The batch can be taken once this many messages have left the queue.
+        std::uint64_t queue_until = 0;
     };
 
-    // Under AddressSanitizer a plugin gets to read copies, each in memory of its own until
-    // settle(), so that a read beyond the message, or after the call, is found. MessageBatch of slots.
+    // Under AddressSanitizer a plugin reads copies, each in its own memory until settle(). This
+    // finds reads beyond the message or after the call. `views` are views of slots.
     void lend_copies(MessageBatch& views);
 
-    // In the rings that it looks at.
+    // True if a message is in an active ring.
     [[nodiscard]] bool has_at_hand();
     bool adopt_announced();
     [[nodiscard]] RingReader* next_with_something();
@@ -157,30 +167,30 @@ private:
                  std::uint32_t max,
                  std::uint64_t limit,
                  std::uint64_t below_sequence);
-    // MessageBatch of the next messages of a ring, which are not taken yet.
+    // Fills `views` with the next messages of a ring. They are not taken yet.
     void show(RingReader& cursor,
               MessageBatch& views,
               std::uint32_t max,
               std::uint64_t below_sequence);
     bool take_shown(RingReader& cursor, MessageBatch& views);
-    // Of all rings of this sender the one whose next message is the oldest, if that is older than
-    // `below_sequence`. (It has several when the topology has changed: it has left the others for
-    // the newest, each for good.)
+    // Of all rings of this sender, returns the one whose next message is the oldest, if that
+    // message is older than `below_sequence`. (A sender has several rings here after a topology
+    // change: it left all but the newest for good.)
     [[nodiscard]] RingReader* eldest_of(const std::string* sender, std::uint64_t below_sequence);
 
     const std::shared_ptr<Mailbox> mailbox_;
     bool is_in_turns_ = false;
     std::vector<std::unique_ptr<RingReader>> cursors_;
-    std::size_t sweep_at_ = 0;  // this many cursors_: look for some that are over
+    std::size_t sweep_at_ = 0;  // at this number of cursors_, remove those whose ring is over
     std::vector<RingReader*> active_;
-    std::size_t turn_ = 0;     // whose it is, in active_
-    bool has_elders_ = false;  // some sender has two rings here
+    std::size_t turn_ = 0;     // index in active_ of the ring whose turn it is
+    bool has_elders_ = false;  // some sender has several rings here
     GrantedBatch grant_;
 
-    // What is in flight: of one ring, or from the queue.
+    // The messages in flight: all from one ring, or all from the queue.
     std::uint32_t in_flight_ = 0;
     RingReader* source_ = nullptr;      // null: the queue
-    RingReader* taken_from_ = nullptr;  // in turns: its sender may wait for room
+    RingReader* taken_from_ = nullptr;  // in turns: the ring whose sender may wait for room
     std::vector<Envelope> envelopes_;
     std::vector<std::unique_ptr<char[]>> lent_;
 };

@@ -121,7 +121,7 @@ bool Mailbox::finish() {
     }
     std::erase_if(rings, [](const Announced& it) { return it.ring->is_finished(it.reader); });
     if (rings.empty()) {
-        return true;  // as always when who sends has ended before who receives
+        return true;  // the common case: the senders ended before the receiver
     }
     Fence(Fence::Cost::asymmetric).heavy();  // F2
     return std::all_of(
@@ -232,7 +232,7 @@ Mailbox::Room Mailbox::take_room(const Lane& lane, std::uint64_t bytes) {
     return bytes == 0 || budget_->reserve(bytes) ? Room::yes : Room::no_bytes;
 }
 
-// There is room.
+// Precondition: there is room.
 void Mailbox::put(Envelope& envelope, std::uint32_t lane) {
     ++counts_.offered;
     ++counts_.accepted;
@@ -247,7 +247,7 @@ void Mailbox::put(Envelope& envelope, std::uint32_t lane) {
     note_news();
 }
 
-// There is none, and the lane has nothing that it could drop instead.
+// Precondition: there is no room, and the lane has no message that it could drop instead.
 PushResult Mailbox::refuse(const Lane& lane, const std::shared_ptr<Parker>& sender) {
     if (lane.policy == FullPolicy::block) {
         waiting_.push_back(sender);
@@ -268,7 +268,7 @@ void Mailbox::drop_oldest_of(std::uint32_t lane) {
         queue_.begin(), queue_.end(), [lane](const Envelope& it) { return it.lane == lane; });
     SKEP_ASSERT(oldest != queue_.end());
     budget_->subtract(counted_bytes(*oldest));
-    queue_.erase(oldest);  // moves what stands before it, which has just been walked over
+    queue_.erase(oldest);  // moves only the messages before it, which find_if has just visited
     --lanes_[lane].queued;
     --counts_.queued;
     ++left_;

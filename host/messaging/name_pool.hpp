@@ -1,5 +1,5 @@
-// Names that messages point to: each distinct text once, for as long as the pool. Worker names and
-// content types are few, messages are many. [any-thread]
+// Stores the names that messages point to: each distinct text once, for the lifetime of the pool.
+// Worker names and content types are few, messages are many. [any-thread]
 #pragma once
 
 #include <string>

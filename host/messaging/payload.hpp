@@ -1,6 +1,6 @@
-// The bytes of a message that are too many to lie in its slot: one allocation that counts its
-// references. Once it has been sent it is never written again, so fan-out, broadcast and forwarding
-// share it without a copy or a lock.
+// The bytes of a message that do not fit into a ring slot: one reference-counted allocation. A
+// payload is never written after it was sent, so fan-out, broadcast and forwarding share it without
+// a copy or a lock.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace skep::host {
 
-// The largest payload that the host takes.
+// The largest payload that the host accepts.
 inline constexpr std::uint64_t max_payload_bytes = std::uint64_t{64} << 20;
 
 // A counted reference to immutable bytes. Null is the empty payload.
@@ -25,7 +25,7 @@ public:
     PayloadRef(const PayloadRef& other)
         : block_(other.block_) {
         if (block_ != nullptr) {
-            // Relaxed: whoever copies already holds a reference.
+            // Relaxed: the copying thread already holds a reference.
             block_->references.fetch_add(1, std::memory_order_relaxed);
         }
     }
@@ -39,13 +39,14 @@ public:
     }
 
     ~PayloadRef() {
-        // Acquire-release: the one who frees has seen what all others did with the bytes.
+        // Acquire-release: the thread that frees has seen all that the others did with the bytes.
         if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             ::operator delete(block_);
         }
     }
 
-    // `size` bytes of undefined content, to be written before they are sent. Throws std::bad_alloc.
+    // Returns `size` bytes of undefined content. Write them before they are sent. Throws
+    // std::bad_alloc.
     static PayloadRef allocate(std::size_t size) { return allocate(size, size); }
 
     [[nodiscard]] std::size_t size() const { return block_ == nullptr ? 0 : block_->size; }
@@ -73,12 +74,12 @@ private:
     Block* block_ = nullptr;
 };
 
-// Payloads that one sender uses again: the last one back is the first one out, so it is still warm
-// in the core's cache. A payload comes back when its sender finds that nobody else holds it.
+// Payloads that one sender reuses. The payload returned last is reused first, so it is still warm
+// in the core's cache. A payload comes back when its sender finds that no other thread holds it.
 // [owner's thread]
 class PayloadCache {
 public:
-    // As PayloadRef::allocate.
+    // Like PayloadRef::allocate.
     PayloadRef allocate(std::size_t size) {
         const std::size_t capacity = std::bit_ceil(size < smallest ? smallest : size);
         if (size == 0 || capacity > largest) {
@@ -102,7 +103,8 @@ public:
             payload.block_->capacity < smallest) {
             return;
         }
-        // Acquire pairs with the release of the last reader who let go: its reads are over.
+        // Acquire pairs with the release of the reader that dropped the last other reference: its
+        // reads are over.
         if (payload.block_->references.load(std::memory_order_acquire) == 1) {
             Shelf& shelf = (*shelves_)[shelf_of(payload.block_->capacity)];
             if (shelf.count < shelf.kept.size()) {
@@ -125,7 +127,7 @@ private:
         return static_cast<std::size_t>(std::countr_zero(capacity / smallest));
     }
 
-    // Made for the first payload that needs it: most of 100,000 workers never do.
+    // Created for the first payload that needs it: most of 100,000 workers never do.
     std::unique_ptr<std::array<Shelf, shelf_count>> shelves_;
 };
 

@@ -1,4 +1,4 @@
-// What a ring keeps for each of its readers. See ring.hpp.
+// The state that a ring keeps for each of its readers. See ring.hpp.
 #pragma once
 
 #include <atomic>
@@ -11,38 +11,41 @@
 
 namespace skep::host {
 
-// Who is told when a parked reader has something to read: its mailbox.
+// The receiver of the announcement that a parked reader has something to read: its mailbox.
 class RingReaderHome {
 public:
     virtual ~RingReaderHome() = default;
     // [the sender's thread]
     virtual void announce(class Ring& ring, std::uint32_t reader) = 0;
-    // The same for one that has parked in place.
+    // The same for a reader that parked in place.
     virtual void wake() = 0;
 };
 
 struct alignas(64) ReaderState {
-    static constexpr std::uint64_t never = ~std::uint64_t{0};  // of positions
+    static constexpr std::uint64_t never = ~std::uint64_t{0};  // as a position
     static constexpr std::uint64_t refused = std::uint64_t{1} << 63U;
 
     enum class Parked : std::uint8_t { no, in_place, away };
 
     struct Spec {
         RingReaderHome* home = nullptr;                // outlives every publish()
-        std::uint32_t port = 0;                        // the reader's input
+        std::uint32_t port = 0;                        // input of the reader
         std::shared_ptr<ByteBudget> budget = nullptr;  // of its mailbox; null: no limit
     };
 
-    // Whether the sender counts it among those that read. It leaves a reader that it has found
-    // closed the memory that this one has yet to read, and writes elsewhere.
+    // True if the sender still counts this reader as reading. When the sender finds a reader
+    // closed, it leaves to the reader the memory that the reader has yet to read, and writes
+    // elsewhere.
     [[nodiscard]] bool is_open() const { return end.load(std::memory_order_acquire) == never; }
 
     // Written by the reader's thread.
-    // Where it has finished, or never; the sender adds the bit `refused`, for good.
+    // The position at which the reader finished, or `never`. The sender adds the bit `refused`, for
+    // good.
     std::atomic<std::uint64_t> finished_at{never};
-    std::atomic<std::uint64_t> taken{0};       // messages before it have been taken
-    std::atomic<std::uint64_t> done{0};        // and these finished: their slots are free
-    std::atomic<std::uint64_t> failed{0};      // of those done, the worker failed on so many
+    std::atomic<std::uint64_t> taken{0};  // messages before this position have been taken
+    // Messages before this position are finished: their slots are free.
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<std::uint64_t> failed{0};  // messages among those done on which the worker failed
     std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
     class RingReader* cursor = nullptr;
 
@@ -51,7 +54,8 @@ struct alignas(64) ReaderState {
     std::atomic<bool> is_dead_lettered{false};
 
     // Written by the sender's thread.
-    // Positions from here on were not accepted for it: what it has found to be closed.
+    // Messages from this position on were not accepted for the reader, because the sender found it
+    // closed.
     std::atomic<std::uint64_t> end{never};
     std::atomic<std::uint64_t> rejected_closed{0};
     std::atomic<std::uint64_t> rejected_stopping{0};
@@ -61,7 +65,8 @@ struct alignas(64) ReaderState {
     Spec spec;
 };
 
-// All of a ring, as many as there ever will be. Most rings have one alone: it lies in the ring.
+// All readers of a ring; their number never changes. Most rings have only one reader, which lies in
+// the ring.
 class ReaderStates {
 public:
     explicit ReaderStates(const std::vector<ReaderState::Spec>& specs)

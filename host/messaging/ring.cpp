@@ -8,12 +8,12 @@ namespace skep::host {
 
 namespace {
 
-// What a counter of one writer is when it has counted one more.
+// Increments a counter that has a single writer.
 void add_one(std::atomic<std::uint64_t>& counter) {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// The first piece of memory of a ring, in slots; each further one is four times as large.
+// The size of the first buffer of a ring, in slots; each further one is four times as large.
 constexpr std::size_t first_slots = 8;
 
 }  // namespace
@@ -45,7 +45,7 @@ Ring::Lowest Ring::lowest() const {
     return found;
 }
 
-// A message that is published after this brings `reported_` along.
+// A message published after this makes the new `reported_` visible.
 bool Ring::report(std::uint64_t bytes) {
     for (std::uint32_t i = 0; i < reader_count_; ++i) {
         const Reader& it = readers_[i];
@@ -149,7 +149,8 @@ void Ring::look_at_readers() {
     limit_ = written();
 }
 
-// What it has yet to read or has in hand, for ever if its thread is lost, stays as it is.
+// The memory that the reader has yet to read, or reads now, stays as it is. If the reader's thread
+// is lost, it stays for ever.
 void Ring::leave(Reader& reader, std::uint64_t end) {
     reader.end.store(end, std::memory_order_release);
     if (slots_ != nullptr) {
@@ -158,7 +159,7 @@ void Ring::leave(Reader& reader, std::uint64_t end) {
     }
 }
 
-// E3, E4. What else has changed is left to the next claim().
+// E3, E4. Other changes are left to the next claim().
 void Ring::refuse_for_finished(std::uint64_t position) {
     full_fence();
     for (Reader& it : readers_) {
@@ -172,7 +173,7 @@ void Ring::refuse_for_finished(std::uint64_t position) {
 }
 
 void Ring::answer_attention() {
-    // Acquire pairs with the release in park(): what the readers said before is seen.
+    // Acquire pairs with the release in park(): makes the earlier stores of the readers visible.
     (void)attention_.exchange(0, std::memory_order_acq_rel);
     // The mark of a single reader is attention_ itself.
     if (reader_count_ == 1 &&
@@ -230,7 +231,7 @@ void Ring::reclaim(PayloadCache& cache) {
     if (slots_ == nullptr || free <= slots_->first || is_memory_left_) {
         return;
     }
-    if (reclaimed_ < slots_->first) {  // everyone has left the older buffers
+    if (reclaimed_ < slots_->first) {  // all readers have left the older buffers
         for (RingBuffer* it = first_buffer(); it != slots_; it = it->next.load()) {
             for (std::uint32_t i = 0; i < it->count; ++i) {
                 if (it->is_holding(i)) {
@@ -240,7 +241,7 @@ void Ring::reclaim(PayloadCache& cache) {
         }
         reclaimed_ = slots_->first;
     }
-    // Slots written again have given back what they held before.
+    // A slot that was written again has already given its earlier payload back.
     reclaimed_ =
         std::max(reclaimed_, written() - std::min<std::uint64_t>(written(), slots_->count));
     for (; reclaimed_ < free; ++reclaimed_) {
@@ -271,11 +272,11 @@ void Ring::wake_sender() {
     }
 }
 
-// -- Anyone. --
+// -- [any-thread] --
 
 void Ring::readers_have_changed() {
     have_readers_changed_.store(true, std::memory_order_release);
-    full_fence();  // a sender that waits has seen it, or is seen to wait
+    full_fence();  // either a waiting sender sees the change, or the exchange sees the sender
     if (sender_waits_.exchange(Wake::never, std::memory_order_relaxed) != Wake::never) {
         spec_.sender_parker->unpark();
     }
@@ -297,7 +298,7 @@ bool Ring::is_finished(std::uint32_t reader) const {
 bool Ring::finish(std::uint32_t reader) {
     Reader& it = readers_[reader];
     const std::uint64_t taken = it.taken.load(std::memory_order_relaxed);
-    // The last that was taken may not be counted as written yet.
+    // The last message taken may not be counted in written_ yet.
     const auto has_come = [&] { return written_.load(std::memory_order_acquire) > taken; };
     if (!is_finished(reader) && it.is_open() && !has_come()) {
         it.finished_at.store(taken, std::memory_order_release);
@@ -315,7 +316,7 @@ std::uint64_t Ring::accepted(const Reader& reader) const {
     if (finished_at != never) {
         return finished_at & ~refused;
     }
-    // A closed reader whose sender has not offered anything since accepted all there is.
+    // For a closed reader, without a later offer of the sender, all messages written were accepted.
     return std::min(reader.end.load(std::memory_order_acquire),
                     written_.load(std::memory_order_acquire));
 }
@@ -331,9 +332,9 @@ std::uint64_t Ring::dead_letter_rest(std::uint32_t reader) {
 
 FlowCounts Ring::counts(std::uint32_t reader) const {
     const Reader& it = readers_[reader];
-    // In this order: what is done was taken, and what was taken was written.
+    // In this order: messages done were taken, and messages taken were written.
     const std::uint64_t done = it.done.load(std::memory_order_acquire);
-    // It may be of a later moment than `done`.
+    // `failed` may be newer than `done`.
     const std::uint64_t failed = std::min(done, it.failed.load(std::memory_order_relaxed));
     const std::uint64_t taken = std::max(done, it.taken.load(std::memory_order_acquire));
     const std::uint64_t written = std::max(taken, accepted(it));
@@ -359,7 +360,7 @@ std::size_t Ring::queue_high(std::uint32_t reader) const {
 }
 
 bool Ring::is_over(std::uint32_t reader) const {
-    const bool is_final = is_sealed();  // asked first: from then on nothing is written
+    const bool is_final = is_sealed();  // asked first: nothing is written after the seal
     const FlowCounts now = counts(reader);
     return is_final && now.queued == 0 && now.in_flight == 0;
 }

@@ -44,7 +44,7 @@ std::uint64_t RingReader::payload_bytes(std::uint32_t count) const {
     return bytes;
 }
 
-// Gives back no more than the sender has reported: it may have taken some that are not, yet.
+// Gives back at most what the sender has reported: some payloads taken may not be reported yet.
 void RingReader::settle_budget() {
     ByteBudget* const budget = ring_->budget(reader_);
     if (budget == nullptr) {

@@ -1,4 +1,5 @@
-// A reader's place in a ring. See ring.hpp for how the two work together. [the reader's thread]
+// The place of a reader in a ring. ring.hpp explains how the two work together. [the reader's
+// thread]
 #pragma once
 
 #include <algorithm>
@@ -28,21 +29,22 @@ public:
 
     [[nodiscard]] const std::string* sender() const { return sender_; }
 
-    // Of the next message.
+    // The position of the next message.
     [[nodiscard]] std::uint64_t position() const { return position_; }
 
-    // The next message, or null when there is none yet. Not while any are in flight: has_next().
+    // Returns the next message, or null when it has not come yet. Not while messages are in flight:
+    // see has_next().
     [[nodiscard]] const RingSlot* front() {
         return is_here() && position_ < ring_->end_of(reader_) ? &buffer_->slots()[index_]
                                                                : find_front();
     }
 
-    // Whether there is one; also while some are in flight.
+    // True if the next message has come; also valid while messages are in flight.
     [[nodiscard]] bool has_next() const {
         return (is_here() && position_ < ring_->end_of(reader_)) || finds_next();
     }
 
-    // Whether so many messages, and one more, are there.
+    // True if more than `count` messages have come.
     [[nodiscard]] bool has_more_than(std::uint32_t count) const {
         if (buffer_ == nullptr || count >= buffer_->count) {
             return false;
@@ -52,8 +54,8 @@ public:
                    std::memory_order_acquire) == RingSlot::stamp_of(position_ + count);
     }
 
-    // Calls show(slot) for the next messages, at most `max`, and returns how many of the first of
-    // them there are. They are not taken yet.
+    // Calls show(slot) for the next messages, at most `max`. Returns how many of them, counted from
+    // the first, belong to this reader. They are not taken yet.
     template <typename Show>
     std::uint32_t scan(std::uint32_t max, Show&& show) {
         if (!is_here() && find_front() == nullptr) {
@@ -78,7 +80,7 @@ public:
         return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, last - position_));
     }
 
-    // The next `count`, which scan() has shown, are the reader's now. T2 and T3 are the caller's.
+    // Takes the next `count` messages, which scan() has shown. T2 and T3 are left to the caller.
     void take(std::uint32_t count) {
         position_ += count;
         index_ += count;
@@ -88,20 +90,20 @@ public:
         ring_->set_taken(reader_, position_);
     }
 
-    // The same for the payloads of the next `count`, before take(), if the ring has any: their room
-    // is given back.
+    // Gives back the room of the payloads of the next `count` messages. Call before take() if the
+    // ring has payloads.
     void take_payloads(std::uint32_t count) {
         payload_taken_ += payload_bytes(count);
         settle_budget();
     }
 
-    // R1. How it is parked stays known here until unpark().
+    // R1. The reader remembers how it is parked until unpark().
     void park(Ring::Parked how) {
         parked_ = how;
         ring_->park(reader_, how);
     }
 
-    // False when it was parked away, and has been announced.
+    // Returns false when the reader was parked away and has been announced.
     bool unpark() {
         const Ring::Parked was = std::exchange(parked_, Ring::Parked::no);
         if (was == Ring::Parked::away) {
@@ -115,24 +117,24 @@ public:
 
     [[nodiscard]] bool is_away() const { return parked_ == Ring::Parked::away; }
 
-    // Of the `count` last taken, the first `finished` are done, on the next `failed` (0 or 1, or
-    // all of the rest) the worker failed, and the rest goes back.
+    // Ends the flight of the `count` messages last taken: the first `finished` are done, the worker
+    // failed on the next `failed` (0, 1 or all of the rest), and the rest goes back.
     void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
 
 private:
-    // The next message has come, where it is looked for first.
+    // True if the next message has come and lies at the expected slot.
     [[nodiscard]] bool is_here() const {
         return buffer_ != nullptr &&
                buffer_->slots()[index_].stamp.load(std::memory_order_acquire) ==
                    RingSlot::stamp_of(position_);
     }
 
-    // Of the next `count` messages.
+    // Sums up the next `count` messages.
     [[nodiscard]] std::uint64_t payload_bytes(std::uint32_t count) const;
     void settle_budget();
     const RingSlot* find_front();
     [[nodiscard]] bool finds_next() const;
-    // The next message, looked for from `buffer` and `index` on, which become its place.
+    // Searches the next message from `buffer` and `index` on, and sets both to its place.
     const RingSlot* find_next(RingBuffer*& buffer, std::uint32_t& index) const;
 
     std::shared_ptr<Ring> ring_;
@@ -140,8 +142,8 @@ private:
     RingBuffer* buffer_ = nullptr;
     std::uint64_t position_ = 0;
     std::uint64_t failed_ = 0;
-    std::uint64_t payload_taken_ = 0;  // bytes of shared payloads, of all messages taken
-    std::uint64_t payload_freed_ = 0;  // of those, what the budget has got back
+    std::uint64_t payload_taken_ = 0;  // bytes of shared payloads of all messages taken
+    std::uint64_t payload_freed_ = 0;  // bytes among those that were given back to the budget
     std::uint32_t index_ = 0;
     std::uint32_t reader_;
     Ring::Parked parked_ = Ring::Parked::away;

@@ -1,4 +1,5 @@
-// What a ring is made of: slots, each with one message, one cache line. See ring.hpp.
+// The parts of a ring: buffers of slots. Each slot holds one message and is one cache line. See
+// ring.hpp.
 #pragma once
 
 #include <atomic>
@@ -15,18 +16,19 @@
 
 namespace skep::host {
 
-// Small payloads lie in the slot.
+// Payloads up to this size lie in the slot.
 inline constexpr std::size_t inline_bytes = 40;
 
 struct alignas(64) RingSlot {
-    // Of the message at this position; anything else: it is not there yet.
+    // stamp_of() the position of the message; any other value: the message is not there yet.
     std::atomic<std::uint32_t> stamp{0};
     std::uint32_t size : 31 = 0;
-    std::uint32_t is_shared : 1 = 0;  // the payload is outside
+    std::uint32_t is_shared : 1 = 0;  // the payload lies outside of the slot
     std::uint64_t sequence = 0;
     std::int64_t time_ns = 0;
 
-    // What a message has that does not fit, or that is not what its route says.
+    // The parts of a message that do not fit into a slot, or that differ from what its route
+    // declares.
     struct Shared {
         PayloadRef payload;
         const std::string* content_type = nullptr;
@@ -39,21 +41,21 @@ struct alignas(64) RingSlot {
     };
 
     // NOLINTBEGIN(modernize-use-equals-default): with such a union a default would be deleted.
-    RingSlot() {}  // leaves the bytes as they are
+    RingSlot() {}  // leaves the bytes uninitialised
 
-    ~RingSlot() {}  // and a shared payload to the ring
+    ~RingSlot() {}  // leaves a shared payload to the ring
 
     // NOLINTEND(modernize-use-equals-default)
 
     RingSlot(const RingSlot&) = delete;
     RingSlot& operator=(const RingSlot&) = delete;
 
-    // The payload is these bytes, at most inline_bytes.
+    // Stores a payload of at most inline_bytes in the slot.
     void set_inline(const void* data, std::uint64_t count) {
         is_shared = 0;
         size = static_cast<std::uint32_t>(count) & 0x7fffffffU;
         const char* const from = static_cast<const char*>(data);
-        if (count >= 16) {  // as memcpy would, without the call
+        if (count >= 16) {  // copies like memcpy, without the call
             std::memcpy(bytes, from, 16);
             if (count > 32) {
                 std::memcpy(bytes + 16, from + 16, 16);
@@ -69,7 +71,7 @@ struct alignas(64) RingSlot {
         }
     }
 
-    // The payload is elsewhere.
+    // Stores a payload that lies outside of the slot.
     void set_shared(Shared&& elsewhere) {
         is_shared = 1;
         size = static_cast<std::uint32_t>(elsewhere.payload.size()) & 0x7fffffffU;
@@ -80,7 +82,8 @@ struct alignas(64) RingSlot {
         return is_shared != 0 ? shared.payload.data() : static_cast<const void*>(bytes);
     }
 
-    // Never that of a slot that has not been written, nor of another position within 2^30.
+    // Returns a stamp that differs from that of an unwritten slot and of any other position within
+    // 2^30.
     static std::uint32_t stamp_of(std::uint64_t position) {
         return static_cast<std::uint32_t>(position) * 2 + 1;
     }
@@ -98,9 +101,10 @@ inline void prefetch_to_write(const RingSlot* slot) {
 #endif
 }
 
-// Slots, and the place of the first message in them. One piece of memory: the slots follow.
+// An array of slots and the position of its first message. One allocation: the slots follow the
+// object.
 class alignas(64) RingBuffer {
-    std::uint32_t holds_ = 0;  // stands here so that all of it is one cache line
+    std::uint32_t holds_ = 0;  // first, so that the object fits into one cache line
 
 public:
     static RingBuffer* make(std::uint32_t count, std::uint64_t first) {
@@ -112,7 +116,7 @@ public:
     RingBuffer(const RingBuffer&) = delete;
     RingBuffer& operator=(const RingBuffer&) = delete;
 
-    // What the slots still hold goes with them.
+    // Also releases the payloads that the slots still hold.
     static void destroy(RingBuffer* buffer) {
         buffer->~RingBuffer();
         ::operator delete (buffer, std::align_val_t{alignof(RingBuffer)});
@@ -126,7 +130,7 @@ public:
     const std::uint64_t first;  // the position of its first message
     std::atomic<RingBuffer*> next{nullptr};
 
-    // -- The sender's own: which slots hold a shared payload. --
+    // -- Owned by the sender: which slots hold a shared payload. --
 
     [[nodiscard]] bool holds_any() const { return holds_ > 0; }
 
@@ -141,7 +145,7 @@ public:
         ++holds_;
     }
 
-    // Of a slot that is_holding().
+    // Precondition: is_holding(index).
     PayloadRef give_back(std::uint32_t index) {
         RingSlot::Shared& shared = slots()[index].shared;
         PayloadRef payload = std::move(shared.payload);
@@ -168,7 +172,7 @@ private:
         }
     }
 
-    std::vector<bool> is_holding_;  // empty before the first
+    std::vector<bool> is_holding_;  // empty until the first hold()
 };
 
 static_assert(sizeof(RingBuffer) == 64);

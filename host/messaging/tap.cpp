@@ -25,7 +25,7 @@ void Tap::show(const std::string* to,
     if (!is_named(*to, filter_.to)) {
         return;
     }
-    // All that one ring holds comes from one output.
+    // All messages of one ring come from one output.
     const bool is_one_output = inbox.is_reading_a_ring();
     if (is_one_output && !is_wanted(inbox.facts_of(views[0]))) {
         return;

@@ -1,12 +1,13 @@
-// A tap: shows to whoever looks what passes on some routes, and has no part in it.
+// A tap shows copies of the messages on some routes to an observer, without a part in the delivery.
 //
-// It is filled where messages are read, by the thread of the receiver, when that is done with them:
-// senders know nothing of it, and no message waits for it. It holds a bounded number of copies;
-// what finds no room is counted as skipped and not looked at, so that a tap costs the same whatever
-// passes. Nobody is woken for it: whoever looks comes again and again.
+// The thread of the receiver fills it after it finished the messages. Senders do not know of taps,
+// and no message waits for one. A tap holds a bounded number of copies; a message that finds no
+// room is counted as skipped and not read, so a tap costs the same at every message rate. A tap
+// wakes no thread: the observer polls it.
 //
-// It is open for names, not for rings or threads: it stays through reloads and restarts, and shows
-// workers that come later. (Vector's taps lose what they watch, vectordotdev/vector#13013.)
+// A tap is opened for names, not for rings or threads: it survives reloads and restarts, and shows
+// workers that are added later. (Vector's taps lose their components at a reload,
+// vectordotdev/vector#13013.)
 #pragma once
 
 #include <atomic>
@@ -23,15 +24,15 @@
 
 namespace skep::host {
 
-// What a tap shows. A name stands for its replicas, too.
+// Selects what a tap shows. The name of a worker includes its replicas.
 struct TapFilter {
-    std::string from;          // the sender; "": anyone, the host included
-    std::string output;        // of it; "": all of them, and what it sends directly
-    std::string to;            // the receiver; "": anyone
-    std::size_t bytes = 1024;  // so much of each payload
+    std::string from;          // the sender; "": every sender, also the host
+    std::string output;        // of the sender; "": all its outputs and its direct messages
+    std::string to;            // the receiver; "": every receiver
+    std::size_t bytes = 1024;  // the maximum to copy of each payload
 };
 
-// Whether `name` is that worker, or a replica of it; "" is anyone.
+// True if `name` is `worker` or a replica of it; "" matches every name.
 [[nodiscard]] bool is_named(std::string_view name, std::string_view worker);
 
 class Tap {
@@ -39,26 +40,26 @@ public:
     struct Shown {
         Inbox::Facts message;             // its texts live as long as the host
         const std::string* to = nullptr;  // of the NamePool
-        std::uint64_t size = 0;           // of the payload
-        std::string bytes;                // its beginning
-        Nanos age{0};                     // from when it was sent to when the receiver was done
-        bool has_failed = false;          // the receiver, on this message
+        std::uint64_t size = 0;           // size of the payload
+        std::string bytes;                // the beginning of the payload
+        Nanos age{0};                     // from the send to the end of the receiver's work
+        bool has_failed = false;          // the receiver failed on this message
     };
 
     struct Taken {
         std::vector<Shown> shown;   // in the order in which they passed
-        std::uint64_t skipped = 0;  // so many more passed after them
+        std::uint64_t skipped = 0;  // how many more passed after them
     };
 
-    // The most that waits to be taken.
+    // The most that a tap holds for the next take().
     static constexpr std::size_t most_shown = 256;
     static constexpr std::size_t most_bytes = std::size_t(1) << 20;
 
     explicit Tap(TapFilter filter)
         : filter_(std::move(filter)) {}
 
-    // The receiver `to` has finished the first `finished` of what is in flight in its inbox, and
-    // failed on the next `failed`. [the receiver's thread]
+    // Copies messages: the receiver `to` has finished the first `finished` of those in flight in
+    // its inbox, and failed on the next `failed`. [the receiver's thread]
     void show(const std::string* to,
               const Inbox& inbox,
               const MessageBatch& views,
@@ -66,10 +67,10 @@ public:
               std::uint32_t failed,
               Nanos now);
 
-    // What has passed since the last time. [any-thread]
+    // Returns the messages that passed since the last call. [any-thread]
     [[nodiscard]] Taken take();
 
-    // Nobody looks any more. [any-thread]
+    // Ends the observation. [any-thread]
     void close();
 
 private:
@@ -88,17 +89,17 @@ class Taps {
 public:
     using List = std::vector<std::shared_ptr<Tap>>;
 
-    // Null when there are `most` already: each holds a connection of those who steer.
+    // Returns null if `most` taps are open already: each uses a control connection.
     [[nodiscard]] std::shared_ptr<Tap> open(TapFilter filter);
     static constexpr std::size_t most = 8;
     void close(const std::shared_ptr<Tap>& tap);
 
-    // Whether `seen` is what list() would be. One load: readers ask once a batch.
+    // True if `seen` is what list() would return. One load: readers ask once per batch.
     [[nodiscard]] bool is_current(const std::shared_ptr<const List>& seen) const {
         return current_.load(std::memory_order_relaxed) == seen.get();
     }
 
-    // Null: there is none.
+    // Returns null if no tap is open.
     [[nodiscard]] std::shared_ptr<const List> list();
 
 private:
@@ -106,7 +107,7 @@ private:
 
     Mutex mutex_;
     std::shared_ptr<const List> list_ GUARDED_BY(mutex_);
-    std::atomic<const List*> current_{nullptr};  // as list_, to be compared alone
+    std::atomic<const List*> current_{nullptr};  // the address of list_, only for comparison
 };
 
 }  // namespace skep::host

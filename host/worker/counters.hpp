@@ -1,6 +1,6 @@
-// What a worker counts beside its mailbox's books. Belongs to the name, like the mailbox. Written
-// by the worker's thread (items, errors and misuse: by any thread of its plugin), read by anyone;
-// each number is exact on its own, so relaxed order is enough.
+// Counters of a worker outside of its mailbox. They belong to the name, like the mailbox. The
+// worker's thread writes them (items, errors and misuse: any thread of its plugin), every thread
+// may read them. Each number is exact by itself, so relaxed order is enough.
 #pragma once
 
 #include <atomic>
@@ -8,19 +8,19 @@
 
 namespace skep::host {
 
-// On a line of its own: it is written for every message.
+// On its own cache line, because it is written for every message.
 struct alignas(64) WorkerCounters {
     std::atomic<std::uint64_t> items{0};
     std::atomic<std::uint64_t> errors{0};
-    std::atomic<std::uint64_t> out{0};       // taken by a receiver, or by a route's policy
-    std::atomic<std::uint64_t> no_route{0};  // offered where nobody listens
+    std::atomic<std::uint64_t> out{0};       // accepted by a receiver or by a route's policy
+    std::atomic<std::uint64_t> no_route{0};  // emitted at a port without a route
     std::atomic<std::uint64_t> too_big{0};
-    std::atomic<std::uint64_t> misuse{0};  // see FlowCounts::Rejected, as for the next
+    std::atomic<std::uint64_t> misuse{0};  // see FlowCounts::Rejected, also for no_memory
     std::atomic<std::uint64_t> no_memory{0};
-    std::atomic<std::uint64_t> sequence{0};  // of the last emission of the generations before
+    std::atomic<std::uint64_t> sequence{0};  // of the last emission of the earlier instances
 };
 
-// For the worker's thread alone: no read-modify-write, which would cost as much as a message.
+// Only for the worker's thread: no read-modify-write, which would cost as much as a message.
 inline void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
     counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }

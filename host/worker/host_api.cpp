@@ -1,6 +1,6 @@
-// The functions behind skep_host_api: each checks what abi.h lets it check, and hands on. None
-// throws. An emission that is refused before a receiver could count it is counted here, whichever
-// thread it comes from: see note_refused().
+// The functions behind skep_host_api. Each checks what abi.h lets it check, and forwards the call.
+// None throws. An emission that is refused before a receiver could count it is counted here, for
+// every calling thread: see note_refused().
 #include <atomic>
 #include <bit>
 #include <cstring>
@@ -20,7 +20,8 @@ WorkerContext& of(const skep_context* context) {
     return *static_cast<WorkerContext*>(context->host);
 }
 
-// Why a [worker] function may not go on, or SKEP_OK. In create() nobody has entered.
+// Returns why a [worker] function must not continue, or SKEP_OK. In create() no thread is the
+// worker's.
 std::int32_t refusal(const skep_context* context) {
     const WorkerContext& it = of(context);
     if (it.is_revoked()) {
@@ -32,13 +33,13 @@ std::int32_t refusal(const skep_context* context) {
     return Instance::of(context).is_being_made() ? SKEP_E_STATE : SKEP_E_THREAD;
 }
 
-// The same for those that may be called in create() too.
+// The same for functions that create() may call too.
 std::int32_t refusal_also_in_create(const skep_context* context) {
     const std::int32_t refused = refusal(context);
     return refused == SKEP_E_STATE ? SKEP_OK : refused;
 }
 
-// Runs `call` with what may go wrong in the host kept in the host.
+// Runs `call`, and turns exceptions of the host into a status.
 template <typename Call>
 auto contained(Call&& call) noexcept -> decltype(call()) {
     try {
@@ -101,7 +102,7 @@ std::int32_t timer_set(const skep_context* context,
     });
 }
 
-// Where a worker wanted to send something.
+// The destination that a worker named for a message.
 struct Target {
     enum class Kind : std::uint8_t { output, worker, all, sender } kind;
     std::uint32_t port = 0;
@@ -121,23 +122,24 @@ std::string text_of(const Target& target) {
     }
 }
 
-// Why something was refused that no receiver has been offered; null when the receiver counts it, or
-// the outbox has.
+// Returns why a message was refused before it was offered to a receiver; null when the receiver or
+// the outbox counts it.
 const char* reason_of(const Target& target, std::int32_t status) {
     switch (status) {
         case SKEP_E_STATE:
             return "create, load_state and acquire cannot send";
         case SKEP_E_THREAD:
-            return "it came from another thread than the worker's";
+            return "called from a thread that is not the worker's";
         case SKEP_E_REVOKED:
             return "the worker did not stop in time and was abandoned";
         case SKEP_E_INVALID:
             return "an argument is invalid";
         case SKEP_E_UNKNOWN:
             return target.kind == Target::Kind::output   ? "the worker type has no such output"
-                   : target.kind == Target::Kind::worker ? "there is no worker of that name"
-                   : target.kind == Target::Kind::sender ? "its receiver is the host, or gone"
-                                                         : nullptr;
+                   : target.kind == Target::Kind::worker ? "no worker has this name"
+                   : target.kind == Target::Kind::sender
+                       ? "its receiver is the host or no longer exists"
+                       : nullptr;
         case SKEP_E_TOO_BIG:
             static_assert(max_payload_bytes == std::uint64_t{64} << 20);
             return "its payload is larger than 64 MiB";
@@ -150,7 +152,7 @@ const char* reason_of(const Target& target, std::int32_t status) {
 }
 
 // [any-thread] Counts an emission that was refused before it was offered to a receiver. Logs the
-// 1st, 2nd, 4th, 8th, ... of each reason, so that a mistake shows and cannot flood the log.
+// 1st, 2nd, 4th, 8th, ... of each counter: a mistake is visible and cannot flood the log.
 [[gnu::cold, gnu::noinline]] void note_refused(const skep_context* context,
                                                const Target& target,
                                                std::int32_t status) noexcept {
@@ -178,15 +180,15 @@ bool is_valid(const WorkerContext& it, const skep_payload& payload) {
                                     : it.inbox().is_view(*payload.share);
 }
 
-// As the ABI passes an array of them: `stride` bytes from one to the next.
+// An array of payloads, as the ABI passes it: `stride` bytes from one to the next.
 struct Payloads {
     const skep_payload* first;
     std::uint32_t stride;
     std::uint32_t count;
 };
 
-// The loop that all four ways of sending share: payload by payload, in order, until one is not
-// taken. The first `refused` says why none can be, if it is not SKEP_OK.
+// The loop of all four ways of sending: sends the payloads in order, until one is not accepted.
+// `refused` other than SKEP_OK says why none can be sent.
 template <typename Send>
 std::int64_t send_each(const skep_context* context,
                        const Target& target,
@@ -238,7 +240,7 @@ std::int64_t emit(const skep_context* context,
                      });
 }
 
-// A function of its own, so that the usual way needs no stack.
+// A separate function, so that the fast path needs no stack.
 [[gnu::noinline]] std::int32_t end_emit_bytes(const skep_context* context,
                                               std::uint32_t port,
                                               const void* data,
@@ -322,8 +324,8 @@ std::int64_t reply(const skep_context* context,
                      });
 }
 
-// What message_release takes. The mark goes when it is released, and tells one that is released
-// again from one that is kept, as long as nobody else has got its memory.
+// The envelope that message_release takes. A release clears the mark. Thus a second release is
+// detected, as long as the memory has not been reused.
 struct Kept : Envelope {
     explicit Kept(Envelope envelope)
         : Envelope(std::move(envelope)) {}
@@ -332,7 +334,7 @@ struct Kept : Envelope {
     std::atomic<std::uint64_t> mark{mark_of_kept};
 };
 
-// A view that owns its envelope.
+// Makes a view that owns its envelope.
 std::int32_t give(Instance& it, Envelope envelope, skep_message* view) {
     const auto* const owned = new Kept(std::move(envelope));
     it.kept().fetch_add(1, std::memory_order_relaxed);
@@ -380,14 +382,14 @@ std::int32_t message_keep(const skep_context* context,
 
 void message_release(const skep_context* context, const skep_message* kept) noexcept {
     if (kept != nullptr && kept->host == nullptr) {
-        return;  // it is empty
+        return;  // an empty message
     }
     auto* const owned =
         kept == nullptr || !Inbox::is_kept(*kept)
             ? nullptr
             : static_cast<Kept*>(static_cast<Envelope*>(const_cast<void*>(kept->host)));
     if (owned == nullptr || owned->mark.exchange(0) != Kept::mark_of_kept) {
-        die_in_plugin("a message was released that is not kept");
+        die_in_plugin("a message that is not kept was released");
     }
     delete owned;
     Instance::of(context).kept().fetch_sub(1, std::memory_order_relaxed);
@@ -433,7 +435,7 @@ std::int32_t log_enabled(const skep_context* context, std::int32_t level) noexce
     return is_enabled == 1 ? 1 : 0;
 }
 
-// A line that cannot be written is lost and nothing else is: spdlog reports sink errors on its own.
+// A line that cannot be written is lost, without other effects: spdlog reports sink errors itself.
 void log(const skep_context* context, std::int32_t level, skep_text text) noexcept {
     (void)contained([&] {
         Instance::of(context).log().log(level_of(level), view_of(text));

@@ -33,7 +33,8 @@ std::int32_t write_state(const skep_state_sink* sink,
     }
 }
 
-// For as long as it lives, the worker is in that call. Null: it is no call of the worker's thread.
+// Marks the worker as inside of a call during its lifetime. Null: not a call on the worker's
+// thread.
 class CallMark {
 public:
     CallMark(WorkerContext* worker, const char* call)
@@ -79,10 +80,10 @@ Instance::Instance(WorkerContext& worker, Spec spec)
 
 Instance::~Instance() = default;
 
-// Runs code of the plugin. The first failure is the instance's error. An SDK catches what is thrown
-// inside the plugin; this is the second net, for plugins without one. It works only where both
-// sides share a C++ runtime, which is why the ABI forbids to rely on it.
-// `is_worker`: this is the worker's thread, and not one aside.
+// Runs code of the plugin. The first failure becomes the error of the instance. An SDK catches
+// exceptions inside of the plugin; this handler is a second net, for plugins without one. It works
+// only if both sides share a C++ runtime, so the ABI forbids plugins to rely on it. `is_worker`:
+// this is the worker's thread, not a helper thread.
 template <typename PluginCode>
 bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_code) {
     std::string text;
@@ -98,7 +99,7 @@ bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_cod
         }
         text = std::exchange(words_, {});
     } catch (abi::__forced_unwind&) {
-        // The C library aborts if this is swallowed, and the worker's thread is gone if it is not.
+        // The C library aborts if this is swallowed; if it is not, the worker's thread disappears.
         die_in_plugin("pthread_exit() was called");
     } catch (const std::exception& thrown) {
         text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
@@ -116,7 +117,7 @@ bool Instance::call(const char* what, PluginCode&& plugin_code) {
     return call_as(what, worker_.is_entered(), plugin_code);
 }
 
-// The plugin cannot send anything meanwhile: what is undone must not have been heard of.
+// The plugin cannot send anything in these calls: an abort must leave no trace at other workers.
 template <typename PluginCode>
 bool Instance::call_before_work(const char* what, PluginCode&& plugin_code) {
     const bool was_entered = worker_.is_entered();
@@ -171,7 +172,7 @@ bool Instance::on_message(const skep_batch& batch, std::uint32_t& done) {
     return call("on_message", [&] {
         const std::int32_t status = type().on_message(object_, &batch, &done);
         if (status >= 0 && done == 0 && __atomic_load_n(control, __ATOMIC_RELAXED) == 0) {
-            fail("it returned without an error and without a message done");
+            fail("returned success but finished no message");
             return static_cast<std::int32_t>(SKEP_E_FAILED);
         }
         return status;
@@ -250,7 +251,8 @@ std::optional<std::uint32_t> Instance::due_timer() {
     if (due->period == Nanos(0)) {
         timers_.erase(due);
     } else {
-        // On the grid of its first time, but never in the past: what was missed is not made up for.
+        // Stays on the grid of its first time, but never lies in the past: missed times are
+        // skipped.
         due->next = deadline_after(due->next, due->period * ((now - due->next) / due->period + 1));
     }
     return id;

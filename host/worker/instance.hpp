@@ -1,11 +1,11 @@
-// An instance: the object that a plugin made for a worker, with the context that it was made with.
+// An instance: the object that a plugin made for a worker, and the context that it was made with.
 //
-// A worker has one at a time, and while it is given a successor a second one that waits, or is
-// parked. What belongs to the code goes with the instance: its library, parameters, timers, the
-// messages it keeps. What belongs to the worker (mailbox, outputs, control) does not.
+// A worker has one active instance. During a swap it has a second one, which is pending or parked.
+// The library, the parameters, the timers and the kept messages belong to the instance. The
+// mailbox, the outputs and the control word belong to the worker.
 //
-// All [worker-thread] but what says otherwise; create() and destroy() also on a thread of their
-// own, when no other call of this instance runs.
+// All [worker-thread], if not marked otherwise. create() and destroy() may also run on a helper
+// thread, while no other call of this instance runs.
 #pragma once
 
 #include <array>
@@ -34,20 +34,20 @@ namespace skep::host {
 
 class WorkerContext;
 
-// The largest state that can be handed over.
+// The largest state that a handover moves.
 inline constexpr std::size_t max_state_bytes = std::size_t{1} << 30;
 
 class Instance : private skep_context {
 public:
     struct Spec {
-        std::uint64_t generation = 1;  // of its name
+        std::uint64_t generation = 1;  // counts the instances of the worker's name
         std::shared_ptr<Library> library;
-        const skep_worker_type* type = nullptr;  // of the library
+        const skep_worker_type* type = nullptr;  // in the library
         WorkerConfig config;
-        WorkerConfig live;  // those of the parameters that reconfigure() changes
+        WorkerConfig live;  // the parameters that reconfigure() can change
     };
 
-    // The worker outlives it.
+    // The worker must outlive the instance.
     Instance(WorkerContext& worker, Spec spec);
     ~Instance();
     Instance(const Instance&) = delete;
@@ -63,43 +63,44 @@ public:
 
     [[nodiscard]] const std::shared_ptr<Library>& library() const { return spec_.library; }
 
-    // -- Calls into the plugin. False: it failed, and error() says how. --
+    // -- Calls into the plugin. They return false on failure; error() then holds the reason. --
 
     [[nodiscard]] bool create();
-    void destroy();  // nothing where create() failed; a failure shows in error() alone
+    void destroy();  // does nothing if create() failed; a failure shows only in error()
     [[nodiscard]] bool run();
     [[nodiscard]] bool on_message(const skep_batch& batch, std::uint32_t& done);
     [[nodiscard]] bool on_timer(std::uint32_t id);
     [[nodiscard]] bool on_drain();
-    // Take what only one instance can have at a time, and give it up. Nothing where it is taken, or
-    // not, already, and of types that need no such thing. destroy() gives it up as well.
+    // Acquire and release exclusive resources. They do nothing if the resources are in that state
+    // already, or if the type has none. destroy() also releases them.
     [[nodiscard]] bool acquire();
     [[nodiscard]] bool release();
-    // Adds to `state`.
+    // Appends to `state`.
     [[nodiscard]] bool save(std::vector<std::byte>& state);
     [[nodiscard]] bool load(std::uint32_t version, const std::vector<std::byte>& state);
 
-    // Only of a type that has_reconfigure(). Where it fails the parameters are as they were.
+    // Only for a type with has_reconfigure(). On failure the old parameters stay.
     [[nodiscard]] bool reconfigure(const WorkerConfig& live);
 
-    // 0: none.
+    // Returns 0 if the type has no state.
     [[nodiscard]] std::uint32_t state_version() const {
         return has_state_fields(type()) ? type().state_version : 0;
     }
 
-    // "on_message: no such table", of the first call that failed; "" while none has.
+    // Returns the error of the first call that failed, as "on_message: no such table"; "" if none
+    // failed.
     [[nodiscard]] const std::string& error() const { return error_; }
 
-    // The same, when the instance goes on all the same.
+    // Returns and clears the error, for an instance that continues after it.
     [[nodiscard]] std::string take_error() { return std::exchange(error_, {}); }
 
-    // The plugin's own words for the failure that it is about to return.
+    // Sets the plugin's text for the failure that it is about to return.
     void fail(std::string text) { words_ = std::move(text); }
 
-    // From the return of a create() that went well to destroy().
+    // True from the successful return of create() until destroy().
     [[nodiscard]] bool is_made() const { return is_made_; }
 
-    // Inside of a call that is to decide whether it works at all: create, load_state, acquire.
+    // True inside of the calls that decide whether the instance works: create, load_state, acquire.
     [[nodiscard]] bool is_being_made() const {
         return is_being_made_.load(std::memory_order_relaxed);
     }
@@ -107,28 +108,28 @@ public:
     // -- Timers. --
 
     void set_timer(std::uint32_t id, Nanos first, Nanos period);
-    // When the next one is due.
+    // Returns when the next timer is due.
     [[nodiscard]] Nanos next_timer() const;
-    // The id of a timer that is due, which is thereby set for its next time; or nothing.
+    // Returns the id of a due timer and sets that timer for its next time, or returns nothing.
     std::optional<std::uint32_t> due_timer();
 
     [[nodiscard]] bool has_timers() const { return !timers_.empty(); }
 
-    // Which kinds of timers are set: Activity::one_shot, Activity::periodic.
+    // Returns the kinds of timers that are set: Activity::one_shot, Activity::periodic.
     [[nodiscard]] std::uint32_t timer_bits() const;
 
     // -- Services. [any-thread] --
 
-    // Made when it is first asked for: most workers say nothing.
+    // Created at the first call: most workers log nothing.
     [[nodiscard]] spdlog::logger& log();
 
-    // Null when it is not set.
+    // Returns null if the parameter is not set.
     [[nodiscard]] const ParamValue* config(const char* name) const {
         const ParamValue* const fixed = spec_.config.find(name);
         return fixed == nullptr && live_ != nullptr ? live_->now.load()->find(name) : fixed;
     }
 
-    // Messages that the plugin has kept and not released.
+    // Counts the messages that the plugin keeps and has not released.
     std::atomic<std::int64_t>& kept() { return kept_; }
 
 private:
@@ -138,7 +139,8 @@ private:
         Nanos period;
     };
 
-    // Of those before, the last stay: their text may still be read. [any-thread] reads `now`.
+    // Holds the current and the previous parameters: plugins may still read texts of the previous
+    // ones. [any-thread] reads `now`.
     struct Live {
         explicit Live(const WorkerConfig& first) { held[0] = first; }
 
@@ -156,7 +158,7 @@ private:
     WorkerContext& worker_;
     const Spec spec_;
     const CrashPlace crash_place_;
-    const std::unique_ptr<Live> live_;  // null: nothing can change
+    const std::unique_ptr<Live> live_;  // null: no parameter can change
     void* object_ = nullptr;
     bool is_made_ = false;
     bool has_acquired_ = false;

@@ -8,10 +8,10 @@ namespace skep::host {
 
 namespace {
 
-// A payload from here on is looked for among those that have come back.
+// Payloads of this size or more are searched for among those that have come back.
 constexpr std::uint64_t large_payload = 4096;
 
-// A sender that sleeps for half of the room asks for any room at all after so long.
+// The time after which a sender that sleeps for half of the room asks for any room.
 constexpr Nanos patience = std::chrono::milliseconds(1);
 
 template <typename Do>
@@ -76,7 +76,8 @@ void Outbox::take_new_table() {
     for_each_ring(outputs_, [&](const std::shared_ptr<Ring>& ring) { kept.insert(ring.get()); });
     published_.reserve(is_in_turns_ ? kept.size() : 0);
     for_each_ring(old_outputs, [&](const std::shared_ptr<Ring>& ring) {
-        // What waits for room in it is still to come; it is sealed when the last of that has gone.
+        // Messages that wait for room in a ring are still to come; the ring is sealed after the
+        // last of them.
         const bool is_needed = std::any_of(
             waiting_.begin(), waiting_.end(), [&](const auto& it) { return it.path.ring == ring; });
         if (!kept.contains(ring.get()) && !is_needed) {
@@ -123,7 +124,7 @@ std::int32_t Outbox::end_publish(Ring& ring) noexcept {
     if (!is_in_turns_) {
         ring.attend();
     } else if (ring.attend_later()) {
-        published_.push_back(&ring);  // there is room
+        published_.push_back(&ring);  // set_in_turns() or take_new_table() reserved the space
     }
     const std::uint32_t readers = ring.open_readers();
     count(sender_.counters->out, readers);
@@ -221,7 +222,7 @@ std::int32_t Outbox::deliver_to_ring(const Destination& path, Draft& draft) {
         RingSlot* const slot = ring.claim(cache_);
         if (slot != nullptr && (is_plain || ring.reserve(draft.size))) {
             if (ring.has_sleepers() && !is_in_turns_) {
-                time_ = clock_.now();  // this is about to cost more than a look at the clock
+                time_ = clock_.now();  // waking a reader costs more than a look at the clock
             }
             fill(*slot, draft, ring);
             ring.publish(*slot);
@@ -247,7 +248,7 @@ std::int32_t Outbox::deliver_to_ring(const Destination& path, Draft& draft) {
     }
 }
 
-// As wait_for_room(), when a reader has too many bytes waiting.
+// Like wait_for_room(), when a reader has too many bytes waiting.
 bool Outbox::wait_for_bytes(Ring& ring, std::uint64_t bytes) {
     const std::uint32_t ticket = sender_.parker->prepare();
     if (checkpoint_()) {
@@ -259,7 +260,7 @@ bool Outbox::wait_for_bytes(Ring& ring, std::uint64_t bytes) {
     return true;
 }
 
-// False: the sender has to stop. True: look again.
+// Returns false if the sender has to stop, true if it should try again.
 bool Outbox::wait_for_room(Ring& ring) {
     Parker& parker = *sender_.parker;
     const bool is_real = clock_.is_real();
@@ -353,7 +354,7 @@ std::int32_t Outbox::broadcast(const skep_payload& payload) {
     time_ = clock_.now();
     Draft draft;
     begin(draft, payload, any_content_);
-    std::int32_t best = SKEP_E_UNKNOWN;  // nobody else is there
+    std::int32_t best = SKEP_E_UNKNOWN;  // no other worker exists
     for (const auto& [name, mailbox] : table().members) {
         if (name == sender_.name) {
             continue;

@@ -1,4 +1,4 @@
-// The sending side of one worker: emit, send, broadcast and reply, one code path from payload to
+// The sending side of one worker: emit, send, broadcast and reply share one path from payload to
 // ring or queue. All [worker-thread].
 #pragma once
 
@@ -30,14 +30,14 @@ public:
         const std::string* name;  // of the NamePool
         std::shared_ptr<Mailbox> mailbox;
         std::shared_ptr<WorkerCounters> counters;
-        Parker* parker = nullptr;  // where its thread waits for room
+        Parker* parker = nullptr;  // where the sender's thread waits for room
     };
 
-    // What a sender that waits for room does each time it is woken: a checkpoint. True: it has to
-    // stop.
+    // Called by a sender that waits for room, each time it is woken: a checkpoint. Returns true if
+    // the sender has to stop.
     using Checkpoint = std::function<bool()>;
 
-    // `inbox`: of the same worker; payloads to share may come from it.
+    // `inbox` belongs to the same worker; shared payloads may come from it.
     Outbox(Clock& clock,
            std::shared_ptr<Router> router,
            std::shared_ptr<NamePool> names,
@@ -47,9 +47,9 @@ public:
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
-    // Most messages are short, and go one way, where there is room: for them nothing but the slot
-    // is written, and nothing is called. `published`: end_bytes() has to follow; `refused`: it is
-    // for emit().
+    // The fast path. Most messages are short, and go to a single ring that has room. Such a message
+    // costs the write of the slot, and no call. `published`: end_bytes() must follow. `refused`:
+    // use emit().
     enum class Bytes : std::uint8_t { sent, published, refused };
 
     Bytes emit_bytes(std::uint32_t port, const void* data, std::uint64_t size) noexcept {
@@ -78,29 +78,33 @@ public:
         return end_publish(*outputs_[port].only_ring);
     }
 
-    // How many outputs the type has that is served from now on. The route table of a successor's
-    // new output may come later.
+    // Sets the number of outputs of the type that is served from now on. The route table with a new
+    // output of a successor may come later.
     void serve(std::uint32_t outputs) { declared_outputs_ = outputs; }
 
-    // These follow skep_host_api: one payload, a status. Throw std::bad_alloc only. What a receiver
-    // rejects is counted there, what has no receiver as `no_route` here; the caller counts the rest
-    // (SKEP_E_UNKNOWN of emit and send, SKEP_E_TOO_BIG, what is thrown).
+    // These follow skep_host_api: one payload, a status. They throw only std::bad_alloc. A
+    // rejection by a receiver is counted at the receiver; a message without a receiver is counted
+    // here, as `no_route`. The caller counts the rest (SKEP_E_UNKNOWN of emit and send,
+    // SKEP_E_TOO_BIG, exceptions).
     std::int32_t emit(std::uint32_t port, const skep_payload& payload);
     std::int32_t send(std::string_view worker, const skep_payload& payload);
     std::int32_t broadcast(const skep_payload& payload);
 
-    // The time that messages carry from now on. It is read when a worker is given messages and at
-    // its checkpoints, and every few emissions: a clock costs more than a message does.
+    // Sets the time that messages carry from now on. The clock is read when the worker gets
+    // messages, at its checkpoints, and every few emissions: a look at the clock costs more than a
+    // message.
     void set_time(Nanos now) { time_ = now; }
 
     // -- On a pool. --
 
-    // A worker of a pool is in turns, and never waits inside a call: what finds its route full
-    // stays here until there is room, in order, and the plugin is not called until then: see
-    // flush(). It may still wait here when the worker goes to a thread. Between two turns.
+    // Sets whether the worker runs in turns of a pool. Such a worker never waits inside of a call.
+    // A message whose route is full stays here, in order, until there is room, and the plugin is
+    // not called until then: see flush(). Messages may still wait here when the worker moves to a
+    // thread. Call between two turns.
     void set_in_turns(bool is_in_turns);
 
-    // At the end of a turn, after a full fence: wakes whoever sleeps on what was sent in it.
+    // Wakes the receivers that sleep on messages of this turn. Call at the end of a turn, after a
+    // full fence.
     void attend_published() {
         for (Ring* const it : published_) {
             it->end_attend_later();
@@ -111,33 +115,34 @@ public:
     // Of the NamePool.
     [[nodiscard]] const std::string* sender() const { return sender_.name; }
 
-    // Whether something waits here for room.
+    // True if a message waits here for room.
     [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
 
-    // Offers what waits. True when nothing does any more; otherwise the worker will be unparked.
+    // Offers the waiting messages. Returns true if none waits any more; otherwise the worker will
+    // be unparked.
     bool flush();
-    // The worker has to stop: what waits is rejected.
+    // Rejects the waiting messages, because the worker has to stop.
     void reject_waiting();
 
-    // The worker's last act: nothing will be sent any more.
+    // The last call: the worker sends nothing after it.
     void end();
 
 private:
-    // So many emissions may carry the same time: see set_time().
+    // How many emissions may carry the same time: see set_time().
     static constexpr std::uint64_t emissions_per_look_at_the_clock = 32;
 
-    // A message in the making.
+    // A message under construction.
     struct Draft {
         const void* bytes = nullptr;
         std::uint64_t size = 0;
-        PayloadRef payload;                   // if it has one already, or needs one
-        const std::string* output = nullptr;  // null: it is sent directly
+        PayloadRef payload;                   // if it has or needs one
+        const std::string* output = nullptr;  // null: a direct message
         const std::string* content_type = nullptr;
         std::uint64_t sequence = 0;
         std::uint64_t trace_id = 0;
     };
 
-    // On a pool: a message that has been sent and found no room.
+    // On a pool: a message that was sent and found no room.
     struct Waiting {
         Destination path;
         Envelope envelope;
@@ -153,8 +158,8 @@ private:
         return *table_;
     }
 
-    // `content_type`: what the payload carries if it does not say; any_content_: what the message
-    // that it shares carries, or unknown bytes.
+    // `content_type` applies to a payload without its own. With any_content_, the payload gets the
+    // type of the message that it shares, or that of unknown bytes.
     void begin(Draft& draft, const skep_payload& payload, const std::string* content_type);
 
     [[nodiscard]] bool is_time_to_look_at_the_clock() const {
@@ -168,8 +173,8 @@ private:
         return ++sequence_;
     }
 
-    // What follows a slot that is filled and stamped: whoever sleeps is woken, now or at the end of
-    // the turn.
+    // Completes a slot that is filled and stamped: wakes sleeping readers, now or at the end of the
+    // turn.
     std::int32_t end_publish(Ring& ring) noexcept;
     void give_payload(Draft& draft);
     void fill(RingSlot& slot, Draft& draft, Ring& ring);
@@ -182,7 +187,7 @@ private:
     std::int32_t deliver_to_queue(const Destination& path, Draft& draft);
     bool wait_for_room(Ring& ring);
     bool wait_for_bytes(Ring& ring, std::uint64_t bytes);
-    // Whether what goes this way has to wait behind what waits already.
+    // True if a message for this destination must wait behind messages that wait already.
     [[nodiscard]] bool is_behind_waiting(const Destination& path) const;
     [[nodiscard]] bool is_behind_waiting(const Mailbox& mailbox) const;
     void keep_waiting(const Destination& path, Draft& draft, bool is_direct);
@@ -197,7 +202,7 @@ private:
     const Checkpoint checkpoint_;
     bool is_in_turns_ = false;
     LazyDeque<Waiting> waiting_;
-    std::vector<Ring*> published_;            // on a pool: in this turn, of the table
+    std::vector<Ring*> published_;  // on a pool: rings of the table with messages of this turn
     const std::string* const any_content_;    // "*"
     const std::string* const plain_content_;  // "application/octet-stream"
 
@@ -209,7 +214,7 @@ private:
     Nanos time_{0};
     PayloadCache cache_;
     AdaptiveSpin spin_;
-    // Whose turn it is, by port and spread.
+    // The member of each replica group that is next, by port and index of the group.
     std::map<std::pair<std::ptrdiff_t, std::size_t>, std::uint64_t> turns_;
 };
 

@@ -1,5 +1,5 @@
-// What a worker of a pool has sent and found no room for: it waits in the outbox, and the worker
-// for it, instead of a thread.
+// Messages that a worker of a pool has sent without finding room. They wait in the outbox; the
+// worker waits for them, and no thread does.
 #include <algorithm>
 
 #include "host/worker/outbox.hpp"
@@ -27,7 +27,7 @@ void Outbox::keep_waiting(const Destination& path, Draft& draft, bool is_direct)
     waiting_.push_back({path, envelope_of(draft, path.port), is_direct});
 }
 
-// False: there is no room yet, and the worker will be unparked when there is.
+// Returns false if there is no room yet; the worker will then be unparked when there is.
 bool Outbox::offer(Waiting& waiting) {
     Envelope& envelope = waiting.envelope;
     if (waiting.path.ring == nullptr) {

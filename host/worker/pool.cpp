@@ -25,7 +25,7 @@ void PoolSeat::seat(std::shared_ptr<PoolTask> task) {
     {
         MutexLock lock(shared_->mutex);
         if (state_.load() != State::vacant) {
-            successor_ = std::move(task);  // the last turn of the one before is not quite over
+            successor_ = std::move(task);  // the last turn of the previous task is not quite over
             return;
         }
         task_ = std::move(task);
@@ -42,8 +42,8 @@ void PoolSeat::park(std::uint32_t /*ticket*/, Nanos /*deadline*/) {
     SKEP_ASSERT(false);
 }
 
-// Sequentially consistent: a waker makes its condition true, then looks at the state; the worker
-// says that it is idle, then looks at the condition (in its next turn, if it has been notified).
+// Sequentially consistent: a waker makes its condition true, then reads the state. The worker sets
+// its state to idle, then checks the condition (in its next turn, if it was notified).
 void PoolSeat::unpark() {
     State seen = state_.load(std::memory_order_seq_cst);
     for (;;) {
@@ -123,7 +123,7 @@ Result<Done, std::string> Pool::add_thread() {
         });
     } catch (const std::system_error& error) {
         made->parker->detach();
-        return Unexpected<std::string>(std::string("no thread: ") + error.what());
+        return Unexpected<std::string>(std::string("cannot create a thread: ") + error.what());
     }
     Result<Done, std::string> result = placed.get_future().get();
     if (!result) {
@@ -139,7 +139,7 @@ std::vector<Pool::Blocker> Pool::look_for_blockers() {
     std::vector<PoolSeat*> held_up;
     for (const auto& it : threads_) {
         const std::uint64_t turns = it->turns.load(std::memory_order_acquire);
-        MutexLock lock(shared_->mutex);  // while it is held, no task leaves its seat
+        MutexLock lock(shared_->mutex);  // while the lock is held, no task leaves its seat
         PoolSeat* const seat = it->running.load(std::memory_order_acquire);
         const bool is_same = turns == std::exchange(it->turns_seen, turns);
         if (seat == nullptr || !is_same || seat->task_ == nullptr || it->is_abandoned.load()) {
@@ -166,13 +166,13 @@ void Pool::give_up(PoolSeat& seat) {
         for (const auto& it : threads_) {
             if (it->running.load() == &seat) {
                 it->is_abandoned.store(true);
-                std::erase(shared_->threads, it.get());  // nobody counts on it any more
+                std::erase(shared_->threads, it.get());  // no other thread relies on it any more
                 held_up = it->next.exchange(nullptr, std::memory_order_acq_rel);
                 is_running = true;
             }
         }
         if (!is_running) {
-            // It waits for a thread that did not come free in time.
+            // The task waits for a thread that did not become free in time.
             std::erase(shared_->ready, &seat);
             note_ready(*shared_);
             shared_->timers.erase({seat.deadline_, &seat});
@@ -189,7 +189,7 @@ void Pool::give_up(PoolSeat& seat) {
         push(*shared_, *held_up);
     }
     if (is_running) {
-        (void)add_thread();  // without one the pool goes on with those that it has
+        (void)add_thread();  // on failure the pool continues with its other threads
     }
 }
 

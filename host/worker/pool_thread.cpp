@@ -1,4 +1,4 @@
-// What the threads of a pool do: how seats come to be run, and by which thread. See pool.hpp.
+// The threads of a pool: which thread runs which seat, and when. pool.hpp explains the order.
 #include <algorithm>
 
 #include "host/base/contains.hpp"
@@ -8,11 +8,11 @@ namespace skep::host {
 
 namespace {
 
-// Which thread of which pool the calling thread is.
+// The pool and the thread that the calling thread is.
 thread_local void* current_thread = nullptr;
 thread_local const void* current_pool = nullptr;
 
-// Without the lock. Null: nobody.
+// Wakes a thread, if not null. Call without the lock.
 void wake(const std::shared_ptr<Parker>& sleeper) {
     if (sleeper != nullptr) {
         sleeper->unpark();
@@ -60,7 +60,7 @@ void Pool::push(Shared& shared, PoolSeat& seat) {
     wake(woken);
 }
 
-// Whom to wake for what waits in the queue.
+// Returns the thread to wake for the work in the queue.
 std::shared_ptr<Parker> Pool::call_helper(Shared& shared) {
     if (shared.asleep.empty()) {
         return nullptr;
@@ -124,7 +124,7 @@ void Pool::thread_main(const std::shared_ptr<Shared>& shared, Thread& self) {
         }
         sleep(*shared, self);
     }
-    // Abandoned, it leaves to others whom its last turn has woken.
+    // An abandoned thread leaves the seat that its last turn has woken to the others.
     if (PoolSeat* const next = self.next.exchange(nullptr, std::memory_order_acq_rel)) {
         push(*shared, *next);
     }
@@ -179,8 +179,8 @@ void Pool::wake_due(Shared& shared) {
     unpark_all(due);
 }
 
-// Until there is work: somebody has called this thread for it, a timer is due, or the watcher has
-// found some.
+// Sleeps until there is work: another thread called this one, a timer is due, or the watcher found
+// work.
 void Pool::sleep(Shared& shared, Thread& self) {
     self.clock_read = Nanos(0);
     self.turns_to_clock = 1;
@@ -230,7 +230,7 @@ bool Pool::stays_asleep(Shared& shared, Thread& self, Nanos& watch, Nanos& deadl
     return false;
 }
 
-// A thread that is in the same turn as at the last look, with work waiting behind it.
+// True if a thread is in the same turn as at the last look and work waits behind it.
 bool Pool::finds_held_up(Shared& shared, Nanos& watch) {
     bool is_anyone_busy = false;
     shared.stuck = 0;
@@ -245,7 +245,7 @@ bool Pool::finds_held_up(Shared& shared, Nanos& watch) {
             continue;
         }
         ++shared.stuck;
-        // It would wait for longer in the slot than in the queue.
+        // The seat would wait longer in the slot than in the queue.
         if (PoolSeat* const next = other->next.exchange(nullptr, std::memory_order_acq_rel)) {
             shared.ready.push_back(next);
             note_ready(shared);
@@ -273,7 +273,7 @@ void Pool::set_timer(Shared& shared, PoolSeat& seat, Nanos deadline) {
         seat.deadline_ = deadline;
         if (deadline != forever) {
             shared.timers.insert({deadline, &seat});
-            // Whoever sleeps may sleep for longer than that.
+            // The threads asleep may have set a later deadline.
             if (shared.timers.begin()->second == &seat && !shared.asleep.empty()) {
                 woken = shared.asleep.back()->parker;
             }
@@ -283,8 +283,8 @@ void Pool::set_timer(Shared& shared, PoolSeat& seat, Nanos deadline) {
     wake(woken);
 }
 
-// After a turn of the seat's task. The task is charged for all since the last look: who has many
-// turns is charged often.
+// Called after a turn of the seat's task. Charges all time since the last reading to that task: a
+// task with many turns is charged often.
 void Pool::read_clock(Shared& shared, Thread& self, PoolSeat& seat) {
     const Nanos now = shared.clock.now();
     const Nanos passed = now - std::exchange(self.clock_read, now);
@@ -305,7 +305,7 @@ void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
     using State = PoolSeat::State;
     self.running.store(&seat, std::memory_order_relaxed);
     self.turns.store(self.turns.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    // Acquire pairs with whoever queued the seat: what it was queued for is seen.
+    // Acquire pairs with the release of the thread that queued the seat: makes the reason visible.
     seat.state_.exchange(State::running, std::memory_order_acq_rel);
     if (self.clock_read == Nanos(0)) {
         self.clock_read = shared.clock.now();
@@ -330,7 +330,7 @@ void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
     }
     State expected = State::running;
     if (!seat.state_.compare_exchange_strong(expected, State::idle)) {
-        seat.state_.store(State::queued, std::memory_order_release);  // it was notified
+        seat.state_.store(State::queued, std::memory_order_release);  // the seat was notified
         push(shared, seat);
     }
 }

@@ -12,7 +12,7 @@ constexpr unsigned any_of(States... states) {
     return ((1U << static_cast<unsigned>(states)) | ...);
 }
 
-// The table, by event: from any of these states to that one.
+// A row of the table by event: from any of these states to that one.
 struct Rule {
     WorkerEvent event;
     unsigned from;

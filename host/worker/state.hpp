@@ -1,4 +1,4 @@
-// The life of a worker as a table: twelve states, the events that move between them, and nothing
+// The states of a worker as a table: twelve states, the events that move between them, and nothing
 // else.
 //
 //   from      start    loaded    ready    pause    held    resume
@@ -30,8 +30,8 @@
 //   lost      -         -         stopped  failed  -
 //
 // An event that the table lacks is refused, with both names, and changes nothing. Only the
-// manager's thread moves a worker from one state to another, through one setter
-// (Core::set_state). (States as a table, with a single setter: systemd's service.c.)
+// manager's thread changes the state of a worker, through one setter (Core::set_state). (States as
+// a table, with a single setter: systemd's service.c.)
 #pragma once
 
 #include <array>
@@ -45,42 +45,42 @@ enum class WorkerState {
     loading,   // its library is being opened
     starting,  // its thread runs and makes the instance
     running,   // at work
-    pausing,   // told to pause, has not stood still yet
-    paused,    // stands still at a checkpoint; its mailbox goes on filling
-    draining,  // takes no new work, finishes what is queued
-    stopping,  // told to stop now
-    stopped,   // ended well; the thread is gone
-    backoff,   // waits before it is started again
-    failed,    // ended badly; the thread is gone
-    lost,      // did not end in time; its thread is still somewhere in the plugin
+    pausing,   // the pause was commanded; the worker does not hold yet
+    paused,    // holds at a checkpoint; its mailbox continues to fill
+    draining,  // takes no new work, finishes the queued messages
+    stopping,  // commanded to end now
+    stopped,   // ended successfully; the thread has ended
+    backoff,   // waits for its restart
+    failed,    // ended with a failure; the thread has ended
+    lost,      // did not end in time; its thread is still inside of the plugin
 };
 inline constexpr std::size_t worker_state_count = 12;
 
 enum class WorkerEvent {
-    start,   // wanted: run
+    start,   // command: run
     loaded,  // the library is open and the thread is made
-    ready,   // the instance is made, and wanted: run
-    pause,   // wanted: stand still
-    held,    // the worker stands still at a checkpoint
-    resume,  // wanted: go on
-    drain,   // wanted: end when the mailbox is empty
-    stop,    // wanted: end now
-    exited,  // the thread has ended well
-    failed,  // the thread has ended badly, or was never there
-    lost,    // the time to stop is over, and the thread has not ended
+    ready,   // the instance is created, and the command is run
+    pause,   // command: stand still
+    held,    // the worker holds at a checkpoint
+    resume,  // command: continue
+    drain,   // command: end when the mailbox is empty
+    stop,    // command: end now
+    exited,  // the thread ended successfully
+    failed,  // the thread ended with a failure, or could not be created
+    lost,    // the stop timeout is over, and the thread has not ended
 };
 inline constexpr std::size_t worker_event_count = 11;
 
-// The table above. Empty: refused.
+// Looks up the table above. Returns nothing for an event that is refused.
 [[nodiscard]] std::optional<WorkerState> next_state(WorkerState from, WorkerEvent event);
 
 [[nodiscard]] std::string_view name_of(WorkerState state);
 [[nodiscard]] std::string_view name_of(WorkerEvent event);
 
-// The five plain words that people know: created, running, paused, stopped, error.
+// Returns one of the five simple state names for users: created, running, paused, stopped, error.
 [[nodiscard]] std::string_view plain_name_of(WorkerState state);
 
-// The thread is gone or was never there.
+// True if the worker has no thread.
 [[nodiscard]] bool is_at_rest(WorkerState state);
 
 }  // namespace skep::host

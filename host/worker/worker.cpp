@@ -6,15 +6,15 @@ namespace skep::host {
 
 namespace {
 
-// How many messages a handler gets at once. It returns early when something is wanted of it.
+// The most messages that a handler gets at once. It returns early when a command is pending.
 constexpr std::uint32_t handler_batch = batch_max;
 
-// A turn on a pool is one batch, and more while they come at once: a receiver of many keeps up with
-// them, and its next turn is not long in coming for all others.
+// A turn on a pool is one batch, or more while messages arrive at once. A receiver with many
+// senders keeps up with them, and all other workers get their next turn soon.
 constexpr int most_batches = 16;
 constexpr Nanos longest_turn = std::chrono::microseconds(20);
 
-// A handler that has been in one call for longer is not asked to return any more.
+// A handler that is in one call for longer is no longer asked to return.
 constexpr Nanos asks_to_return_until = std::chrono::seconds(1);
 
 }  // namespace
@@ -73,7 +73,8 @@ std::uint64_t Worker::request(Command wanted) {
     return epoch;
 }
 
-// It is asked for the time between two looks: one that does not return at all sees no more of it.
+// The request lasts from one look of the manager to the next: a plugin that never returns sees it
+// only once.
 void Worker::ask_to_return(Nanos in_call) {
     const bool asks = in_call > Nanos(0) && in_call < asks_to_return_until && !is_asked_to_return_;
     if (asks || is_asked_to_return_) {
@@ -135,7 +136,7 @@ bool Worker::serve(WorkerThread& self) {
     return true;
 }
 
-// It may have come from another place, in the midst of a hand-over.
+// The worker may come from another place, in the middle of a handover.
 void Worker::arrive(bool is_pooled) {
     if (std::exchange(is_arriving_, false)) {
         context_.set_pooled(is_pooled);
@@ -182,7 +183,7 @@ Turn Worker::run_turn(Nanos now) {
             goes_on = has_more();
         } while (goes_on && ++batches < most_batches && context_.clock().now() < end);
     }
-    if (!context_.is_entered()) {  // it is served at another place
+    if (!context_.is_entered()) {  // another place serves the worker
         return {Turn::Kind::ended};
     }
     const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
@@ -201,7 +202,7 @@ void Worker::report_end() {
     WorkerReport ended = report_of(WorkerReport::Kind::ended);
     ended.has_failed = !is_well_;
     ended.error = error_.empty() ? instance_->error() : error_;
-    instance_.reset();  // with its hold on the library, which may now be closed
+    instance_.reset();  // releases its hold on the library, which may now be closed
     (*report_)(std::move(ended));
 }
 
@@ -246,7 +247,7 @@ void Worker::run_loop() {
         if (wanted == Command::stop || !is_well_) {
             break;
         }
-        if (!sends_what_waits()) {  // it has come from a pool
+        if (!sends_what_waits()) {  // the messages come from its time on a pool
             context_.parker().park(ticket, forever);
             continue;
         }
@@ -258,12 +259,12 @@ void Worker::run_loop() {
         if (!context_.is_entered()) {
             return;
         }
-        context_.settle_all(false);  // by returning it says that it is done with them
+        context_.settle_all(false);  // the return of run() says that the loop is done with them
     }
     unmake();
 }
 
-// On a pool, and after that. False: it is unparked when there is room for more.
+// On a pool, and after it. Returns false if the worker will be unparked when there is more room.
 bool Worker::sends_what_waits() {
     if (context_.outbox().is_waiting()) {
         if (!context_.outbox().flush()) {
@@ -307,22 +308,22 @@ Turn Worker::turn(std::optional<Nanos> now) {
                    : Turn{Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     handle(batch);
-    // On a pool the end of the turn sees whether there are more; a thread looks again.
+    // On a pool the end of the turn sees further messages; a thread looks again.
     if (now && is_well_ && wanted == Command::run && !context_.outbox().is_waiting()) {
         return {Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     return {Turn::Kind::again};
 }
 
-// Of an instance that has had no message yet.
+// Publishes the timers of an instance that has had no message yet.
 void Worker::publish_beginning() {
     const std::uint32_t timers = instance_->timer_bits();
     publish_activity(((timers & Activity::one_shot) != 0 ? Activity::began_one_shot : 0U) |
                      ((timers & Activity::periodic) != 0 ? Activity::began_periodic : 0U));
 }
 
-// Between two calls of the plugin: in a call it may set again what was due. `more`: bits that stay
-// set.
+// Between two calls of the plugin: during a call the plugin may set a due timer again. `more`: bits
+// that stay set.
 void Worker::publish_activity(std::uint32_t more) {
     constexpr std::uint32_t mask = Activity::timers | Activity::transient;
     const std::uint32_t now = instance_->timer_bits() |
@@ -334,7 +335,7 @@ void Worker::publish_activity(std::uint32_t more) {
     }
 }
 
-// False: none is due.
+// Returns false if no timer is due.
 bool Worker::fire_timer() {
     const std::optional<std::uint32_t> due = instance_->due_timer();
     if (!due) {
@@ -347,8 +348,8 @@ bool Worker::fire_timer() {
     return true;
 }
 
-// What the messages have led to is published before they count as finished, so that whoever finds
-// them finished finds that as well.
+// Publishes the effects of the messages before they count as finished. A thread that finds the
+// messages finished then finds the effects as well.
 void Worker::handle(skep_batch& batch) {
     std::uint32_t done = 0;
     is_well_ = instance_->on_message(batch, done);
@@ -359,7 +360,7 @@ void Worker::handle(skep_batch& batch) {
     context_.settle(done, !is_well_);
 }
 
-// The last turn, or, when what on_drain sent has to wait for room, the last but one.
+// The last turn. If messages from on_drain have to wait for room, the last but one.
 Turn Worker::end_turns(Command wanted) {
     if (is_well_ && !has_drained_ && wanted == Command::drain) {
         has_drained_ = true;

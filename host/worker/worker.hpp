@@ -1,16 +1,17 @@
-// A worker: what serves a name on its own thread, or on a pool, from its start to its end.
+// A worker serves a name on its own thread, or on a pool, from its start to its end.
 //
-//   create -> WorkerReport::ready -> holds -> run, or turns of a handler -> destroy -> WorkerReport::ended
+//   create -> WorkerReport::ready -> hold -> run, or turns of a handler -> destroy
+//          -> WorkerReport::ended
 //
-// Its instance may be exchanged on the way (handover.hpp), and with it the place where it is served
-// (worker_thread.hpp, pool.hpp).
+// A swap may replace its instance on the way (handover.hpp), and a relocation also the place where
+// it is served (worker_thread.hpp, pool.hpp).
 //
-// A handler lives in turns: each looks at what is wanted, and does one thing. On its own thread the
-// turns follow each other in a loop that sleeps in between; on a pool, whichever thread is free
-// runs the next one.
+// A handler runs in turns: each turn reads the command, and does one thing. On its own thread the
+// turns follow each other in a loop that sleeps in between. On a pool, any free thread runs the
+// next turn.
 //
-// The object belongs to the manager and to its thread together: when the manager gives a thread up
-// for lost, the thread keeps what it needs alive.
+// The manager and the thread share ownership of the object: when the manager abandons a thread,
+// that thread keeps alive what it needs.
 #pragma once
 
 #include <atomic>
@@ -34,35 +35,37 @@
 
 namespace skep::host {
 
-// What a worker tells the manager. A fact of an earlier start than the manager's is out of date.
+// A report from a worker to the manager. A report of an earlier start than the manager's is out of
+// date.
 struct WorkerReport {
     enum class Kind {
-        ready,     // the instance is made; the worker holds
-        held,      // it stands still for the command of `epoch`
-        idle,      // a timer is gone that kept it from being at rest
-        swapped,   // a hand-over is committed, tentative or refused
-        reverted,  // the instance before is back
-        ended,     // the thread is about to end; join() does not wait long
+        ready,     // the instance is created; the worker holds
+        held,      // the worker stands still for the command of `epoch`
+        idle,      // a timer that kept the worker from coming to rest is gone
+        swapped,   // a handover is committed, tentative or refused
+        reverted,  // the predecessor is active again
+        ended,     // the thread is about to end; join() returns soon
     };
     std::string worker;
-    std::size_t order = 0;    // of its slot
-    std::uint64_t start = 0;  // the generation that its thread began with
+    std::size_t order = 0;    // of its entry
+    std::uint64_t start = 0;  // the generation with which its thread started
     Kind kind = Kind::ready;
     std::uint64_t epoch = 0;
     bool has_failed = false;
-    std::string error;  // for a failure: which call, and the plugin's own words
+    std::string error;  // for a failure: the call, and the plugin's text
 };
 
 class Worker : public PoolTask, public std::enable_shared_from_this<Worker> {
 public:
     struct Spec {
-        std::size_t order = 0;           // for its facts
-        std::shared_ptr<PoolSeat> seat;  // null: it gets a thread of its own
-        Placement placement;             // of that
+        std::size_t order = 0;           // for its reports
+        std::shared_ptr<PoolSeat> seat;  // null: the worker gets its own thread
+        Placement placement;             // of that thread
         Instance::Spec instance;
     };
 
-    // Called on the worker's thread; must not wait for the manager. One serves all workers.
+    // Called on the worker's thread; must not wait for the manager. One function serves all
+    // workers.
     using Report = std::function<void(WorkerReport)>;
 
     Worker(const WorkerWorld& world,
@@ -70,68 +73,70 @@ public:
            Spec spec,
            std::shared_ptr<const Report> report);
 
-    // [manager-thread] Starts the thread, or takes its seat in the pool. The error is the
-    // machine's: there was no thread to be had.
+    // [manager-thread] Starts the thread, or takes the seat in the pool. Fails if no thread can be
+    // created.
     [[nodiscard]] Result<Done, std::string> start();
-    // [manager-thread] Returns the epoch of the command.
+    // [manager-thread] Sends a command. Returns its epoch.
     std::uint64_t request(Command wanted);
 
-    // [manager-thread] An instance that can succeed the present one, not created yet. The worker
-    // outlives it.
+    // [manager-thread] Makes an instance that can succeed the current one, without creating its
+    // object yet. The worker must outlive it.
     [[nodiscard]] std::unique_ptr<Instance> make_successor(Instance::Spec spec) {
         return std::make_unique<Instance>(context_, std::move(spec));
     }
 
-    // [manager-thread] Offers a successor that has been created, and says Command::swap. Only when
-    // the hand-over before is refused, reverted or closed.
+    // [manager-thread] Offers a created successor, and sends Command::swap. Precondition: the
+    // previous handover is refused, reverted or closed.
     void offer(std::shared_ptr<Handover> handover);
 
-    // [manager-thread] The last that was offered is in stage recalled now.
+    // [manager-thread] Rolls back the last handover, which is in phase recalled now.
     void recall() { (void)request(Command::swap); }
 
-    // [manager-thread] A thread that can serve it instead of the present one; to be started with
-    // start_standby(), on a thread that may wait for it, and then offered with a successor.
+    // [manager-thread] Makes a thread that can serve the worker instead of the current one. Start
+    // it with start_standby(), on a thread that may wait for it. Then offer it with a successor.
     [[nodiscard]] std::shared_ptr<WorkerThread> make_thread() {
         return std::make_shared<WorkerThread>(context_.clock());
     }
 
     [[nodiscard]] Result<Done, std::string> start_standby(WorkerThread& thread,
                                                           const Placement& placement);
-    // [manager-thread] The place of a hand-over that has come to its end is the caller's: its
-    // thread, if it has one, is to be ended.
+    // [manager-thread] Releases the place of a finished handover. The caller must end its thread,
+    // if the place has one.
     void dismiss(const WorkerPlace& place);
 
-    // [manager-thread] After WorkerReport::ended.
+    // [manager-thread] Call after WorkerReport::ended.
     void join();
-    // [manager-thread] The thread is not coming back: the context does nothing from now on, and
-    // nobody will join it. A pool gets another thread for it.
+    // [manager-thread] Abandons the thread, which did not end in time: its context refuses all
+    // calls from now on, and no thread will join it. A pool gets another thread instead.
     void give_up();
 
-    // The generation that it began with.
+    // Returns the generation with which the worker started.
     [[nodiscard]] std::uint64_t start_generation() const { return start_generation_; }
 
     // [any-thread]
     [[nodiscard]] CallSight sight() const { return context_.sight(); }
 
-    // [manager-thread] A handler on a thread of its own has been in one call for that long. Asks it
-    // once to return after the message that it has in hand, so that a batch of slow messages does
-    // not look as one that hangs.
+    // [manager-thread] A handler on its own thread has been in one call for `in_call`. Asks it once
+    // to return after the current message, so that a batch of slow messages does not look like a
+    // hang.
     void ask_to_return(Nanos in_call);
 
     [[nodiscard]] Nanos last_checkpoint() const { return context_.last_checkpoint(); }
 
-    // [any-thread] What it may still do by itself: bits of Activity.
+    // [any-thread] Returns what the worker may still do without another message: bits of Activity.
     [[nodiscard]] std::uint32_t activity() const { return context_.activity().bits(); }
 
-    // Of the thread that serves it; 0 until that runs, and on a pool. [any-thread]
+    // Returns the id of the thread that serves the worker; 0 until that runs, and on a pool.
+    // [any-thread]
     [[nodiscard]] pid_t thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
 
-    // Of all that serve it or stand by: those that may go by its name. [manager-thread]
+    // Returns the threads that serve the worker or stand by: those that may have its name.
+    // [manager-thread]
     [[nodiscard]] const std::vector<std::shared_ptr<WorkerThread>>& threads() const {
         return threads_;
     }
 
-    // CPU time that it has used so far; on a pool an estimate, from samples. [manager-thread]
+    // Returns the CPU time used so far; on a pool an estimate from samples. [manager-thread]
     [[nodiscard]] Nanos cpu() const;
 
     // -- PoolTask. --
@@ -163,7 +168,7 @@ private:
     void bring_back();
     [[nodiscard]] bool roll_back();
     [[nodiscard]] bool sends_what_waits();
-    // `now`: on a pool, from its thread.
+    // `now` is given on a pool, by its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Command wanted);
     void publish_beginning();
@@ -185,22 +190,22 @@ private:
     const std::uint64_t start_generation_;
     const std::shared_ptr<const Report> report_;
     WorkerContext context_;
-    Mutex offer_mutex_;  // an offer may come while the worker still sees the swap before it
+    Mutex offer_mutex_;  // an offer may come while the worker still sees the previous swap
     std::shared_ptr<Handover> offered_ GUARDED_BY(offer_mutex_);
 
-    // The worker's thread alone.
+    // Used only by the worker's thread.
     std::unique_ptr<Instance> instance_;
-    std::shared_ptr<Handover> handover_;  // the last that was taken
-    bool is_to_hold_ = false;             // what the last that was offered says
+    std::shared_ptr<Handover> handover_;  // the last that the worker has taken
+    bool is_to_hold_ = false;             // as the last offer demands
     bool is_well_ = true;
     bool has_drained_ = false;
-    bool was_timer_turn_ = false;  // a timer and a batch of messages take turns
-    std::string error_;            // of the machine; an instance has its own
+    bool was_timer_turn_ = false;  // a timer and a batch of messages alternate
+    std::string error_;            // an error of the machine; an instance has its own
 
-    WorkerPlace place_;         // where it is served
-    bool is_arriving_ = false;  // it has just been told to serve
+    WorkerPlace place_;         // where the worker is served
+    bool is_arriving_ = false;  // the place has just started to serve
 
-    // The manager's alone. Where it is served, and what stands by.
+    // Used only by the manager: the places that serve the worker or stand by.
     std::vector<std::shared_ptr<WorkerThread>> threads_;
     std::vector<std::shared_ptr<PoolSeat>> seats_;
     Nanos cpu_before_{0};  // of threads that were dismissed

@@ -20,7 +20,7 @@ WorkerContext::WorkerContext(const WorkerWorld& world,
               {world.names->intern(home.name), home.mailbox, home.counters, &home.parker->own()},
               inbox_,
               [this] { return must_stop_now(); }),
-      // The first hold is the manager's own and is not reported: it has no pause to acknowledge.
+      // The first hold is not reported: no pause waits for its acknowledgement.
       reported_epoch_(control_.command().epoch) {}
 
 WorkerContext::~WorkerContext() = default;
@@ -64,7 +64,7 @@ Command WorkerContext::stand_still_if_wanted() {
     }
 }
 
-// One fence serves all: what was sent (P2 in ring.hpp), what was taken (T2), and the sleep (R2).
+// One fence serves all: messages sent (P2 in ring.hpp), messages taken (T2), and the sleep (R2).
 bool WorkerContext::end_turn(bool wants_to_wait) {
     if (wants_to_wait) {
         inbox_.begin_sleep();
@@ -86,10 +86,10 @@ bool WorkerContext::is_to_end(Command wanted) {
         case Command::stop:
             return true;
         case Command::swap:
-            is_told_to_return_ = is_loop_;  // a handler comes to a boundary by itself
+            is_told_to_return_ = is_loop_;  // a handler reaches a boundary without a request
             return is_loop_;
         case Command::drain:
-            // What a handler has in hand is not finished before it returns.
+            // Messages that a handler has in hand are not finished before it returns.
             return !has_inputs_ || ((is_loop_ || inbox_.in_flight() == 0) && inbox_.finish());
         default:
             return false;
@@ -103,7 +103,7 @@ std::int32_t WorkerContext::receive(Nanos timeout, std::uint32_t max, skep_batch
     settle_all(false);
     const Nanos deadline = deadline_after(clock().now(), timeout);
 
-    // Cleared before the plugin goes on. A message that ends the wait is in flight until then.
+    // Cleared before the plugin continues. A message that ends the wait is in flight until then.
     struct Receiving {
         Activity& activity;
 
@@ -161,7 +161,7 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         spin_.after_look(inbox_.in_flight());
     }
     if (!has_found) {
-        world_.rest_watch->note();  // a worker that always has a timer due never goes to sleep
+        world_.rest_watch->note();  // a worker that always has a due timer never sleeps
         return false;
     }
     batch.stride = sizeof(skep_message);

@@ -1,4 +1,4 @@
-// The worker's side of a hand-over; handover.hpp has the stages.
+// The worker's side of a handover; handover.hpp explains the phases.
 #include <pthread.h>
 
 #include "host/worker/thread_census.hpp"
@@ -22,9 +22,9 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
     (void)request(Command::swap);
 }
 
-// What is wanted, at a boundary between two calls of the plugin; whatever is to be done for it with
-// the instance has been done. Stands still while that is wanted, or a hand-over is undecided; on a
-// pool it says `hold` instead, as it does when another place serves the worker now.
+// Returns the current command, at a boundary between two calls of the plugin; a swap has then been
+// made already. Stands still while that is commanded, or while a handover is undecided. On a pool
+// it returns `hold` instead, also when another place serves the worker now.
 Command Worker::await_command(std::optional<Nanos> now) {
     Parker& parker = context_.parker();
     while (context_.is_entered()) {
@@ -56,7 +56,7 @@ void Worker::take_over(std::uint64_t epoch) {
     std::shared_ptr<Handover> handover;
     {
         const MutexLock lock(offer_mutex_);
-        handover = offered_;  // the one of `epoch`, or one after it
+        handover = offered_;  // the offer of `epoch`, or a later one
     }
     is_to_hold_ = handover->holds() || handover->phase() == Phase::recalled;
     context_.end_swap(epoch);
@@ -64,7 +64,7 @@ void Worker::take_over(std::uint64_t epoch) {
         return;
     }
     if (!handover->move(Phase::offered, Phase::taking)) {
-        return;  // withdrawn
+        return;  // aborted by the manager
     }
     handover_ = handover;
     handover->delivered = home_.mailbox->counts().delivered;
@@ -80,7 +80,7 @@ void Worker::take_over(std::uint64_t epoch) {
     }
 }
 
-// Where the successor is to be served.
+// [the place where the successor is to be served]
 void Worker::end_take_over() {
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
@@ -97,8 +97,8 @@ void Worker::end_take_over() {
     report(WorkerReport::Kind::swapped);
 }
 
-// The present instance saves its state and gives up what its successor needs, if it has such
-// things; or takes its parameters.
+// Saves the state of the active instance and releases its exclusive resources, or gives it other
+// parameters.
 bool Worker::can_leave(Handover& handover) {
     if (handover.is_reconfiguration()) {
         if (!instance_->reconfigure(*handover.live)) {
@@ -126,7 +126,7 @@ bool Worker::can_enter(Handover& handover) {
     return true;
 }
 
-// The place of the instance before serves again, if this is another one.
+// Makes the predecessor's place serve again, if that is another one.
 void Worker::go_back() {
     const WorkerPlace self = handover_->place;
     if (!self.is_set()) {
@@ -138,19 +138,19 @@ void Worker::go_back() {
     let_serve(before);
 }
 
-// At its place the instance before takes again what it had given up. Once it is reported the thread
-// of the other may be told to end.
+// At its place the predecessor acquires its exclusive resources again. After the report, the
+// manager may end the thread of the other place.
 void Worker::come_back() {
     if (!instance_->acquire()) {
         is_well_ = false;
-        handover_->error += "; the instance before has failed then: " + instance_->error();
+        handover_->error += "; then the predecessor failed: " + instance_->error();
         publish_activity();
     }
     report(handover_->phase() == Phase::refused ? WorkerReport::Kind::swapped
                                                 : WorkerReport::Kind::reverted);
 }
 
-// Nothing of the worker is touched at this place any more, once the next is told to serve it.
+// After the next place starts to serve, this place touches nothing of the worker.
 void Worker::leave(const WorkerPlace& self) {
     WorkerContext::leave();
     is_arriving_ = true;
@@ -163,7 +163,8 @@ void Worker::leave(const WorkerPlace& self) {
     }
 }
 
-// It holds `next`: whoever serves may change where that is, and have ended before this is over.
+// Takes `next` by value: the serving place may change its own place, and end, before this call is
+// over.
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Worker::let_serve(WorkerPlace next) {
     home_.parker->point_at(next.seat.get());
@@ -186,8 +187,8 @@ void Worker::exchange(Handover& handover) {
     publish_activity();
 }
 
-// The manager has decided against it, or something else has come between. False: it is in another
-// stage.
+// The manager has aborted or rolled back the swap, or another command came first. Returns false if
+// the handover is in another phase.
 bool Worker::undo(Phase from) {
     if (!handover_->move(from, Phase::reverted)) {
         return false;
@@ -199,17 +200,19 @@ bool Worker::undo(Phase from) {
     return true;
 }
 
-// The instance before the present one.
+// Exchanges the active instance for its predecessor.
 void Worker::bring_back() {
     handover_->consumed = home_.mailbox->counts().delivered - handover_->delivered;
     if (!handover_->is_reconfiguration()) {
-        (void)instance_->release();  // if it cannot, the one before cannot acquire, and says so
+        // If it fails, the predecessor cannot acquire, and reports that.
+        (void)instance_->release();
     }
     exchange(*handover_);
     go_back();
 }
 
-// The instance has failed. On probation its predecessor takes over again, as it was.
+// Rolls back after a failure of the active instance on probation: the predecessor continues, with
+// the state that it had.
 bool Worker::roll_back() {
     if (handover_ == nullptr || handover_->is_reconfiguration() ||
         !(handover_->move(Phase::committed, Phase::reverted) ||

@@ -33,7 +33,7 @@ Result<Done, std::string> WorkerThread::start_as(Part part, Main main) {
             main();
         });
     } catch (const std::system_error& error) {
-        return Unexpected<std::string>(std::string("no thread: ") + error.what());
+        return Unexpected<std::string>(std::string("cannot create a thread: ") + error.what());
     }
     return Done{};
 }
@@ -72,7 +72,7 @@ void WorkerThread::main(const Serve& serve) {
 bool WorkerThread::is_to_serve() {
     for (;;) {
         const std::uint32_t ticket = parker_ != nullptr ? parker_->prepare() : 0;
-        // Acquire pairs with go_on(): what the thread before has done for the worker is seen.
+        // Acquire pairs with go_on(): makes the work of the previous thread visible.
         const Part part = part_.load(std::memory_order_acquire);
         if (part == Part::stands_by) {
             parker_->park(ticket, forever);
@@ -93,7 +93,7 @@ void WorkerThread::stand_by() {
         parker_ = clock_.make_parker();
     }
     parker_->attach();
-    Part part = Part::serves;  // or it is over already: whoever ends it does not wait for this
+    Part part = Part::serves;  // or over already: end() does not wait for this
     (void)part_.compare_exchange_strong(part, Part::stands_by, std::memory_order_relaxed);
 }
 
@@ -109,11 +109,11 @@ void WorkerThread::note_end() {
 
 void WorkerThread::end() {
     if (parker_ == nullptr) {
-        return;  // it was never started
+        return;  // the thread was never started
     }
     part_.store(Part::over, std::memory_order_release);
     parker_->unpark();
-    if (thread_.joinable()) {  // and was not given up
+    if (thread_.joinable()) {  // false if it was abandoned
         thread_.join();
     }
 }

@@ -1,10 +1,10 @@
-// A thread of one worker, which serves it or stands by.
+// A thread of one worker, which serves the worker or stands by.
 //
-// A worker has one from its start to its end, unless it is handed off: its successor is served by
-// another thread, which has been started and placed before, and stands by until then. The thread
-// before stands by for the probation, as the instance before does, and ends after it. So the
-// destructors of the thread_locals of a plugin run before that is closed, where they would keep it
-// mapped, and a worker can get another place to run at.
+// Without a relocation a worker has one thread from its start to its end. In a relocation another
+// thread serves the successor; it is started and placed before, and stands by until then. The old
+// thread stands by for the probation, as the predecessor does, and ends after it. Thus the
+// destructors of a plugin's thread_locals run before the library is closed, where they would
+// otherwise keep it mapped, and a worker can get another placement.
 //
 //   start() ---> stands by ---> serves ---> the worker has ended
 //                 |      ^        |
@@ -12,7 +12,8 @@
 //                 v
 //               over
 //
-// Whoever serves owns all that is the worker's thread's alone; go_on() of the next hands that on.
+// The serving thread owns all data of the worker's thread; go_on() of the next thread passes that
+// ownership on.
 #pragma once
 
 #include <atomic>
@@ -31,8 +32,8 @@ namespace skep::host {
 
 class WorkerThread : public std::enable_shared_from_this<WorkerThread> {
 public:
-    // Serves the worker on this thread. False: another place does, and it stands by; true: the
-    // worker has ended.
+    // Serves the worker on this thread. Returns false when another place serves it and this thread
+    // stands by; true when the worker has ended.
     using Serve = std::function<bool(WorkerThread& self)>;
 
     explicit WorkerThread(Clock& clock)
@@ -41,40 +42,43 @@ public:
     WorkerThread(const WorkerThread&) = delete;
     WorkerThread& operator=(const WorkerThread&) = delete;
 
-    // [any-thread but the manager's] Starts it to stand by, and waits until it is placed. The error
-    // is the machine's: there was no thread to be had, or it refused the placement. end() has to
-    // follow in any case, on another thread than this one.
+    // [any-thread but the manager's] Starts the thread in standby, and waits until it is placed.
+    // Fails if no thread can be created or the machine refuses the placement. end() must follow in
+    // any case, on another thread than this one.
     [[nodiscard]] Result<Done, std::string> start(const Placement& placement, Serve serve);
-    // [manager-thread] Starts it to serve at once. Only of no thread this tells; see placed().
+    // [manager-thread] Starts the thread to serve at once. Reports only a failure to create the
+    // thread; see placed().
     [[nodiscard]] Result<Done, std::string> start_serving(const Placement& placement, Serve serve);
 
-    // [itself] What became of its placement.
+    // [itself] Returns the result of its placement.
     [[nodiscard]] const Result<Done, std::string>& placed() const { return placed_; }
 
-    // 0 until it runs. [any-thread]
+    // Returns 0 until the thread runs. [any-thread]
     [[nodiscard]] pid_t id() const { return id_.load(std::memory_order_relaxed); }
 
-    // [itself, as it serves] It stands by from now on; whoever is to serve is told next. It goes by
-    // standing_by_name already.
+    // [itself, while it serves] Changes to standby; the next place must be started after that. The
+    // thread has the name standing_by_name already.
     void stand_by();
 
-    // [whoever has served until now] It stands by, or is about to, and serves from now on.
+    // [the place that served until now] Makes this thread, which stands by or is about to, serve
+    // from now on.
     void go_on();
 
-    // [itself, as it serves] No plugin will be called on it any more, but by its thread_locals.
+    // [itself, while it serves] After this, only thread_locals of a plugin run plugin code on this
+    // thread.
     void note_end();
 
-    // [any-thread but itself] It stands by, or is about to, and is not needed any more: joins it.
-    // What its thread_locals do may take long.
+    // [any-thread but itself] Ends and joins a thread that stands by, or is about to. Its
+    // thread_locals may take long.
     void end();
 
-    // [manager-thread] Its worker has ended on it.
+    // [manager-thread] Joins the thread after the worker has ended on it.
     void join() { thread_.join(); }
 
-    // [manager-thread] Nobody will join it.
+    // [manager-thread] Abandons the thread: no thread will join it.
     void give_up() { thread_.detach(); }
 
-    // CPU time that it has used so far.
+    // Returns the CPU time used so far.
     [[nodiscard]] Nanos cpu() const;
 
 private:
@@ -87,11 +91,11 @@ private:
 
     Clock& clock_;
     std::atomic<Part> part_{Part::stands_by};
-    std::shared_ptr<Parker> parker_;  // where it stands by; null before the first time
+    std::shared_ptr<Parker> parker_;  // where the thread stands by; null before the first time
     Result<Done, std::string> placed_{Done{}};
     std::atomic<pid_t> id_{0};
-    std::atomic<std::int64_t> cpu_ns_{-1};  // -1: until it ends
-    std::thread thread_;                    // of whoever starts it, and then the manager's
+    std::atomic<std::int64_t> cpu_ns_{-1};  // -1: until the thread ends
+    std::thread thread_;                    // of the thread that starts it, then the manager's
 };
 
 }  // namespace skep::host

@@ -110,7 +110,7 @@ TEST_F(Reload, WithoutMemoryForAChildItIsRefusedAndTheHostGoesOn) {
     EXPECT_THAT(stop(),
                 AnyOf(HasSubstr("annot allocate memory"),
                       HasSubstr("out of memory"),
-                      HasSubstr("no thread")));
+                      HasSubstr("cannot create a thread")));
 }
 
 }  // namespace

@@ -529,7 +529,7 @@ TEST_F(OriginalDefect, S34AWorkerForWhichThereIsNoThreadFailsAndCanBeStartedLate
     const auto refused = manager.start("a");
     ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
     ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().message.find("no thread"), std::string::npos);
+    EXPECT_NE(refused.error().message.find("cannot create a thread"), std::string::npos);
     EXPECT_EQ(world.state("a"), WorkerState::failed);
     ASSERT_TRUE(manager.start("a"));
     EXPECT_EQ(world.state("a"), WorkerState::running);

@@ -99,7 +99,7 @@ TEST_F(PluginWithoutSdk, FailsWhenItReturnsWithoutAMessageDone) {
     send_at_once("a", {"one", "two"});
     const WorkerMetrics it = metrics("a");
     EXPECT_EQ(it.state, WorkerState::failed);
-    EXPECT_EQ(it.error, "on_message: it returned without an error and without a message done");
+    EXPECT_EQ(it.error, "on_message: returned success but finished no message");
     EXPECT_EQ(it.in.dead_lettered.crash, 1U);
     EXPECT_EQ(it.in.dead_lettered.stop, 1U);
 }

@@ -95,7 +95,8 @@ TEST_F(BroughtLibrariesTest, AreKeptForARollback) {
 TEST_F(BroughtLibrariesTest, AreTrustedByTheRulesOfPlugins) {
     install(1);
     ASSERT_EQ(::chmod(helper_.c_str(), 0666), 0);
-    EXPECT_THAT(refusal(plugin_), AllOf(HasSubstr(helper_), HasSubstr("others than its owner")));
+    EXPECT_THAT(refusal(plugin_),
+                AllOf(HasSubstr(helper_), HasSubstr("other users than its owner")));
 }
 
 TEST_F(BroughtLibrariesTest, AMissingOneIsNamed) {

@@ -121,7 +121,7 @@ TEST_F(Describe, TakesAStructThatHasGrown) {
 
 TEST_F(Describe, RefusesNothingAtAll) {
     EXPECT_THAT(message_of(describe(nullptr, note, "x.so")),
-                HasSubstr("what skep_plugin_v1 returns is null"));
+                HasSubstr("the return value of skep_plugin_v1 is null"));
 }
 
 TEST_F(Describe, RefusesAStructThatIsTooSmall) {
@@ -177,7 +177,7 @@ TEST_F(Describe, RefusesAFlagThatItMustUnderstandAndIgnoresOthers) {
 TEST_F(Describe, RefusesWhatDiffersFromTheNote) {
     plugin.id = "org.example.other";
     EXPECT_THAT(complaint(),
-                HasSubstr("id is 'org.example.other', its note says "
+                HasSubstr("id is 'org.example.other', but its note says "
                           "'org.example.hello'"));
     plugin.id = note.plugin_id;
     plugin.version = "2.0.0";
@@ -206,7 +206,7 @@ TEST_F(Describe, RefusesNullPointersByName) {
         *one.place = before;
     }
     type.params = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("is null, and its count is 2"));
+    EXPECT_THAT(complaint(), HasSubstr("is null, but its count is 2"));
     type.params = params;
     params[1] = nullptr;
     EXPECT_THAT(complaint(), HasSubstr("parameter 1 of worker type 'hello' is null"));
@@ -236,10 +236,10 @@ TEST_F(Describe, RefusesNamesOfAnotherForm) {
 TEST_F(Describe, RefusesANameThatIsTaken) {
     greeting.name = "every";
     EXPECT_THAT(complaint(),
-                HasSubstr("the name 'every' of parameter 1 of worker type 'hello' is taken"));
+                HasSubstr("the name 'every' of parameter 1 of worker type 'hello' is used twice"));
     greeting.name = "greeting";
     plugin.type_count = 2;
-    EXPECT_THAT(complaint(), HasSubstr("the name 'hello' of worker type 1 is taken"));
+    EXPECT_THAT(complaint(), HasSubstr("the name 'hello' of worker type 1 is used twice"));
 }
 
 TEST_F(Describe, RefusesAPluginWithoutTypesOrWithTooMany) {
@@ -294,7 +294,7 @@ TEST_F(Describe, RefusesParametersThatContradictThemselves) {
     EXPECT_THAT(complaint_of([&](auto& p) { p.choices = choices; }), HasSubstr("has choices"));
     every = good;
     greeting.default_value = "hi";
-    EXPECT_THAT(complaint(), HasSubstr("none of its choices"));
+    EXPECT_THAT(complaint(), HasSubstr("not one of its choices"));
     greeting.default_value = nullptr;
     choices[0] = nullptr;
     EXPECT_THAT(complaint(), HasSubstr("empty list of choices"));

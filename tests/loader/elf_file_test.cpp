@@ -200,10 +200,10 @@ TEST(ElfFile, RefusesASegmentThatEndsBeyondTheFile) {
         segment.p_filesz = 1U << 30U;
         segment.p_memsz = 1U << 30U;
     });
-    EXPECT_EQ(
-        refusal(bytes),
-        "the file is cut: segment 0 takes 1073741824 bytes from byte 0, the file ends at byte " +
-            std::to_string(bytes.size()));
+    EXPECT_EQ(refusal(bytes),
+              "the file is truncated: segment 0 takes 1073741824 bytes from byte 0, the file ends "
+              "at byte " +
+                  std::to_string(bytes.size()));
 }
 
 TEST(ElfFile, RefusesANoteOfTheWrongSize) {
@@ -219,7 +219,7 @@ constexpr std::uint64_t away = std::uint64_t{1} << 40U;
 // dlopen reads and protects these where they say, also where nothing of the file is: a child
 // process that tries it may have something else there than the host.
 TEST(ElfFile, RefusesTablesThatLieOutsideOfWhatIsLoaded) {
-    const auto astray = HasSubstr("is not in a segment that is loaded");
+    const auto astray = HasSubstr("is not in a loaded segment");
     for (const std::uint32_t type : {PT_GNU_RELRO, PT_GNU_EH_FRAME, PT_NOTE, PT_DYNAMIC}) {
         EXPECT_THAT(refusal(with_segment(type, [](auto& it) { it.p_vaddr += away; })), astray);
         EXPECT_THAT(refusal(with_segment(type, [](auto& it) { it.p_memsz += away; })), astray);
@@ -233,7 +233,7 @@ TEST(ElfFile, RefusesTablesThatLieOutsideOfWhatIsLoaded) {
 }
 
 TEST(ElfFile, RefusesASegmentThatIsLoadedOtherwiseThanItWasLinked) {
-    const auto misplaced = HasSubstr("is not where its segment would be loaded");
+    const auto misplaced = HasSubstr("is not where its segment is loaded");
     const auto shorter = [](auto& it) {
         it.p_filesz = 16;
         it.p_memsz = 16;

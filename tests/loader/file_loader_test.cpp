@@ -142,9 +142,9 @@ TEST_F(FileLoaderTest, RefusesFilesThatAreNoPlugin) {
     write_file(folder_ / "libtrue.so", read_file("/bin/true"));
     EXPECT_THAT(refusal(folder_ / "libtrue.so"), HasSubstr("an executable"));
     const auto library = loader_->open(test_plugin("companion"));
-    EXPECT_EQ(message_of(library), "not a skep plugin: it has no skep note");
+    EXPECT_EQ(message_of(library), "not a skep plugin: no skep note");
     EXPECT_THAT(hint_of(library), HasSubstr("skep_add_plugin"));
-    EXPECT_THAT(refusal(folder_ / "missing.so"), StartsWith("cannot find it"));
+    EXPECT_THAT(refusal(folder_ / "missing.so"), StartsWith("cannot find the file"));
 }
 
 TEST_F(FileLoaderTest, RefusesAFileThatOthersMayWrite) {
@@ -185,7 +185,7 @@ TEST_F(FileLoaderTest, RefusesAnUndefinedSymbolByName) {
 
 TEST_F(FileLoaderTest, FailsWithoutAPlaceForCopies) {
     EXPECT_THAT(message_of(FileLoader::create({folder_ / "missing"})),
-                HasSubstr("no folder for private copies"));
+                HasSubstr("cannot create a folder for private copies"));
 }
 
 // What a rollback rests on.

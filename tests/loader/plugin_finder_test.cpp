@@ -80,7 +80,7 @@ TEST_F(PluginFinderTest, SaysWhereItLookedAndWhatIsNear) {
     install("counts", "first/libcounts.so");
     const auto found = finder().find("count", {folder_ / "first"});
     EXPECT_THAT(message_of(found),
-                HasSubstr("no plugin 'count': there is no libcount.so in " + (folder_ / "first") +
+                HasSubstr("cannot find plugin 'count': no libcount.so in " + (folder_ / "first") +
                           ", " + (folder_ / "second")));
     EXPECT_EQ(hint_of(found), "did you mean 'counts'?");
 }

@@ -77,7 +77,7 @@ const Row misbehaviours[] = {
     {"aborts", "% crashed* in a child process: SIGABRT"},
     {"kills itself", "% crashed* in a child process: SIGKILL"},
     {"stops itself", "% stopped the process* in a child process: SIGSTOP"},
-    {"hangs", "% did not come back within 300 ms* in a child process", milliseconds(300)},
+    {"hangs", "% did not return within 300 ms* in a child process", milliseconds(300)},
     {"leaves a process and ends", "% ended the process* in a child process: exit code 0"},
     {"leaves a process", ""},
     {"closes all descriptors", "% closed the descriptors of the process* in a child process"},
@@ -190,14 +190,15 @@ TEST(Probe, WithoutAnExecutableThereIsNone) {
                                                 {plugin("greeter_2"), {}}};
     for (const auto& verdict : probe("/nowhere/skep", subjects)) {
         EXPECT_EQ(words_of(verdict),
-                  "cannot try it in a child process: no process: No such file or directory");
+                  "cannot try the plugin in a child process: cannot create a process: No such file "
+                  "or directory");
     }
 }
 
 TEST(Probe, WhatIsNoProbeChildIsNamed) {
     const std::vector<ProbeSubject> subjects = {{plugin("greeter_1"), {}}};
     EXPECT_EQ(words_of(probe("/bin/false", subjects).front()),
-              "cannot try it in a child process: the child ended the process: exit code 1");
+              "cannot try the plugin in a child process: the child ended the process: exit code 1");
 }
 
 TEST(Probe, IsMadeByALoaderThatIsToldTo) {

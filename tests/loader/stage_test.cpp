@@ -193,7 +193,7 @@ TEST(StagingFolder, SaysThatTheDiskIsFullAndLeavesNothing) {
     ASSERT_TRUE(stage) << message_of(stage);
     const auto copy = (*stage)->add(span_of(std::string(1 << 20, 'x')), "libx", "");
     EXPECT_THAT(message_of(copy), HasSubstr("No space left on device"));
-    EXPECT_THAT(hint_of(copy), HasSubstr("set TMPDIR to a folder that has room"));
+    EXPECT_THAT(hint_of(copy), HasSubstr("set TMPDIR to a writable folder that has room"));
     EXPECT_TRUE(std::filesystem::is_empty((*stage)->folder()));
 }
 

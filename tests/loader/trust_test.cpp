@@ -45,7 +45,7 @@ TEST(Trust, RefusesAFileThatOthersMayWrite) {
     for (const mode_t mode : {0664U, 0646U, 0666U}) {
         ASSERT_EQ(::chmod(path.c_str(), mode), 0);
         const auto bytes = read_trusted(path);
-        EXPECT_EQ(message_of(bytes), "others than its owner may write to it");
+        EXPECT_EQ(message_of(bytes), "other users than its owner may write to it");
         EXPECT_EQ(hint_of(bytes), "chmod go-w " + path);
     }
 }
@@ -55,7 +55,7 @@ TEST(Trust, RefusesAFolderThatAnyoneMayWriteUnlessItIsSticky) {
     write_file(folder / "x.so", "content");
     ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
     const auto bytes = read_trusted(folder / "x.so");
-    EXPECT_THAT(message_of(bytes), HasSubstr("anyone may write to its folder"));
+    EXPECT_THAT(message_of(bytes), HasSubstr("every user may write to its folder"));
     EXPECT_THAT(hint_of(bytes), HasSubstr("chmod o-w "));
     ASSERT_EQ(::chmod(folder.path().c_str(), 01777), 0);
     EXPECT_TRUE(read_trusted(folder / "x.so"));
@@ -67,7 +67,7 @@ TEST(Trust, RefusesAFileOfAnotherUser) {
     if (::chown((folder / "x.so").c_str(), 12345, 12345) != 0) {
         GTEST_SKIP() << "only root can give a file away";
     }
-    EXPECT_THAT(message_of(read_trusted(folder / "x.so")), HasSubstr("it belongs to user 12345"));
+    EXPECT_THAT(message_of(read_trusted(folder / "x.so")), HasSubstr("owned by user 12345"));
 }
 
 TEST(Trust, RefusesWhatItMayNotRead) {
@@ -80,13 +80,13 @@ TEST(Trust, RefusesWhatItMayNotRead) {
     ASSERT_TRUE(!is_root || ::seteuid(65534) == 0);
     const auto bytes = read_trusted(folder / "x.so");
     ASSERT_TRUE(!is_root || ::seteuid(0) == 0);
-    EXPECT_EQ(message_of(bytes), "cannot open it: Permission denied");
+    EXPECT_EQ(message_of(bytes), "cannot open the file: Permission denied");
 }
 
 TEST(Trust, RefusesWhatIsNotThere) {
     const TempFolder folder;
     EXPECT_EQ(message_of(read_trusted(folder / "x.so")),
-              "cannot find it: No such file or directory");
+              "cannot find the file: No such file or directory");
 }
 
 TEST(Trust, RefusesWhatIsNotARegularFileWithoutWaitingForIt) {
@@ -115,14 +115,14 @@ TEST(Trust, RefusesAFileThatChangesWhileItIsRead) {
     ASSERT_EQ(::fstat(file.get(), &before), 0);
     ASSERT_EQ(::truncate(path.c_str(), 3), 0);
     EXPECT_EQ(message_of(read_unchanged(file.get(), before, path)),
-              "it changed while it was copied");
+              "the file changed while it was read");
 
     // Of the same size, and of another time.
     ASSERT_EQ(::fstat(file.get(), &before), 0);
     before.st_mtim.tv_nsec ^= 1;
     ASSERT_EQ(::lseek(file.get(), 0, SEEK_SET), 0);
     EXPECT_EQ(message_of(read_unchanged(file.get(), before, path)),
-              "it changed while it was copied");
+              "the file changed while it was read");
 }
 
 }  // namespace

@@ -124,14 +124,14 @@ TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
 TEST_F(UnloadTest, NamesTheLibraryThatCameWithItAndStayed) {
     auto library = open(test_plugin("held_by_companion"));
     EXPECT_EQ(ask(library), 2);
-    expect_pinned(library, "libcompanion.so, which came with it and stayed");
+    expect_pinned(library, "libcompanion.so was loaded with it and is still mapped");
 }
 
 // dlclose would take the code from under it, and the process with it.
 TEST_F(UnloadTest, LeavesALibraryMappedWhileAThreadOfItsOwnLives) {
     auto library = open(test_plugin("thread_from_constructor"));
     const skep_worker_type* type = library->find_type("probe");
-    expect_pinned(library, "which it started while it was loaded, is still alive");
+    expect_pinned(library, "started while the library was loaded, is still alive");
     type->on_timer(nullptr, 0);
 }
 
@@ -193,12 +193,12 @@ TEST_F(UnloadTest, LeavesMappedWhatTheProcessWouldStillCall) {
     const std::vector<Left> cases = {
         {"nothing", ""},
         {"atexit", ""},  // libc runs it at dlclose
-        {"signal", "the handler of SIGUSR2 is in it"},
-        {"terminate", "the terminate handler is in it"},
-        {"new", "the new handler is in it"},
-        {"stream", "the buffer of std::clog is in it"},
-        {"resource", "the default memory resource is in it"},
-        {"variable", "the environment variable SKEP_TEST_LEFT_BEHIND is in it"},
+        {"signal", "the handler of SIGUSR2 points into the library"},
+        {"terminate", "the terminate handler points into the library"},
+        {"new", "the new handler points into the library"},
+        {"stream", "the buffer of std::clog points into the library"},
+        {"resource", "the default memory resource points into the library"},
+        {"variable", "the environment variable SKEP_TEST_LEFT_BEHIND points into the library"},
     };
     const std::terminate_handler terminate = std::get_terminate();
     const std::new_handler new_handler = std::get_new_handler();
@@ -220,7 +220,7 @@ TEST_F(UnloadTest, LeavesMappedWhatTheProcessWouldStillCall) {
 
 TEST_F(UnloadTest, NamesTheFunctionByWhichLibcKeepsOneOfIt) {
     auto library = open(test_plugin("calls_on_exit"));
-    expect_pinned(library, "on_exit, which keeps a function of it until the process ends");
+    expect_pinned(library, "on_exit keeps a function of the library until the process ends");
 }
 
 }  // namespace

@@ -304,7 +304,7 @@ TEST(HandoffOfAPlugin, OnAPoolThreadKeysKeepItMappedAndAreNamed) {
 // The control: a thread of a pool lives on.
 TEST(HandoffOfAPlugin, OnAPoolTheyDoAndAreNamed) {
     EXPECT_EQ(cause_after_a_swap("p"),
-              "1.0.0: a thread_local with a destructor, touched by a thread that is still alive");
+              "1.0.0: a thread_local with a destructor, used by a thread that is still alive");
 }
 
 }  // namespace

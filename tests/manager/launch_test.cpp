@@ -248,7 +248,7 @@ TEST_F(Launch, APlanForWhichThereIsNoThreadIsUndone) {
     pthread_attr_destroy(&usual);
     pthread_attr_destroy(&impossible);
     ASSERT_FALSE(answer);
-    EXPECT_NE(answer.error().message.find("failed: no thread: "), std::string::npos);
+    EXPECT_NE(answer.error().message.find("failed: cannot create a thread: "), std::string::npos);
     world.clock.settle();
     world.start();
     EXPECT_EQ(world.state("c"), WorkerState::running);

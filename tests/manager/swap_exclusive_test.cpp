@@ -156,8 +156,8 @@ TEST_F(SwapExclusive, WhoCannotTakeItAgainHasFailed) {
     world.start();
     change("a", exclusive("new"));
     EXPECT_EQ(refusal(),
-              "worker 'a' keeps its instance: acquire: the port is in use; the instance before "
-              "has failed then: acquire: the port was taken");
+              "worker 'a' keeps its instance: acquire: the port is in use; then the "
+              "predecessor failed: acquire: the port was taken");
     (void)noted();
     EXPECT_EQ(world.state("a"), WorkerState::failed);
     EXPECT_EQ(world.metrics("a").error, "acquire: the port was taken");

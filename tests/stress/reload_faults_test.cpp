@@ -148,14 +148,14 @@ TEST_F(ReloadFaults, UntilThePlanIsInForceTheOldSetWorksOnAsAWhole) {
                  folder / "libplugin.so", fs::perms::others_write, fs::perm_options::add);
              write_next(nothing_fails);
          },
-         "others than its owner may write to it",
+         "other users than its owner may write to it",
          plugin_back},
         {"5: a file that is cut",
          [&] {
              fs::resize_file(folder / "libplugin.so", 5000);
              write_next(nothing_fails);
          },
-         "the file is cut",
+         "the file is truncated",
          plugin_back},
         {"6: a crash", file("crashes_when_loaded"), "it crashed while it was loaded", plugin_back},
         {"7: a symbol that is missing", file("undefined_symbol"), "undefined symbol", plugin_back},

@@ -113,7 +113,7 @@ std::vector<Refused> all_kinds() {
     constexpr auto no_route = &FlowCounts::Rejected::no_route;
     constexpr auto big = &FlowCounts::Rejected::too_big;
     const char* const not_there = "create, load_state and acquire cannot send";
-    const char* const other = "it came from another thread than the worker's";
+    const char* const other = "called from a thread that is not the worker's";
     const char* const invalid = "an argument is invalid";
     return {
         {"EmitInCreate", Where::create, emits(0), SKEP_E_STATE, misuse, not_there},
@@ -169,13 +169,13 @@ std::vector<Refused> all_kinds() {
          sends(text("\x1b[2Jnobody")),
          SKEP_E_UNKNOWN,
          misuse,
-         "message to worker '\\x1b[2Jnobody' was rejected, 1 so far: there is no worker"},
+         "message to worker '\\x1b[2Jnobody' was rejected, 1 so far: no worker has this name"},
         {"ReplyToTheHost",
          Where::on_message,
          replies(),
          SKEP_E_UNKNOWN,
          misuse,
-         "reply was rejected, 1 so far: its receiver is the host, or gone"},
+         "reply was rejected, 1 so far: its receiver is the host or no longer exists"},
         {"NoPayload",
          Where::on_message,
          [](const skep_context* it, const skep_message*) {
