@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/base/fd.hpp"
@@ -145,7 +147,9 @@ private:
             return "it " + closed;
         }
         say(ProbeStep::unload, number, 0, "");
-        object->close();
+        if (!object->close()) {
+            end_as_the_host_would();
+        }
         if (std::string closed = closed_descriptor(" while it was unloaded"); !closed.empty()) {
             return "it " + closed;
         }
@@ -179,6 +183,23 @@ private:
             }
         }
         return "";
+    }
+
+    // A library that stays mapped runs its static destructors when the process ends: in a child of
+    // this child, which then ends as that one did.
+    static void end_as_the_host_would() {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            std::exit(exit_ok);
+        }
+        int status = 0;
+        while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        if (child > 0 && WIFSIGNALED(status)) {
+            ::raise(WTERMSIG(status));
+        } else if (child > 0 && WEXITSTATUS(status) != exit_ok) {
+            ::_exit(WEXITSTATUS(status));
+        }
     }
 
     static const skep_plugin* descriptor_of(const SharedObject& object) {

@@ -208,7 +208,7 @@ std::string Reloader::create_problem_of(const Plan& next,
 ReloadOutcome Reloader::reload(StateLoss loss) {
     const Nanos begin = steady_now();
     if (loader_ == nullptr) {
-        Result<std::unique_ptr<FileLoader>> loader = make_loader();
+        Result<std::unique_ptr<FileLoader>> loader = make_loader(is_cancelled_);
         if (!loader) {
             return {ReloadResult::refused, loader.error().front().message};
         }
@@ -291,7 +291,7 @@ ReloadOutcome Reloader::rollback(StateLoss loss) {
 }
 
 Reloader::Preview Reloader::preview() const {
-    const Result<std::unique_ptr<FileLoader>> loader = make_loader();
+    const Result<std::unique_ptr<FileLoader>> loader = make_loader(is_cancelled_);
     if (!loader) {
         return {loader.error().front().message, {}};
     }

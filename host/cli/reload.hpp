@@ -2,6 +2,7 @@
 // there to the plan before.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,11 +39,16 @@ public:
         bool is_audited = false;      // somebody wants ReloadOutcome::details
     };
 
-    // The manager outlives it. `file` should be absolute: the working folder may be replaced.
-    Reloader(std::string file, Manager& manager, const Modes& modes)
+    // The manager outlives it. `file` should be absolute: the working folder may be replaced. Once
+    // `is_cancelled`, which outlives it too, trials of plugins end early.
+    Reloader(std::string file,
+             Manager& manager,
+             const Modes& modes,
+             const std::atomic<bool>* is_cancelled)
         : file_(std::move(file)),
           manager_(manager),
-          modes_(modes) {}
+          modes_(modes),
+          is_cancelled_(is_cancelled) {}
 
     // One at a time, of whatever kind.
     [[nodiscard]] ReloadOutcome run(const ReloadWish& wish) {
@@ -87,6 +93,7 @@ private:
     const std::string file_;
     Manager& manager_;
     const Modes modes_;
+    const std::atomic<bool>* const is_cancelled_;
     std::unique_ptr<FileLoader> loader_;  // of reload(); made by the first
 };
 

@@ -308,7 +308,8 @@ int serve(const Options& options,
             host,
             guard,
             std::move(listener),
-            std::make_shared<Reloader>(options.target, host->manager, modes_of(options)),
+            std::make_shared<Reloader>(
+                options.target, host->manager, modes_of(options), &guard.is_stop_wanted()),
             watch,
             HostIdentity{plan.name, options.target, steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });

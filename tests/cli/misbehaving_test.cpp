@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "tests/cli/reload_fixture.hpp"
 
@@ -145,10 +146,15 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
 }
 
-bool has_child(pid_t pid) {
+// Whether a child of the process is in pause(), as one that hangs is.
+bool has_child_in_pause(pid_t pid) {
     for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-        if (std::ifstream(task.path() / "children").get() != EOF) {
-            return true;
+        std::ifstream children(task.path() / "children");
+        for (std::string child; children >> child;) {
+            std::ifstream call("/proc/" + child + "/syscall");
+            if (std::string number; call >> number && number == std::to_string(SYS_pause)) {
+                return true;
+            }
         }
     }
     return false;
@@ -161,7 +167,7 @@ TEST_F(Reload, AStopDoesNotWaitForATrialThatHangs) {
     start();
     write(one_worker + "config.when_created = \"hangs\"\n");
     Process reload({SKEP_EXECUTABLE, "reload"}, variables());
-    while (!has_child(host->pid())) {
+    while (!has_child_in_pause(host->pid())) {
     }
     host->send(SIGTERM);
     EXPECT_EQ(host->wait().exit_code, 0) << host->wait().err;
