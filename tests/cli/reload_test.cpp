@@ -453,7 +453,8 @@ TEST_F(Reload, AReloadableParameterIsChangedWithoutASuccessor) {
     write(topology("b=(?P<b>.)("));
     EXPECT_THAT(
         reload(1),
-        HasSubstr("worker 'parse' keeps its parameters: reconfigure: pattern 'b=(?P<b>.)('"));
+        HasSubstr(
+            "worker 'parse' keeps its parameters: reconfigure: cannot use pattern 'b=(?P<b>.)('"));
     std::ofstream(folder / "log", std::ios::app) << "a=3 b=4\n";
     EXPECT_TRUE(host->wait_for_out(R"({"b":"4"})"));
     EXPECT_THAT(stop(), testing::ContainsRegex("parse@1: has other parameters"));
