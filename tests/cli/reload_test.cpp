@@ -35,8 +35,8 @@ TEST_F(Reload, AStateFromTheFutureIsRefusedBeforeAnythingIsTouched) {
     install("greeter_1");
     const Finished plan = skep({"plan"});
     EXPECT_EQ(plan.exit_code, 1);
-    EXPECT_THAT(plan.err, HasSubstr("its state has version 2, and the new one takes 1 to 1"));
-    EXPECT_THAT(reload(1), HasSubstr("its state has version 2, and the new one takes 1 to 1"));
+    EXPECT_THAT(plan.err, HasSubstr("its state has version 2, but the successor accepts 1 to 1"));
+    EXPECT_THAT(reload(1), HasSubstr("its state has version 2, but the successor accepts 1 to 1"));
     greet("Ada", "version 2: hello Ada, number 1");
     stop();
 }
