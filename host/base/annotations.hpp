@@ -1,7 +1,7 @@
-// Clang's thread safety annotations under short names; they are empty on other compilers.
+// Clang's thread safety annotations under short names. They are empty on other compilers.
 //
-// Every mutable field of a class with a lock says which lock guards it, and every private helper
-// that wants the lock held says so. `clang++ -Wthread-safety` then proves it (CI does). The names
+// Every mutable field of a class with a lock names the lock that guards it. Every private helper
+// that needs the lock held says so. `clang++ -Wthread-safety` then proves it (CI does). The names
 // are those of https://clang.llvm.org/docs/ThreadSafetyAnalysis.html without the ATTRIBUTE noise.
 #pragma once
 

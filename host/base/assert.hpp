@@ -1,6 +1,7 @@
-// SKEP_ASSERT: an invariant of the host itself, checked in every build. A host that broke one must
-// not go on: it says where and why on stderr and aborts, and whoever started it starts it again.
-// Mistakes of users, plugins or the machine are never asserted; they are Diagnostics and events.
+// SKEP_ASSERT checks an invariant of the host itself, in every build. A host with a broken
+// invariant must not continue: it reports the place on stderr and aborts, and its supervisor can
+// restart it. Mistakes of users, plugins or the machine are never asserted; they are Diagnostics
+// and events.
 #pragma once
 
 #include <cstdio>

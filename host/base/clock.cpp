@@ -14,8 +14,8 @@ namespace skep::host {
 
 namespace {
 
-// Sleeps on a futex word until it differs from `expected`, is woken, or CLOCK_MONOTONIC passes
-// `deadline`.
+// Sleeps on a futex word until it differs from `expected`, a waker wakes it, or CLOCK_MONOTONIC
+// passes `deadline`.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanos deadline) {
     timespec until{};
     const timespec* timeout = nullptr;
@@ -25,8 +25,8 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Nanos 
         until.tv_nsec = static_cast<long>(since_zero.count() % 1'000'000'000);
         timeout = &until;
     }
-    // FUTEX_WAIT_BITSET takes an absolute time; FUTEX_WAIT a relative one that a signal would
-    // restart.
+    // FUTEX_WAIT_BITSET takes an absolute time. FUTEX_WAIT takes a relative time that a signal
+    // would restart.
     syscall(SYS_futex,
             reinterpret_cast<std::uint32_t*>(&word),
             FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG,
@@ -49,7 +49,7 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 class FutexParker : public Parker {
 public:
     void park(std::uint32_t ticket, Nanos deadline) override {
-        // Pairs with the exchange in unpark(): either the waker sees `sleeping` and wakes the
+        // Pairs with the two operations in unpark(): either the waker sees `sleeping` and wakes the
         // futex, or its increment came first and the kernel's compare of the word fails.
         sleeping_.store(true, std::memory_order_seq_cst);
         if (word_.load(std::memory_order_seq_cst) == ticket) {
@@ -85,7 +85,7 @@ std::shared_ptr<Parker> SteadyClock::make_parker() {
     return std::make_shared<FutexParker>();
 }
 
-// One lock for the whole clock: speed does not matter here, exactness does.
+// One lock for the whole clock: exactness matters here, speed does not.
 struct ManualClock::State {
     struct Sleeper {
         bool attached = false;
@@ -149,8 +149,8 @@ public:
     void unpark() override {
         MutexLock lock(state_.mutex);
         word_.fetch_add(1);
-        // The waker, not the woken, marks it awake: there is no moment at which nobody seems to
-        // run.
+        // The waker marks the sleeper as awake, not the sleeper itself: otherwise all threads would
+        // seem asleep for a moment.
         sleeper_.asleep = !sleeper_.attached;
         state_.changed.notify_all();
     }

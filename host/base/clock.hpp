@@ -1,8 +1,8 @@
 // Time, and the one place where a thread of skep sleeps.
 //
-// A Parker is where one thread sleeps until something happens or a deadline passes. Everything that
-// can wake a worker (a message, a command, room in a mailbox, a timer) ends in unpark() of its one
-// Parker, so there is one wait in a worker and not one per reason. (The two-step wait is folly's
+// One thread sleeps in a Parker until something happens or a deadline passes. Everything that can
+// wake a worker (a message, a command, room in a mailbox, a timer) calls unpark() of its one
+// Parker. Thus a worker has one wait, and not one per reason. (The two-step wait is folly's
 // EventCount.)
 //
 //   waiter                                   waker
@@ -11,12 +11,12 @@
 //     if the condition holds: leave
 //     parker.park(ticket, deadline)
 //
-// unpark() changes the ticket, so a wake-up between prepare() and park() is not lost: park() then
-// returns at once. Wake-ups may be spurious; the loop asks again.
+// unpark() changes the ticket. A wake-up between prepare() and park() is thus not lost: park()
+// returns at once. Wake-ups may be spurious: the loop must check its condition again.
 //
 // A Clock makes the Parkers of its host. SteadyClock parks on a futex. ManualClock moves only when
-// every thread that has a Parker is asleep, so a test runs a timeline of minutes in milliseconds,
-// and the same each time: no thread is ever early or late.
+// every thread that has a Parker is asleep. A test thus runs a timeline of minutes in milliseconds,
+// in the same order each time: no thread is ever early or late.
 #pragma once
 
 #include <atomic>
@@ -29,11 +29,11 @@
 
 namespace skep::host {
 
-// Nanoseconds since a zero that means nothing.
+// Nanoseconds since a zero without meaning.
 using Nanos = std::chrono::nanoseconds;
 inline constexpr Nanos forever = Nanos::max();
 
-// now + duration, without overflow; negative: for ever.
+// Returns now + duration without overflow; a negative duration means `forever`.
 [[nodiscard]] constexpr Nanos deadline_after(Nanos now, Nanos duration) {
     return duration < Nanos(0) || duration > forever - now ? forever : now + duration;
 }
@@ -42,30 +42,30 @@ class Parker {
 public:
     virtual ~Parker() = default;
 
-    // [whoever starts the owner's thread, before it runs] / [owner, as its last act] Between the
-    // two the Parker has a thread. Only a ManualClock cares: it must not wait for threads that do
-    // not exist.
+    // [the starter of the owner's thread, before that thread runs] / [owner, as its last act]
+    // Between the two calls the Parker has a thread. Only ManualClock uses this: it must not wait
+    // for threads that do not exist.
     virtual void attach() {}
 
     virtual void detach() {}
 
-    // [owner] Says that a wait is about to begin; see above.
+    // [owner] Prepares a wait; see above.
     [[nodiscard]] std::uint32_t prepare() const { return word_.load(std::memory_order_seq_cst); }
 
-    // [owner] Sleeps until unpark() has been called since prepare(), or until the clock reads
+    // [owner] Sleeps until unpark() has been called since prepare(), or until the clock reaches
     // `deadline`.
     virtual void park(std::uint32_t ticket, Nanos deadline) = 0;
 
-    // [any-thread] Whether the owner sleeps in park().
+    // [any-thread] Returns true while the owner sleeps in park().
     [[nodiscard]] virtual bool is_asleep() const { return false; }
 
     // [any-thread] Wakes the owner, or keeps its next park() from sleeping. Takes no lock of the
-    // caller's.
+    // caller.
     virtual void unpark() = 0;
 
 protected:
-    // Pairs: a waker's seq_cst increment with a waiter's seq_cst load in prepare(); what the waker
-    // wrote before is visible to a waiter that saw the new ticket, and one that saw the old one
+    // Pairs a waker's seq_cst increment with a waiter's seq_cst load in prepare(). What the waker
+    // wrote before is visible to a waiter that saw the new ticket. A waiter that saw the old ticket
     // does not sleep.
     std::atomic<std::uint32_t> word_{0};
 };
@@ -75,10 +75,10 @@ public:
     virtual ~Clock() = default;
     // [any-thread]
     [[nodiscard]] virtual Nanos now() const = 0;
-    // Whether time passes by itself, so that asking again and again may see something new.
+    // Returns true if time passes by itself: repeated checks can then see something new.
     [[nodiscard]] virtual bool is_real() const = 0;
-    // A Parker for one thread at a time. It must not outlive the clock. Shared, because a waker may
-    // hold it a moment longer than its owner lives.
+    // Makes a Parker for one thread at a time. It must not outlive the clock. It is shared because
+    // a waker may hold it a moment longer than its owner lives.
     [[nodiscard]] virtual std::shared_ptr<Parker> make_parker() = 0;
 };
 
@@ -92,8 +92,8 @@ public:
     [[nodiscard]] std::shared_ptr<Parker> make_parker() override;
 };
 
-// A clock that a test turns. An attached Parker is awake until it parks, and again from the moment
-// it is unparked. Threads without a Parker (the test itself) are not counted.
+// A clock that a test controls. An attached Parker counts as awake until it parks, and again from
+// the moment it is unparked. Threads without a Parker (the test itself) do not count.
 class ManualClock : public Clock {
 public:
     ManualClock();
@@ -105,14 +105,14 @@ public:
 
     [[nodiscard]] std::shared_ptr<Parker> make_parker() override;
 
-    // [the test's thread] Runs the world until `until`: waits until every Parker sleeps, moves the
-    // time to the nearest deadline, wakes whoever it is for, and so on. Returns when the time is
-    // `until` and everyone sleeps again.
+    // [the test's thread] Runs all threads until the time is `until`: waits until every Parker
+    // sleeps, advances the time to the nearest deadline, wakes the sleepers of that deadline, and
+    // repeats. Returns when the time is `until` and every Parker sleeps again.
     void run_until(Nanos until);
 
     void run_for(Nanos duration) { run_until(now() + duration); }
 
-    // [the test's thread] Waits, without moving the time, until every Parker sleeps.
+    // [the test's thread] Waits until every Parker sleeps. Does not advance the time.
     void settle();
 
     struct State;

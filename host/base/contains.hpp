@@ -1,4 +1,4 @@
-// Whether a list has an item: std::ranges::contains of C++23.
+// Returns true if a list contains an item: std::ranges::contains of C++23.
 #pragma once
 
 #include <algorithm>

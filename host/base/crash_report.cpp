@@ -1,5 +1,9 @@
-// Everything from fatal() down runs in signal handlers, or as the process exits: no lock, no
-// allocation, no stdio.
+// The functions that write a report run in signal handlers or during the exit of the process: they
+// use no lock, no allocation and no stdio.
+//
+// A report takes worker and call from the CrashScope of the thread. It looks up the plugin in the
+// table of note_code(): first the address of the instruction, then the return addresses on the
+// stack.
 #include "host/base/crash_report.hpp"
 
 #include <algorithm>
@@ -27,11 +31,11 @@
 namespace skep::host {
 namespace {
 
-// How long a report waits for a reader of stderr. It must not keep the process from dying.
+// How long a report waits for a reader of stderr. A blocked stderr must not keep the process alive.
 constexpr int write_patience_ms = 200;
 
-// Deaths by a signal that are reported: what the kernel, the C library and plugins end a process
-// with. Not SIGPROF and SIGVTALRM, which profilers take only where nobody else has a handler.
+// The fatal signals that are reported: those with which the kernel, the C library and plugins end a
+// process. Without SIGPROF and SIGVTALRM: profilers use them only if no other handler is installed.
 constexpr std::array<int, 12> fatal_signals = {SIGSEGV,
                                                SIGBUS,
                                                SIGFPE,
@@ -45,7 +49,7 @@ constexpr std::array<int, 12> fatal_signals = {SIGSEGV,
                                                SIGUSR2,
                                                SIGPOLL};
 
-// A mapped plugin. `begin` is written last and cleared first; a text is always terminated.
+// A mapped plugin. `begin` is written last and cleared first. A text is always terminated.
 struct Code {
     std::atomic<std::uintptr_t> begin{0};  // 0: free
     std::atomic<std::uintptr_t> end{0};
@@ -59,16 +63,16 @@ constinit std::array<struct sigaction, 65> actions_before{};
 constinit std::atomic<int> report_fd{STDERR_FILENO};
 constinit std::atomic<void (*)()> flush_before{nullptr};
 constinit std::atomic<bool> reports_json{false};
-constinit std::atomic<pid_t> reporter{0};  // the thread that has reported, or does
+constinit std::atomic<pid_t> reporter{0};  // the thread that writes or has written the report
 constinit std::atomic<bool> is_exit_expected{false};
 constinit std::atomic<pid_t> own_process{0};
 constinit std::atomic<int> exit_code_of_plugin{1};
 constinit std::atomic<void (*)()> ask_host_to_end{nullptr};
 constinit std::array<std::array<char, 4096>, 8> marker_paths{};  // "": none
-constinit std::atomic<std::size_t> markers{0};                   // that were ever set
-constinit std::array<std::uintptr_t, 512> stack_words{};         // the reporter's
+constinit std::atomic<std::size_t> markers{0};                   // how many were ever set
+constinit std::array<std::uintptr_t, 512> stack_words{};         // part of the reporter's stack
 
-// A line in the making; what does not fit is cut.
+// A line under construction. Text that does not fit is cut.
 class Line {
 public:
     Line& add(std::string_view text) {
@@ -78,7 +82,8 @@ public:
         return *this;
     }
 
-    // Text of a plugin or a user: nothing in it acts on a terminal or ends a JSON string.
+    // Adds text of a plugin or a user. Characters that act on a terminal or end a JSON string
+    // become '?'.
     Line& add_foreign(std::string_view text) {
         for (const char letter : text) {
             const bool is_control = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
@@ -98,7 +103,7 @@ public:
     }
 
     Line& add(char letter) {
-        if (size_ < text_.size() - 4) {  // room for the end of a line of JSON
+        if (size_ < text_.size() - 4) {  // room for the end of a JSON line
             text_.at(size_++) = letter;
         }
         return *this;
@@ -121,14 +126,14 @@ private:
     std::size_t size_ = 0;
 };
 
-// What is known about a death.
+// The known facts about a death.
 struct Death {
     std::string_view what;  // "SIGSEGV", "the plugin called exit(0)"
     std::uintptr_t instruction = 0;
     std::uintptr_t stack = 0;
     bool has_address = false;
     std::uintptr_t address = 0;
-    bool is_sent = false;  // by another process: where the thread was says nothing
+    bool is_sent = false;  // sent by another process: the place of the thread means nothing
     pid_t sender = 0;
 };
 
@@ -147,7 +152,8 @@ FoundCode find_code(std::uintptr_t address) {
     return {};
 }
 
-// The innermost code of a plugin: where the thread is, or a return address on its stack.
+// Returns the innermost code of a plugin: at the thread's instruction, or at a return address on
+// its stack.
 FoundCode find_code(const Death& death) {
     FoundCode found = find_code(death.instruction);
     constexpr std::size_t most = std::size_t{16} * stack_words.size();
@@ -168,13 +174,13 @@ FoundCode find_code(const Death& death) {
     return found;
 }
 
-// "w:NAME#GENERATION" of a thread that a worker's thread started, or that is one.
+// The name "w:NAME#GENERATION" of a worker's thread, or of a thread that it started.
 struct ThreadName {
     ThreadName() { ::prctl(PR_GET_NAME, text.data()); }
 
     [[nodiscard]] std::string_view all() const { return text.data(); }
 
-    // "": it is not a worker's, or the kernel may have cut it.
+    // Returns "" if the thread is not a worker's, or the kernel may have cut the name.
     [[nodiscard]] std::string_view worker() const {
         constexpr std::size_t longest = 15;
         const std::size_t end = all().rfind('#');
@@ -285,8 +291,8 @@ void sleep_for_ms(long milliseconds) {
     }
 }
 
-// One thread reports, once. Another that dies meanwhile waits for the end of the process, but not
-// for ever.
+// Lets one thread report, once. Another thread that dies meanwhile waits for the end of the
+// process, but not without a limit.
 bool begin_report() {
     pid_t nobody = 0;
     if (reporter.compare_exchange_strong(nobody, ::gettid())) {
@@ -324,7 +330,7 @@ void mark_crash() {
     }
 }
 
-// A full stack has run into the page below it.
+// A full stack has reached the page below it.
 bool is_stack_overflow(const Death& death) {
     constexpr std::uintptr_t near = 65536;
     return death.has_address && death.stack != 0 && death.address + near > death.stack &&
@@ -350,9 +356,9 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
         report(death);
         mark_crash();
     }
-    // The action before ours, which is the default one but in a build with sanitizers. A fault
-    // comes again by itself, with the registers as they were; any other signal is raised again and
-    // waits until this handler has returned.
+    // Restores the action that was in place before ours: the default, except in a build with
+    // sanitizers. A fault happens again by itself, with the same registers. Any other signal is
+    // raised again, and arrives after this handler has returned.
     ::sigaction(signal, &actions_before.at(static_cast<std::size_t>(signal)), nullptr);
     if (!is_fault(signal) || !is_from_kernel) {
         ::pthread_kill(::pthread_self(), signal);
@@ -367,7 +373,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
     ::_exit(exit_code_of_plugin.load());
 }
 
-// Neither the host's own exit, nor that of a process that a plugin has forked.
+// False for the host's own exit, and for the exit of a process that a plugin has forked.
 bool is_exit_of_plugin() {
     return !is_exit_expected.load() && own_process.load() == ::getpid();
 }
@@ -386,7 +392,7 @@ void on_exit_called(int status, void* /*unused*/) {
         std::array<char, 32> text{};
         std::snprintf(text.data(), text.size(), "exit(%d) was called", status);
         report_exit(text.data());
-        reporter = 0;  // the host goes on for a while
+        reporter = 0;  // the host continues for a while
         end_after_exit();
     }
 }
@@ -418,7 +424,7 @@ SignalStack::SignalStack() {
     void* const memory = ::mmap(
         nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) {
-        return;  // a full stack then ends the process without a word
+        return;  // a full stack then ends the process without a report
     }
     stack_t stack{};
     stack.ss_sp = memory;
@@ -434,7 +440,7 @@ SignalStack::~SignalStack() {
     if (memory_ == nullptr || ::sigaltstack(nullptr, &now) != 0) {
         return;
     }
-    if (now.ss_sp == memory_) {  // and not one that a plugin has set
+    if (now.ss_sp == memory_) {  // not a stack that a plugin has set
         now = {};
         now.ss_flags = SS_DISABLE;
         ::sigaltstack(&now, nullptr);

@@ -1,4 +1,5 @@
-// Deadlines of what waits for descriptors and not in a Parker: by the steady clock, for poll().
+// Deadlines for poll(), on the steady clock: for code that waits for descriptors and not in a
+// Parker.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +15,9 @@ namespace skep::host {
     return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-// The timeout for poll(), at most a minute; whoever waits longer asks again. Rounded up, so that it
-// does not spin through the last millisecond. No deadline: for ever.
+// Returns the timeout for poll(), at most one minute; a caller that waits longer calls again.
+// Rounds up so that the caller does not spin through the last millisecond. No deadline: no timeout
+// (-1).
 [[nodiscard]] inline int poll_timeout(const std::optional<Nanos>& deadline) {
     if (!deadline) {
         return -1;

@@ -10,18 +10,18 @@ namespace {
 
 // A line longer than this is cut around the span.
 constexpr std::size_t max_cells = 100;
-// How much of a cut line is shown before the span.
+// Part of a cut line that is shown before the span.
 constexpr std::size_t cells_before = 30;
 
-// Only this much of a long line is looked at, in bytes: more than enough for the cells above, which
-// have four bytes at most.
+// Only this part of a long line is examined, in bytes. It exceeds the cells above, which have at
+// most four bytes each.
 constexpr std::size_t bytes_before = 512;
 constexpr std::size_t bytes_after = 2048;
 
-// A longer word is no misspelt name, and comparing it takes the square of its length.
+// A longer word is no misspelt name. A comparison takes the square of its length.
 constexpr std::size_t longest_word = 256;
 
-// One character as a terminal shows it, and the byte at which it starts.
+// One character as a terminal shows it, and the offset of its first byte.
 struct Cell {
     std::string_view shown;
     std::size_t byte;
@@ -49,7 +49,7 @@ bool is_inside_character(char byte) {
     return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
 }
 
-// The line of source and, below it, the carets.
+// Returns the source line and, below it, the carets.
 std::string excerpt(const SourceSpan& span, std::string_view whole_line) {
     const auto column = static_cast<std::size_t>(std::max(span.column, 1) - 1);
     std::size_t cut = std::min(column, whole_line.size());
@@ -101,8 +101,8 @@ char folded(char c) {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
 }
 
-// How many letters must be inserted, removed, replaced or swapped with their neighbour to get from
-// one word to the other; upper and lower case are the same letter.
+// Returns the number of letters that must be inserted, removed, replaced or swapped with their
+// neighbour to turn one word into the other. Upper and lower case are equal.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last(b.size() + 1);
     std::vector<std::size_t> last(b.size() + 1);
@@ -191,7 +191,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     std::string best;
     std::size_t best_distance = std::min(most + 1, word.size());
     for (const std::string& candidate : candidates) {
-        // Each letter that one has more than the other is wrong.
+        // Each surplus letter of the longer word is wrong.
         const std::size_t at_least =
             std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
         if (at_least >= best_distance) {

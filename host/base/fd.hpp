@@ -1,4 +1,4 @@
-// An open file descriptor with one owner, and the words for errno.
+// An open file descriptor with one owner, and the text for an errno.
 #pragma once
 
 #include <string>
@@ -28,7 +28,8 @@ private:
     const int fd_;
 };
 
-// "Permission denied" for EACCES. Unlike strerror, safe on any thread.
+// Returns the text for an errno: "Permission denied" for EACCES. Unlike strerror, safe on any
+// thread.
 [[nodiscard]] inline std::string error_text(int error) {
     return std::generic_category().message(error);
 }

@@ -10,7 +10,7 @@ namespace skep::host {
 
 namespace {
 
-// Once for the process; the kernel remembers it.
+// Registers once for the process; the kernel remembers it.
 bool is_registered() {
     static const bool registered =
         syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;

@@ -8,7 +8,7 @@
 namespace skep::host {
 namespace {
 
-// Ends the process when `host` is among those that have ended.
+// Reaps ended processes. Ends this process when `host` is among them.
 void reap(pid_t host) {
     int status = 0;
     for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -21,7 +21,7 @@ void reap(pid_t host) {
     }
 }
 
-// What a terminal sends, it sends to the whole process group, and the host is in it.
+// A terminal sends a signal to the whole process group, which includes the host.
 bool is_from_terminal(const siginfo_t& info) {
     return info.si_code == SI_KERNEL;
 }
@@ -48,7 +48,7 @@ void become_child_of_init() {
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, &before);  // none is lost before it is waited for
+    ::sigprocmask(SIG_SETMASK, &all, &before);  // no signal is lost before sigwaitinfo()
     const pid_t host = ::fork();
     if (host > 0) {
         serve_as_init(host, all);

@@ -1,5 +1,6 @@
-// A std::deque that takes no memory before its first element. One of libstdc++ takes 640 bytes when
-// it is made, and most queues of a host with many workers never hold anything.
+// A std::deque that allocates no memory before its first element. A std::deque of libstdc++
+// allocates 640 bytes when it is made, and most queues of a host with many workers never hold an
+// element.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,7 @@ public:
 
     void push_front(T element) { made().push_front(std::move(element)); }
 
-    // These want an element.
+    // Require an element.
     [[nodiscard]] T& front() { return made_->front(); }
 
     [[nodiscard]] const T& front() const { return std::as_const(*made_).front(); }

@@ -1,9 +1,8 @@
-// A mutex that clang can reason about. std::mutex of libstdc++ carries no annotations, so
-// GUARDED_BY cannot name it; this is the thinnest wrapper that it can (after LevelDB's
-// port/port_stdcxx.h).
+// A mutex that clang can analyse. std::mutex of libstdc++ carries no annotations: GUARDED_BY cannot
+// name it. This is the thinnest wrapper that it can name (after LevelDB's port/port_stdcxx.h).
 //
-// Every Mutex in skep is a leaf: nothing is called with it held that takes another lock, logs, runs
-// code of a plugin, or destroys an object that skep did not write.
+// Every Mutex in skep is a leaf. While it is held, no code takes another lock, logs, runs code of a
+// plugin, or destroys an object that skep did not write.
 #pragma once
 
 #include <condition_variable>

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int highest_nice = 19;
 
-// A cpu_set_t for as many cpus as it takes; the one of fixed size ends at 1024.
+// A cpu_set_t for any number of cpus; the fixed-size one ends at 1024.
 class CpuSet {
 public:
     explicit CpuSet(int count)
@@ -93,17 +93,17 @@ std::string ranges_of(const std::vector<int>& numbers) {
 }
 
 std::string cpus_text(const std::vector<int>& cpus) {
-    return (cpus.size() == 1 ? "cpu " : "the cpus ") + ranges_of(cpus);
+    return (cpus.size() == 1 ? "cpu " : "cpus ") + ranges_of(cpus);
 }
 
 std::string cpu_refused(int cpu, const std::vector<int>& allowed) {
-    return "cpu " + std::to_string(cpu) + " is not open to this process, which may use " +
+    return "cpu " + std::to_string(cpu) + " is not available to this process, which may use " +
            cpus_text(allowed);
 }
 
-// `what` was refused by the call before.
+// The previous system call refused to do `what`.
 Unexpected<std::string> failed(const std::string& what, int error) {
-    return Unexpected<std::string>("the thread cannot " + what + ": " +
+    return Unexpected<std::string>("cannot " + what + ": " +
                                    std::generic_category().message(error));
 }
 
@@ -155,7 +155,8 @@ ProcessLimits read_process_limits() {
     try {
         std::thread(try_settings).join();
     } catch (const std::system_error&) {
-        // No thread to try them on: a warning less. Workers will report what they cannot have.
+        // No thread could be started for the trial: a warning is lost. Workers still report refused
+        // settings.
     }
     return limits;
 }
@@ -169,16 +170,16 @@ std::vector<std::string> refused_settings(const Placement& placement, const Proc
     }
     if (placement.nice != 0 && placement.nice < limits.lowest_nice) {
         refused.push_back("nice " + std::to_string(placement.nice) +
-                          " is not open to this process, which may use " +
+                          " is not available to this process, which may use " +
                           std::to_string(limits.lowest_nice) + " to " +
                           std::to_string(highest_nice));
     }
     if (placement.priority > limits.highest_priority) {
         const std::string policy = "policy '" + std::string(name_of(placement.policy)) + "'";
         refused.push_back(limits.highest_priority == 0
-                              ? policy + " is not open to this process"
+                              ? policy + " is not available to this process"
                               : "priority " + std::to_string(placement.priority) + " of " + policy +
-                                    " is not open to this process, which may use 1 to " +
+                                    " is not available to this process, which may use 1 to " +
                                     std::to_string(limits.highest_priority));
     }
     return refused;
@@ -186,8 +187,8 @@ std::vector<std::string> refused_settings(const Placement& placement, const Proc
 
 Result<Done, std::string> apply_placement(const Placement& placement) {
     if (!placement.cpus.empty()) {
-        // Linux would settle for those that there are, and knows nothing of the cpus to which skep
-        // was confined by taskset.
+        // Linux would ignore the cpus that do not exist, and does not know the cpus to which
+        // taskset confined skep.
         const std::vector<int> allowed = allowed_cpus();
         CpuSet set(*std::max_element(placement.cpus.begin(), placement.cpus.end()) + 1);
         for (const int cpu : placement.cpus) {
@@ -204,7 +205,7 @@ Result<Done, std::string> apply_placement(const Placement& placement) {
     if (placement.policy != SchedulingPolicy::other &&
         !set_policy(placement.policy, placement.priority)) {
         const int error = errno;
-        const std::string policy = std::string("have policy '") + name_of(placement.policy) + "'";
+        const std::string policy = std::string("set policy '") + name_of(placement.policy) + "'";
         return failed(placement.priority == 0
                           ? policy
                           : policy + " with priority " + std::to_string(placement.priority),
@@ -212,7 +213,7 @@ Result<Done, std::string> apply_placement(const Placement& placement) {
     }
     if (placement.nice != 0 && !set_nice(placement.nice)) {
         const int error = errno;
-        return failed("have nice " + std::to_string(placement.nice), error);
+        return failed("set nice " + std::to_string(placement.nice), error);
     }
     return Done{};
 }

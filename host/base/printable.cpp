@@ -6,8 +6,8 @@
 namespace skep::host {
 namespace {
 
-// Characters that change the order in which a terminal shows others, or end a line: U+061C, U+200E,
-// U+200F, U+2028 to U+202E, U+2066 to U+2069.
+// Returns true for characters that change the order in which a terminal shows others, or that end a
+// line: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069.
 bool turns_text(std::string_view character) {
     if (character == "\xd8\x9c") {
         return true;
@@ -20,7 +20,8 @@ bool turns_text(std::string_view character) {
                                   : last >= 0xa6 && last <= 0xa9;
 }
 
-// The length of the UTF-8 character at the start of `text`, which is not empty; 0: there is none.
+// Returns the length of the UTF-8 character at the start of `text`, which must not be empty; 0 if
+// it is invalid.
 std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = byte(0);

@@ -15,16 +15,16 @@ namespace {
 
 constexpr std::size_t signal_end = 65;  // Linux counts signals from 1 to 64
 
-// Global, because a forked child reads it where it may neither allocate nor lock. Whoever installs
-// a handler writes; the child of a fork is alone.
+// Global, because a forked child reads it, and may neither allocate nor lock then.
+// set_own_handler() writes it; in a forked child no other thread exists.
 constinit std::array<std::atomic<SignalHandler>, signal_end> own_handlers{};
 
-// Global for the same reason. Written in the child of a fork, while that is alone.
+// Global for the same reason. Written in a forked child, which has no other thread at that time.
 constinit std::atomic<bool> is_forked{false};
 
 void do_nothing(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {}
 
-// [the one thread of a forked child] Only what is async-signal-safe.
+// [the one thread of a forked child] Calls only async-signal-safe functions.
 void give_back_defaults() {
     is_forked.store(true, std::memory_order_relaxed);
     for (std::size_t signal = 1; signal < signal_end; ++signal) {
@@ -39,8 +39,8 @@ void give_back_defaults() {
     }
 }
 
-// A file that is opened later must not get the number of a standard stream: what is printed would
-// be written into it.
+// A file that is opened later must not get the number of a standard stream: output would be written
+// into it.
 void open_standard_streams() {
     int fd = 0;
     do {
@@ -71,11 +71,11 @@ void normalise_process_state() {
     open_standard_streams();
     reset_ignored_signals();
     unblock_all_signals();
-    ::prctl(PR_SET_CHILD_SUBREAPER, 0);  // orphans go to whoever takes them in above
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);  // orphans go to the next subreaper or init above
     set_own_handler(SIGPIPE, do_nothing);
     set_own_handler(SIGXFSZ, do_nothing);
     static const int registered = ::pthread_atfork(nullptr, nullptr, give_back_defaults);
-    static_cast<void>(registered);  // no memory: forked children keep handlers that do little
+    static_cast<void>(registered);  // out of memory: forked children keep handlers that do little
 }
 
 void set_own_handler(int signal, SignalHandler handler, int flags) {

@@ -18,7 +18,7 @@ std::string seconds_text(Nanos span) {
     return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(span).count()) + " s";
 }
 
-// What stands there instead of a file; "" for a file or a pipe.
+// Returns what the path leads to instead of a file; "" for a file or a pipe.
 std::string kind_of(mode_t mode) {
     switch (mode & S_IFMT) {
         case S_IFREG:
@@ -55,7 +55,7 @@ public:
                 }
                 continue;
             }
-            // A pipe that has no writer yet reads as one that has come to its end.
+            // A pipe without a writer reads as empty, like a pipe at its end.
             const bool may_begin = is_pipe_ && count == 0 && text_.empty();
             if (count == 0 && !may_begin) {
                 return std::move(text_);
@@ -64,7 +64,7 @@ public:
                 continue;
             }
             if (count < 0 && errno != EAGAIN) {
-                return failure(error_about(path_, "cannot be read: " + error_text(errno)));
+                return failure(error_about(path_, "cannot read the file: " + error_text(errno)));
             }
             pollfd ready = {fd_, POLLIN, 0};
             const Nanos until = std::min(end, steady_now() + limits_.idle);
@@ -72,26 +72,26 @@ public:
                 return too_slow();
             }
             if ((ready.revents & POLLIN) == 0 && (ready.revents & POLLHUP) != 0) {
-                return std::move(text_);  // its writers have gone
+                return std::move(text_);  // its writers are gone
             }
         }
     }
 
 private:
     [[nodiscard]] Unexpected<Diagnostics> too_large() const {
-        return failure(error_about(
-            path_,
-            "cannot be read: it has more than " + std::to_string(limits_.bytes >> 20) + " MiB",
-            "check that the path leads to the file that you mean"));
+        return failure(error_about(path_,
+                                   "cannot read the file: it is larger than " +
+                                       std::to_string(limits_.bytes >> 20) + " MiB",
+                                   "check that the path is correct"));
     }
 
     [[nodiscard]] Unexpected<Diagnostics> too_slow() const {
         return failure(
             error_about(path_,
-                        "cannot be read: it is a pipe, and nothing was written to it for " +
+                        "cannot read the file: it is a pipe, and nothing was written to it for " +
                             seconds_text(limits_.idle) +
                             (text_.empty() ? "" : ", or its writer did not close it"),
-                        "write to a file first, and give its path"));
+                        "write the text to a file, and give its path"));
     }
 
     const std::string& path_;
@@ -105,28 +105,30 @@ private:
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, PipeUse pipes, const ReadLimits& limits) {
-    // O_NONBLOCK: to open a FIFO would wait for its writer.
+    // O_NONBLOCK: without it, opening a FIFO would wait for its writer.
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 
     struct stat status {};
 
     if (file.get() < 0 && errno == ENXIO) {
-        return failure(error_about(path,
-                                   "cannot be read: it is a socket, or a device that is not there",
-                                   "give the path of a file"));
+        return failure(
+            error_about(path,
+                        "cannot read the file: it is a socket, or a device that does not exist",
+                        "give the path of a file"));
     }
     if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
-        return failure(error_about(path, "cannot be read: " + error_text(errno)));
+        return failure(error_about(path, "cannot read the file: " + error_text(errno)));
     }
     if (const std::string kind = kind_of(status.st_mode); !kind.empty()) {
         return failure(
-            error_about(path, "cannot be read: it is " + kind, "give the path of a file"));
+            error_about(path, "cannot read the file: it is " + kind, "give the path of a file"));
     }
     const bool is_pipe = S_ISFIFO(status.st_mode);
     if (is_pipe && pipes == PipeUse::refused) {
-        return failure(error_about(path,
-                                   "cannot be read again: it is a pipe, which gives its text once",
-                                   "start the host with the path of a file to reload from it"));
+        return failure(
+            error_about(path,
+                        "cannot read the file again: it is a pipe, which gives its text once",
+                        "start the host with the path of a file to reload from it"));
     }
     return Reading(path, file.get(), is_pipe, limits).run();
 }

@@ -1,7 +1,8 @@
-// Result<T>: a value, or what went wrong. Named after std::expected, so that C++23 can delete it.
+// Result<T>: a value or an error. Named after std::expected, which can replace it in C++23.
 //
-// The host throws nothing of its own. Libraries that throw are caught in the one file that includes
-// them. A Result of user input carries every Diagnostic of one pass, not just the first.
+// The host throws no exceptions of its own. The one file that includes a throwing library also
+// catches its exceptions. A Result of user input carries every Diagnostic of one pass, not only the
+// first.
 #pragma once
 
 #include <string>
@@ -25,7 +26,7 @@ private:
     E error_;
 };
 
-// value() of a failed Result, and error() of a good one, are bugs and abort.
+// Aborts on value() of a failed Result and on error() of a good one: both are bugs.
 template <typename T, typename E = Diagnostics>
 class [[nodiscard]] Result {
 public:
@@ -78,7 +79,7 @@ struct Done {
     bool operator==(const Done&) const = default;
 };
 
-// The failure that most functions have: one diagnostic.
+// The common failure: one diagnostic.
 [[nodiscard]] inline Unexpected<Diagnostics> failure(Diagnostic diagnostic) {
     return Unexpected<Diagnostics>({std::move(diagnostic)});
 }

@@ -1,15 +1,16 @@
-// Waiting by asking, for a moment, before going to sleep. A sleep and a wake cost microseconds of
-// both sides; where the next message is usually there in less, asking is cheaper and quicker, and
-// where it is not, asking is waste. So each waiter learns: the time that it may ask grows when a
-// sleep turned out short and shrinks when asking was in vain, down to none. An idle worker does not
-// ask at all. (The adaptive mutexes of Solaris and glibc do the same for locks.)
+// Adaptive spinning: a waiter polls for a moment before it sleeps. A sleep and a wake cost both
+// sides microseconds. When the next message usually arrives sooner, polling is cheaper and faster;
+// otherwise polling is waste. Thus each waiter learns. Its time to poll grows when a sleep was
+// short, and shrinks, down to none, when polling found nothing. An idle worker does not poll at
+// all. (The adaptive mutexes of Solaris and glibc do the same for locks.)
 //
-// In a stream, asking too soon is dear as well: a receiver on the heels of its sender takes away
-// the cache lines that the sender is about to write, and both crawl (here: 12 instead of 80 million
-// messages a second). So a receiver that finds just a few messages the moment that it looks again
-// keeps its distance from then on: it waits until there are many, and leaves some (temporal
-// slipping: FastForward, PPoPP 2008). When they do not come within a microsecond or two it takes
-// what there is. One that had to wait for its message, as in a conversation, does nothing of it.
+// In a stream, polling too early is expensive too. A receiver close behind its sender takes away
+// the cache lines that the sender is about to write, and both slow down (here: 12 instead of 80
+// million messages a second). Thus a receiver that finds only a few messages as soon as it looks
+// again keeps its distance from then on: it waits until many have arrived, and leaves some
+// (temporal slipping: FastForward, PPoPP 2008). When they do not arrive within one or two
+// microseconds, it takes the messages that are there. A receiver that had to wait for its message,
+// as in a request and reply, does not keep a distance.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ namespace skep::host {
 
 class AdaptiveSpin {
 public:
-    // Asks `is_there()` until it is true, or for as long as is worth it. Its last answer.
+    // Polls `is_there()` until it returns true, or until polling is no longer worthwhile. Returns
+    // its last result.
     template <typename IsThere>
     bool wait(IsThere&& is_there) {
         if (budget_ == Nanos(0)) {
@@ -35,7 +37,7 @@ public:
             }
             pause();
         }
-        // Beyond that the core may have other work.
+        // After these pauses, other work may use the core.
         const Nanos end = now() + budget_;
         do {
             for (int i = 0; i < yields; ++i) {
@@ -50,8 +52,8 @@ public:
         return false;
     }
 
-    // Before a look for messages; `has_more_than(n)` says whether more than n are there. At most so
-    // many are to be taken.
+    // Call before a look for messages. `has_more_than(n)` returns true if more than n messages are
+    // there. Returns the largest number of messages to take.
     template <typename HasMoreThan>
     [[nodiscard]] std::uint32_t before_look(std::uint32_t max, HasMoreThan&& has_more_than) {
         if (!is_on_heels_) {
@@ -78,7 +80,7 @@ public:
         was_dry_ = found == 0;
     }
 
-    // Around a sleep.
+    // Call these around a sleep.
     void begin_sleep() { slept_since_ = now(); }
 
     void end_sleep() {
@@ -91,7 +93,7 @@ private:
     static constexpr std::uint32_t distance = 48;
     static constexpr int distance_looks = 32;
     static constexpr int distance_pauses = 4;
-    static constexpr int looks_after_vain = 256;  // no second try until then
+    static constexpr int looks_after_vain = 256;  // looks until the next attempt
     static constexpr int pauses = 40;
     static constexpr int yields = 4;
     static constexpr Nanos longest = std::chrono::microseconds(50);

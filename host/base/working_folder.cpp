@@ -13,7 +13,8 @@ namespace {
 
 using Text = std::unique_ptr<char, decltype(&std::free)>;
 
-// $PWD if it leads there, so that links stay links; otherwise what the kernel says. "": nothing.
+// Returns $PWD if it leads to the folder (links stay links), otherwise the path from the kernel; ""
+// if the folder has none.
 std::string working_folder() {
     const Text path(::get_current_dir_name(), &std::free);
     return path == nullptr ? "" : path.get();
@@ -45,7 +46,7 @@ WorkingFolder::WorkingFolder()
 void WorkingFolder::enter_if_removed() const {
     const Text now(::getcwd(nullptr, 0), &std::free);
     if (now == nullptr && errno == ENOENT && !path_.empty()) {
-        (void)!::chdir(path_.c_str());  // there may be none yet
+        (void)!::chdir(path_.c_str());  // the new folder may not exist yet
     }
 }
 

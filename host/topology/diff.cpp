@@ -17,7 +17,7 @@ Workers workers_of(const Plan& plan) {
     return workers;
 }
 
-// The names of the pools of `current` that become another in `next`.
+// Returns the names of the pools of `current` that differ in `next`.
 std::unordered_set<std::string_view> changed_pools(const Plan& current, const Plan& next) {
     std::unordered_map<std::string_view, const PoolPlan*> before;
     for (const PoolPlan& pool : current.pools) {
@@ -33,7 +33,7 @@ std::unordered_set<std::string_view> changed_pools(const Plan& current, const Pl
     return changed;
 }
 
-// Without its pool.
+// Does not compare the pools themselves.
 bool swaps(const WorkerPlan& before, const WorkerPlan& after) {
     return before.plugin_path != after.plugin_path ||
            before.plugin_content != after.plugin_content || before.type != after.type ||
@@ -85,9 +85,8 @@ std::optional<std::string> veto(const Plan& current, const Changes& changes) {
     differing.insert(changes.to_reconfigure.begin(), changes.to_reconfigure.end());
     for (const WorkerPlan& worker : current.workers) {
         if (worker.reload == OnReload::never && differing.contains(worker.name)) {
-            return "worker '" + worker.name +
-                   "' differs, and has reload = \"never\"; to change it, take that back in a "
-                   "reload before";
+            return "cannot change worker '" + worker.name +
+                   "': it has reload = \"never\"; set reload = \"swap\" in a separate reload first";
         }
     }
     return std::nullopt;

@@ -1,4 +1,4 @@
-// What it takes to get from one plan to another. Pure: start is a diff from Plan{}, stop a diff to
+// Finds the changes between two plans. Pure. A start is the diff from Plan{}, a stop is the diff to
 // it.
 #pragma once
 
@@ -13,12 +13,12 @@ namespace skep::host {
 struct Changes {
     std::vector<std::string> to_add;     // in the order of `next`
     std::vector<std::string> to_remove;  // in the order of `current`
-    std::vector<std::string> to_swap;    // other code, parameters, or place to run at: it gets a
-                                         // successor
+    // Other code, parameters or placement: the instance is swapped.
+    std::vector<std::string> to_swap;
     bool routes_changed = false;
-    bool settings_changed = false;  // what is changed in place: mailbox, on_failure, times
+    bool settings_changed = false;  // changes in place: mailbox, on_failure, times
     bool schedule_changed = false;
-    std::vector<std::string> to_reconfigure;  // other values of parameters that may change
+    std::vector<std::string> to_reconfigure;  // other values of reloadable parameters
 
     [[nodiscard]] bool empty() const { return *this == Changes(); }
 
@@ -27,8 +27,8 @@ struct Changes {
 
 [[nodiscard]] Changes diff(const Plan& current, const Plan& next);
 
-// What `current` says against being changed so; nothing: go on. Who wants to change what shall
-// never change says so in a plan of its own first.
+// Returns why `current` forbids these changes; nothing if it allows them. A worker with `reload =
+// "never"` must be switched to `"swap"` in a separate reload.
 [[nodiscard]] std::optional<std::string> veto(const Plan& current, const Changes& changes);
 
 }  // namespace skep::host

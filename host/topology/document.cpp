@@ -24,13 +24,13 @@ std::string_view trimmed(std::string_view text) {
                : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
-// Knows the lines of the source: the library counts characters, and skep counts bytes.
+// Maps places of the library to spans: the library counts characters, and skep counts bytes.
 class Lines {
 public:
     explicit Lines(std::string_view source)
         : lines_(source) {}
 
-    // Empty when there is no such line.
+    // Returns an empty text when the source has no such line.
     [[nodiscard]] std::string_view line(std::size_t number) const { return lines_.line(number); }
 
     [[nodiscard]] SourceSpan span(const toml::source_region& region) const {
@@ -51,12 +51,12 @@ public:
                    : std::string_view{};
     }
 
-    // The [header] that stands in a line.
+    // Returns the [header] in a line.
     [[nodiscard]] std::string_view header(std::size_t number) const {
         return trimmed(line(number).substr(0, line(number).find('#')));
     }
 
-    // The number of the first line before `before` with the same header, or 0.
+    // Returns the number of the first line before `before` with the same header, or 0.
     [[nodiscard]] std::size_t same_header(std::size_t before) const {
         for (std::size_t number = 1; number < before; ++number) {
             if (header(number) == header(before)) {
@@ -74,8 +74,8 @@ private:
         return before < characters.size() ? characters[before] : text.size();
     }
 
-    // Where each character of a line begins. Kept for one line: thousands of values may stand in
-    // it, and looking through the line for each of them would take a square of time.
+    // Returns the offset of each character of a line. Caches one line: it may hold thousands of
+    // values, and a search for each of them would take quadratic time.
     [[nodiscard]] const std::vector<std::size_t>& characters_of(std::size_t number) const {
         if (number == known_line_) {
             return characters_;
@@ -86,7 +86,7 @@ private:
         // The library does not count a byte order mark.
         const bool is_marked = number == 1 && text.starts_with(byte_order_mark);
         for (std::size_t at = is_marked ? byte_order_mark.size() : 0; at < text.size(); ++at) {
-            // What begins the line begins a character, however broken it is.
+            // The first byte of a line begins a character, even a broken one.
             if (characters_.empty() || !continues_character(text[at])) {
                 characters_.push_back(at);
             }
@@ -111,7 +111,7 @@ TomlTable convert_table(const toml::table& table, const Lines& lines) {
         result.members.push_back(
             {std::string(key.str()), lines.span(key.source()), convert(value, lines)});
     }
-    // The library sorts them by name.
+    // The library sorts members by name.
     std::stable_sort(
         result.members.begin(), result.members.end(), [](const auto& a, const auto& b) {
             return stands_before(a.key_span, b.key_span);
@@ -144,8 +144,8 @@ TomlNode convert(const toml::node& node, const Lines& lines) {
     return result;
 }
 
-// The name between the first and the last quote of the library's "cannot redefine existing table
-// 'a.b'".
+// Returns the name between the first and the last quote of the library's "cannot redefine existing
+// table 'a.b'".
 std::string_view quoted(std::string_view description) {
     const std::size_t first = description.find('\'');
     const std::size_t last = description.rfind('\'');
@@ -163,7 +163,7 @@ Diagnostic redefinition(std::string_view description, std::size_t line_number, c
     }
     diagnostic.span.length = static_cast<int>(header.size());
     if (description.find("existing array") != std::string_view::npos && !header.starts_with("[[")) {
-        diagnostic.message = "'" + name + "' is an array of tables already";
+        diagnostic.message = "'" + name + "' is already an array of tables";
         diagnostic.hint = "write [[" + name + "]]";
         return diagnostic;
     }
@@ -181,7 +181,7 @@ Diagnostic redefinition(std::string_view description, std::size_t line_number, c
     return diagnostic;
 }
 
-// What the authors of a topology get wrong most often.
+// Returns a hint for the most common mistakes in a topology.
 std::string advice(std::string_view description) {
     if (description.find("unknown escape sequence") != std::string_view::npos) {
         return "put regular expressions and paths between single quotes: '^\\d+$'";
@@ -191,7 +191,7 @@ std::string advice(std::string_view description) {
         return "text needs quotes: key = \"value\"";
     }
     if (description.find("unescaped control characters") != std::string_view::npos) {
-        return "the string may lack its closing quote; text of several lines stands between \"\"\"";
+        return "the string may lack its closing quote; put text of several lines between \"\"\"";
     }
     return "";
 }
@@ -210,7 +210,7 @@ Diagnostic explain(const toml::parse_error& error, const std::string& file, cons
         if (description.starts_with(prefix)) {
             description.remove_prefix(prefix.size());
         }
-        diagnostic.message = "this is not valid TOML: " + std::string(description);
+        diagnostic.message = "invalid TOML: " + std::string(description);
     }
     diagnostic.file = file;
     diagnostic.span = span;
@@ -224,8 +224,8 @@ Result<TomlTable> parse_toml(std::string_view source, const std::string& file) {
         return failure({Severity::error,
                         file,
                         *deep,
-                        "this is nested more than 200 levels deep",
-                        "a topology needs less than ten"});
+                        "values are nested more than 200 levels deep",
+                        "a topology needs fewer than ten levels"});
     }
     const Lines lines(source);
     try {

@@ -1,5 +1,5 @@
-// A TOML file as plain values, each with its place in bytes. The one door to the TOML library:
-// nothing of that library shows here.
+// A TOML file as plain values, each with its place in bytes. The only interface to the TOML
+// library: nothing of the library shows here.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct TomlNode;
 
 struct TomlString {
     std::string text;
-    // It stands in the source letter for letter, between one quote and another: byte n of it is n +
-    // 1 columns after the start of the value.
+    // The source contains the text unchanged between two quotes: byte n of it is n + 1 columns
+    // after the start of the value.
     bool verbatim = false;
 };
 
@@ -30,7 +30,7 @@ struct TomlTable {
     std::vector<TomlMember> members;  // in the order of the file
 };
 
-// A date or a time: skep has no use for one, but must be able to say that it stands there.
+// A date or a time. skep does not use it, but must be able to report it.
 struct TomlDate {};
 
 struct TomlNode {
@@ -44,8 +44,8 @@ struct TomlMember {
     TomlNode node;
 };
 
-// The table that the whole file is. An error says what is wrong with the TOML; the library gives up
-// at the first one.
+// Parses the whole file as a table. The error describes the first TOML mistake; the library stops
+// there.
 [[nodiscard]] Result<TomlTable> parse_toml(std::string_view source, const std::string& file);
 
 }  // namespace skep::host

@@ -34,7 +34,7 @@ std::string quoted_for_dot(const std::string& text) {
     return quoted + "\"";
 }
 
-// Mermaid takes characters by number: #35; is '#', #34; is '"'.
+// Mermaid accepts characters by number: #35; is '#', #34; is '"'.
 std::string quoted_for_mermaid(const std::string& text) {
     constexpr std::string_view special = "\"#<>&;\\`";
     std::string quoted = "\"";
@@ -89,7 +89,7 @@ std::string graph_dot(const Plan& plan) {
 }
 
 std::string graph_mermaid(const Plan& plan) {
-    // Names may be words of Mermaid such as "end", so nodes go by number.
+    // Names may be Mermaid keywords such as "end": nodes are numbered instead.
     std::map<std::string, std::string> ids;
     std::string text = "flowchart LR\n";
     for (const WorkerPlan& worker : plan.workers) {

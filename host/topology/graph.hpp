@@ -1,8 +1,8 @@
 // A plan as a picture, in the languages of Graphviz and Mermaid. The same plan always gives the
 // same text.
 //
-// Nodes are workers. Edges are routes, with the output port and what happens when the queue is
-// full. Parameters are left out: they may be secret.
+// Nodes are workers. Edges are routes, labelled with the output port and the behaviour when the
+// queue is full. Parameters are left out: they may be secret.
 #pragma once
 
 #include <string>

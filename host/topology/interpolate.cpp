@@ -11,7 +11,7 @@ constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 constexpr std::string_view letters_and_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 
-// The value of what stands between the braces, or why there is none.
+// Returns the value of the reference between the braces, or the reason why it has none.
 Result<std::string, InterpolationError> value_of(std::string_view reference,
                                                  const Environment& environment) {
     const auto wrong = [](std::string message, std::string hint) {
@@ -27,7 +27,7 @@ Result<std::string, InterpolationError> value_of(std::string_view reference,
                      "write ${NAME} for a variable, $${ for the text '${'");
     }
     if (!rest.empty() && form != ":-" && form != ":?") {
-        return wrong("'${" + std::string(reference) + "}' is no known form of a reference",
+        return wrong("'${" + std::string(reference) + "}' is not a valid reference",
                      "write ${" + name + "}, ${" + name + ":-default} or ${" + name + ":?message}");
     }
 
@@ -69,8 +69,7 @@ Interpolated interpolate(std::string_view text, const Environment& environment) 
             const std::size_t close = rest.find('}');
             const std::size_t inner = rest.find("${", 2);
             if (inner < close) {
-                // Where the outer reference was meant to end cannot be known; the rest is not
-                // looked at.
+                // The intended end of the outer reference is unknown: the rest is not examined.
                 result.errors.push_back({dollar + inner,
                                          std::min(close, rest.size()) - inner,
                                          "'${' inside of '${...}' is not supported",

@@ -1,12 +1,12 @@
-// Replaces ${...} in the text of one string by variables of the environment:
+// Replaces ${...} in one string with environment variables:
 //
 //   ${VAR}            its value; an error when it is not set
 //   ${VAR:-default}   its value, or `default` when it is not set or empty
 //   ${VAR:?message}   its value, or an error with `message` when it is not set or empty
 //   $$                a dollar sign
 //
-// A $ before anything else stays: regular expressions are full of them. References do not nest, and
-// the value of a variable is never interpolated again.
+// A $ before any other text is unchanged: regular expressions often contain it. References do not
+// nest, and the value of a variable is not interpolated again.
 #pragma once
 
 #include <string>
@@ -25,8 +25,8 @@ struct InterpolationError {
 
 struct Interpolated {
     std::string text;
-    bool changed = false;                    // there was at least one reference
-    std::vector<InterpolationError> errors;  // when not empty, `text` means nothing
+    bool changed = false;                    // the text had at least one reference
+    std::vector<InterpolationError> errors;  // if not empty, `text` has no meaning
 };
 
 [[nodiscard]] Interpolated interpolate(std::string_view text, const Environment& environment);

@@ -1,3 +1,6 @@
+// Counts the level of nesting in one pass. An open bracket or brace and each dot add a level. A
+// comma or a new line returns to the level inside the innermost open bracket. Strings and comments
+// are skipped.
 #include "host/topology/nesting.hpp"
 
 #include <algorithm>
@@ -8,7 +11,8 @@ namespace {
 
 constexpr std::size_t most_levels = 200;
 
-// Where the string that starts at `at` ends; one of a single line ends with its line at the latest.
+// Returns the end of the string that starts at `at`. A single-line string ends at the latest with
+// its line.
 std::size_t end_of_string(std::string_view source, std::size_t at) {
     const char quote = source[at];
     const std::string_view three = quote == '"' ? "\"\"\"" : "'''";
@@ -18,7 +22,7 @@ std::size_t end_of_string(std::string_view source, std::size_t at) {
         if (quote == '"' && source[end] == '\\') {
             end += 2;
         } else if (is_long && source.substr(end, 3) == three) {
-            // Up to two more quotes are the last letters of the text.
+            // Up to two more quotes belong to the text.
             const std::string_view quotes = source.substr(end, 5);
             return end + std::min(quotes.find_first_not_of(quote), quotes.size());
         } else if (!is_long && (source[end] == quote || source[end] == '\n')) {
@@ -33,7 +37,7 @@ std::size_t end_of_string(std::string_view source, std::size_t at) {
 }  // namespace
 
 std::optional<SourceSpan> find_deep_nesting(std::string_view source) {
-    std::vector<std::size_t> open;  // the level around each bracket that is open
+    std::vector<std::size_t> open;  // the level around each open bracket
     std::size_t level = 0;
     std::size_t line = 1;
     std::size_t line_start = 0;

@@ -1,5 +1,5 @@
-// How deep a TOML text nests, found out without a parser: parsers, and all that walks what they
-// give, call themselves once for each level.
+// Measures the nesting of a TOML text without a parser. Parsers, and all code that walks their
+// result, recurse once for each level.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,9 @@
 
 namespace skep::host {
 
-// Where the text first nests more than 200 levels of brackets, braces and dotted keys. The text
-// need not be TOML; of what is TOML in front of its first mistake, nothing is missed.
+// Returns the first place where the text nests more than 200 levels of brackets, braces and dotted
+// keys. The text need not be TOML: in the valid TOML before the first mistake, no such place is
+// missed.
 [[nodiscard]] std::optional<SourceSpan> find_deep_nesting(std::string_view source);
 
 }  // namespace skep::host

@@ -1,4 +1,4 @@
-// The schema of the topology file: which tables and keys there are, and what each may be.
+// The schema of the topology file: its tables, its keys, and the allowed values.
 #include <filesystem>
 #include <limits>
 
@@ -49,7 +49,7 @@ private:
     void parse_route(const TomlTable& table, const SourceSpan& span);
     void parse_schedule(const TomlTable& table, const SourceSpan& span);
 
-    // Zero is an error.
+    // Reports zero as an error.
     [[nodiscard]] std::optional<std::chrono::nanoseconds> span_of(TableReader& table,
                                                                   std::string_view key);
 
@@ -89,7 +89,7 @@ void TopologyParser::parse(const TomlTable& root) {
     topology_.unread.merge(table.finish());
 }
 
-// The tables [kind.NAME].
+// Parses the tables [kind.NAME].
 void TopologyParser::parse_named(TableReader& root,
                                  const std::string& kind,
                                  const std::function<void(const TomlMember&)>& parse) {
@@ -109,8 +109,9 @@ void TopologyParser::parse_named(TableReader& root,
         if (!is_name(member.key)) {
             problems_.error(
                 member.key_span,
-                "'" + member.key + "' cannot be the name of a " + kind,
-                "a name has up to 63 of a-z, 0-9, '_' and '-', and starts with a letter");
+                "invalid " + kind + " name '" + member.key + "'",
+                "a name has up to 63 characters from a-z, 0-9, '_' and '-', and starts with a "
+                "letter");
         }
         parse(member);
     }
@@ -123,10 +124,9 @@ void TopologyParser::parse_version(TableReader& root) {
     constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
     const auto version = root.integer("version", -any, any);
     if (version && version->value != 1) {
-        problems_.error(
-            version->span,
-            "version " + std::to_string(version->value) + " of the file format is not known",
-            "this skep reads version 1");
+        problems_.error(version->span,
+                        "unknown file format version " + std::to_string(version->value),
+                        "this skep reads version 1");
     }
 }
 
@@ -183,7 +183,7 @@ void TopologyParser::parse_worker(const TomlMember& member) {
         problems_.error(
             member.node.span,
             "worker '" + member.key + "' expects a table, found " + describe(member.node),
-            "every worker has a name and a table of its own: [worker.NAME]");
+            "give every worker a name and its own table: [worker.NAME]");
         return;
     }
     TableReader keys = reader(*table, member.node.span, "[worker." + member.key + "]");
@@ -282,7 +282,7 @@ void TopologyParser::parse_schedule(const TomlTable& table, const SourceSpan& sp
     topology_.schedule.push_back(std::move(entry));
 }
 
-// Nothing is known of the file, not even whether it has workers.
+// Returns a topology about which nothing is known, not even whether it has workers.
 Topology unreadable(std::string source, std::string file, Diagnostics errors) {
     Topology topology;
     topology.file = std::move(file);

@@ -3,7 +3,7 @@
 namespace skep::host {
 namespace {
 
-constexpr std::int64_t highest_cpu = 8191;  // no kernel is built for more
+constexpr std::int64_t highest_cpu = 8191;  // no kernel supports more
 constexpr std::int64_t most_threads = 1024;
 
 std::vector<Located<std::int64_t>> parse_cpus(TableReader& keys) {
@@ -37,10 +37,11 @@ TopologyRun parse_run(const TomlTable& table,
         }
         const bool goes_with_pool = member->key == "cpus" || member->key == "nice";
         problems.error(member->key_span,
-                       "'" + member->key + "' does not go with 'pool'",
+                       "cannot combine '" + member->key + "' with 'pool'",
                        goes_with_pool
                            ? "it belongs to the threads of the pool: move it to " + table_of_pool
-                           : "only a thread of its own can have one: remove it, or 'pool'");
+                           : "only a worker with its own thread can have it: remove it, or "
+                             "remove 'pool'");
     }
     run.unread = keys.finish();
     return run;
@@ -56,7 +57,7 @@ TopologyPool parse_pool(const TomlMember& member,
     if (table == nullptr) {
         problems.error(member.node.span,
                        "pool '" + member.key + "' expects a table, found " + describe(member.node),
-                       "every pool has a name and a table of its own: [pool.NAME]");
+                       "give every pool a name and its own table: [pool.NAME]");
         return pool;
     }
     TableReader keys(*table, member.node.span, "[pool." + member.key + "]", environment, problems);

@@ -1,3 +1,5 @@
+// The planner. It counts the workers, finds their plugins, and then plans pools, workers, routes,
+// shared cores and the schedule, in this order. Each step collects its errors and continues.
 #include "host/topology/plan.hpp"
 
 #include <algorithm>
@@ -70,7 +72,7 @@ Result<Planned> Planner::plan() {
     plan_.watch = topology_.watch;
     if (topology_.workers.empty() && topology_.unread.count("worker") == 0) {
         problems_.error(
-            {}, "there is no worker", "add a table [worker.NAME] with plugin = \"...\"");
+            {}, "the file has no worker", "add a table [worker.NAME] with plugin = \"...\"");
     }
     search_ = plugin_folders(topology_);
     if (!count_workers()) {
@@ -95,16 +97,18 @@ std::size_t replicas_of(const TopologyWorker& worker) {
     return worker.replicas ? static_cast<std::size_t>(worker.replicas->value) : 1;
 }
 
-// False when there are more than a plan may have; all else that may be wrong is left out then.
+// Returns false when the topology has more workers than a plan may have. The planner then skips all
+// other checks.
 bool Planner::count_workers() {
     std::size_t count = 0;
     for (const TopologyWorker& worker : topology_.workers) {
         count += replicas_of(worker);
         if (count > most_workers) {
             problems_.error(worker.replicas ? worker.replicas->span : worker.span,
-                            "with worker '" + worker.name.value + "' there are more than " +
-                                std::to_string(most_workers) + " workers",
-                            "each replica is a worker; have fewer of them");
+                            "worker '" + worker.name.value +
+                                "' raises the number of workers above " +
+                                std::to_string(most_workers),
+                            "each replica is a worker; use fewer replicas");
             return false;
         }
     }
@@ -148,7 +152,8 @@ const FoundPlugin* Planner::find_plugin(const Located<std::string>& plugin) {
     return nullptr;
 }
 
-// It goes by name, and some of the folders to look in could not be read from the file.
+// Returns true if the plugin is given by name and some folders to search could not be read from the
+// file.
 bool Planner::may_be_elsewhere(const std::string& plugin) const {
     return plugin.find('/') == std::string::npos &&
            topology_.unread.count("host") + topology_.unread.count("plugin_path") > 0;
@@ -171,7 +176,7 @@ const WorkerTypeInfo* Planner::find_type(const TopologyWorker& worker, const Plu
         return &plugin.types.front();
     } else if (worker.unread.count("type") == 0) {
         problems_.error(worker.plugin->span,
-                        subject + "several worker types, and none is named",
+                        subject + "several worker types, but the worker names none",
                         "add type = \"...\"; the types are " + list_of(known));
     }
     return nullptr;
@@ -238,7 +243,8 @@ void Planner::plan_schedule() {
                      [](const SchedulePlan& a, const SchedulePlan& b) { return a.at < b.at; });
 }
 
-// Without an action, which has been reported then, what else is wrong is found all the same.
+// Plans one entry of the schedule. Without an action (an error that has been reported) it still
+// finds other errors.
 void Planner::plan_action(const TopologySchedule& written, std::optional<ScheduleAction> action) {
     std::optional<WorkerRef> ref;
     if (written.worker && action != ScheduleAction::broadcast) {
@@ -263,7 +269,7 @@ void Planner::plan_action(const TopologySchedule& written, std::optional<Schedul
     }
 }
 
-// Each replica of a worker is an action; too many are reported once.
+// Counts each replica of a worker as one action. Reports too many actions only once.
 bool Planner::has_room_for(const TopologySchedule& written, std::size_t actions) {
     if (has_too_many_actions_) {
         return false;
@@ -271,15 +277,15 @@ bool Planner::has_room_for(const TopologySchedule& written, std::size_t actions)
     has_too_many_actions_ = actions > most_actions - plan_.schedule.size();
     if (has_too_many_actions_) {
         problems_.error(written.span,
-                        "with this entry the schedule has more than " +
-                            std::to_string(most_actions) + " actions",
-                        "an entry for a worker is an action for each of its replicas; have fewer "
+                        "this entry raises the number of schedule actions above " +
+                            std::to_string(most_actions),
+                        "an entry for a worker is an action for each of its replicas; use fewer "
                         "entries, or name one replica");
     }
     return !has_too_many_actions_;
 }
 
-// Which of the keys `worker` and `message` each action takes.
+// Checks which of the keys `worker` and `message` the action takes.
 bool Planner::check_action(const TopologySchedule& written, ScheduleAction action) {
     const bool needs_worker = action == ScheduleAction::pause || action == ScheduleAction::resume ||
                               action == ScheduleAction::send;
@@ -298,7 +304,7 @@ bool Planner::check_action(const TopologySchedule& written, ScheduleAction actio
     if (!takes_worker && written.worker) {
         wrong(written.worker->span,
               "takes no worker",
-              "it goes to every worker; to reach one, use 'send'");
+              "a broadcast goes to every worker; use 'send' to reach one");
     }
     if (needs_message && !written.message && written.unread.count("message") == 0) {
         wrong(written.action->span, "needs a message", "add message = \"...\"");
@@ -319,14 +325,14 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
     const std::string base(name.substr(0, name.find('#')));
     const std::optional<std::size_t> index = workers.find(base);
     if (!index) {
-        // A name that is no good may hold what ends a name here: "[worker.'web.parse']".
+        // An invalid name may contain what ends a name here: "[worker.'web.parse']".
         const bool may_be_cut =
             workers.any_starts_with(base + ".") || workers.any_starts_with(base + "#");
         if (workers.empty() || may_be_cut || topology.unread.count("worker") > 0) {
             return {};
         }
         problems.error(
-            span, "there is no worker '" + std::string(name) + "'", workers.suggestion_for(name));
+            span, "unknown worker '" + std::string(name) + "'", workers.suggestion_for(name));
         return {};
     }
     const NamedWorker& worker = workers[*index];
@@ -334,7 +340,7 @@ std::optional<WorkerRef> resolve_worker(std::string_view name,
     if (name == base) {
         return WorkerRef{*index, replicas};
     }
-    // How many there are may be what could not be read.
+    // The number of replicas may be the value that could not be read.
     if (worker.written->unread.count("replicas") > 0) {
         return WorkerRef{*index, workers.keep(name)};
     }

@@ -1,9 +1,9 @@
-// The plan: a topology after validation. Names are resolved, defaults filled in, routes checked
-// against the ports of the plugins, parameters typed. Immutable; holds no thread, no lock and no
-// shared object.
+// The plan: a validated topology. Names are resolved, defaults are filled in, routes are checked
+// against the ports of the plugins, and parameters have types. Immutable; holds no thread, no lock
+// and no shared object.
 //
-// A plan is all that the manager ever sees of a configuration. It starts one by applying the diff
-// from the empty plan, reloads by the diff between two, stops by the diff to the empty one.
+// A plan is the only form in which the manager sees a configuration. A start applies the diff from
+// the empty plan, a reload the diff between two plans, a stop the diff to the empty plan.
 #pragma once
 
 #include <chrono>
@@ -27,20 +27,20 @@ namespace skep::host {
 
 enum class WhenFull { block, drop_newest, drop_oldest };
 
-// What the failure of a worker does to the host.
+// How the host reacts to the failure of a worker.
 enum class OnFailure {
-    stop_host,  // the others drain, then the host ends with exit code 1
-    isolate,    // its mailbox closes, and all else goes on
+    stop_host,  // the other workers drain, then the host ends with exit code 1
+    isolate,    // its mailbox closes; all other workers continue
 };
 
-// What a reload does that changes a running worker.
+// How a reload changes a running worker.
 enum class OnReload {
-    swap,   // it gets a successor
+    swap,   // its instance is swapped
     never,  // the reload is refused
 };
 
-// The parameters of a worker. Copies share what they hold until one of them is changed: a plan is
-// copied now and then, and every running worker has its parameters.
+// The parameters of a worker. Copies share their values until one copy is changed: every running
+// worker holds its parameters, and plans are copied.
 class WorkerConfig {
 public:
     using Values = std::map<std::string, ParamValue, std::less<>>;
@@ -63,7 +63,7 @@ public:
 
     [[nodiscard]] std::size_t count(std::string_view name) const { return values_->count(name); }
 
-    // Null when it is not set.
+    // Returns null when the parameter is not set.
     [[nodiscard]] const ParamValue* find(std::string_view name) const {
         const auto found = values_->find(name);
         return found == values_->end() ? nullptr : &found->second;
@@ -79,65 +79,68 @@ private:
         return empty;
     }
 
-    std::shared_ptr<Values> values_ = none();  // never null; changed only while nobody shares it
+    std::shared_ptr<Values> values_ = none();  // never null; changed only while not shared
 };
 
-// What runs a worker.
+// The thread or pool that runs a worker.
 struct RunPlan {
-    std::string pool;     // one of Plan::pools; "": a thread of its own, and what follows is for it
-    Placement placement;  // of that thread
-    // Workers with the same number > 0 run on one cpu, whichever: their routes ask to share a core,
-    // and none of them names a cpu. 0: the worker's cpus stand in `placement`.
+    std::string pool;     // one of Plan::pools; "": the worker has its own thread, placed as below
+    Placement placement;  // of the worker's own thread
+    // Workers with the same number > 0 share one cpu, whichever it is: their routes ask to share a
+    // core, and none of them names a cpu. 0: the worker's cpus are in `placement`.
     std::uint32_t core_group = 0;
 
     bool operator==(const RunPlan&) const = default;
 };
 
 struct WorkerPlan {
-    std::string name;            // unique; replicas are "name#0", "name#1", ...
-    std::string plugin_path;     // the shared object
-    std::string type;            // the worker type within it
-    WorkerConfig config;         // every parameter that is set or has a default, but for `live`
-    std::size_t mailbox = 1024;  // how many messages may wait that came by send, broadcast or reply
-    // How many bytes of payloads may wait, however they came; one larger message may alone.
+    std::string name;         // unique; replicas are "name#0", "name#1", ...
+    std::string plugin_path;  // the shared object
+    std::string type;         // the worker type within it
+    WorkerConfig config;  // every parameter that is set or has a default, except those in `live`
+    std::size_t mailbox = 1024;  // limit of waiting messages from send, broadcast and reply
+    // The limit of waiting payload bytes from all sources. A single larger message may wait if no
+    // other does.
     std::uint64_t queue_bytes = std::uint64_t{64} << 20;
     OnFailure on_failure = OnFailure::stop_host;
     RunPlan run;
     std::string plugin_content;                 // PluginInfo::content of the shared object
-    std::vector<std::string> plugin_libraries;  // the files of those that it brings
-    WorkerConfig live;  // the parameters that may change while an instance works
+    std::vector<std::string> plugin_libraries;  // the files of the libraries that the plugin brings
+    WorkerConfig live;  // parameters that may change while an instance works
     OnReload reload = OnReload::swap;
-    // So long a reload waits for it to come to a boundary; none: Manager::Limits::take.
+    // How long a reload waits until the worker reaches a message boundary; none:
+    // Manager::Limits::take.
     std::optional<std::chrono::nanoseconds> quiesce;
-    // Those of the plan, for this worker; none: the plan's.
+    // Override those of the plan for this worker; none: the plan's values.
     std::optional<std::chrono::nanoseconds> probation, stop_grace;
 
     bool operator==(const WorkerPlan&) const = default;
 };
 
-// Threads that take turns at the workers whose run.pool names it; those are all handlers.
+// Threads that take turns running the workers whose run.pool names this pool. All these workers are
+// handlers.
 struct PoolPlan {
     std::string name;
     std::size_t threads = 0;  // 0: one for each cpu that the process may use
-    Placement placement;      // of every one of the threads
+    Placement placement;      // of each thread
 
     bool operator==(const PoolPlan&) const = default;
 };
 
-// One directed edge between two workers. A route with several ends in the file becomes several
+// One directed edge between two workers. A route of the file with several ends becomes several
 // edges.
 struct RoutePlan {
     std::string from;
     std::uint32_t output = 0;  // index among the outputs of `from`'s type
     std::string to;
     std::uint32_t input = 0;   // index among the inputs of `to`'s type
-    std::string content_type;  // what travels on it
-    std::size_t queue = 1024;  // how many messages may wait at `to` that came over this edge
+    std::string content_type;  // of its messages
+    std::size_t queue = 1024;  // limit of messages from this edge that wait at `to`
     WhenFull when_full = WhenFull::block;
-    // Edges of one file route to the replicas of one worker share a spread number > 0: a message
-    // goes to one of them, in turn. 0: this edge gets every message.
+    // Edges of one route of the file to the replicas of one worker share a spread number > 0: each
+    // message goes to one of them, in turn. 0: this edge gets every message.
     std::uint32_t spread = 0;
-    std::string output_name;  // of `output`, for people
+    std::string output_name;  // name of `output`, for messages
 
     bool operator==(const RoutePlan&) const = default;
 };
@@ -147,7 +150,7 @@ enum class ScheduleAction { pause, resume, send, broadcast, stop };
 struct SchedulePlan {
     std::chrono::nanoseconds at{0};  // after the host started
     ScheduleAction action = ScheduleAction::stop;
-    std::string worker;   // pause, resume, send, and stop of one worker; "" with stop: the host
+    std::string worker;   // for pause, resume, send, and stop of one worker; "" with stop: the host
     std::string message;  // send, broadcast
 
     bool operator==(const SchedulePlan&) const = default;
@@ -156,7 +159,7 @@ struct SchedulePlan {
 struct Plan {
     std::string name;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
-    // So long after a swap the instance before stands by.
+    // How long the predecessor stands by after a swap.
     std::chrono::nanoseconds probation = std::chrono::seconds(5);
     bool watch = false;               // reload when the topology or a plugin changes
     std::vector<WorkerPlan> workers;  // in the order of the file
@@ -169,14 +172,14 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// A plugin as the topology's [worker.X] plugin = "..." names it, found and read.
+// A plugin that [worker.X] plugin = "..." names, found and read.
 struct FoundPlugin {
     std::string path;
     std::shared_ptr<const PluginInfo> info;
 };
 
 // Finds a plugin by the name or path in the file. `search` is [host] plugin_path, resolved against
-// the folder of the file. Its diagnostics carry no place: the planner adds the span of the `plugin`
+// the folder of the file. The diagnostics have no place: the planner adds the span of the `plugin`
 // key.
 using FindPlugin = std::function<Result<FoundPlugin>(const std::string& plugin,
                                                      const std::vector<std::string>& search)>;
@@ -186,10 +189,10 @@ struct Planned {
     Diagnostics warnings;
 };
 
-// Checks everything there is to check without starting anything, and says all that is wrong at
-// once, topology.errors among it, in the order of the file; only of a good one, what is odd. What
-// is wrong only because of something else that is wrong is left out. `find_plugin` is called once
-// for each distinct name, in the order of the file. What is beyond `limits` is odd, not wrong: the
+// Checks a topology completely without starting anything. On failure returns all errors at once,
+// including topology.errors, in the order of the file; on success returns the plan and its
+// warnings. Leaves out errors that only follow from other errors. Calls `find_plugin` once for each
+// distinct name, in the order of the file. Settings beyond `limits` give warnings, not errors: the
 // plan may be for another machine.
 [[nodiscard]] Result<Planned> make_plan(const Topology& topology,
                                         const FindPlugin& find_plugin,

@@ -49,7 +49,7 @@ std::optional<ParamValue> convert(const ConfigEntry& entry, ParamType type) {
     return {};
 }
 
-// What to do about a value that convert() refused.
+// Returns a hint for a value that convert() rejected.
 std::string advice(const ConfigEntry& entry, ParamType type) {
     const auto* const text = std::get_if<std::string>(&*entry.value);
     const auto* const integer = std::get_if<std::int64_t>(&*entry.value);
@@ -82,10 +82,10 @@ std::string bounds(const ParamInfo& param) {
     if (!param.min_text) {
         return "it must be at most " + *param.max_text;
     }
-    return "it may be from " + *param.min_text + " to " + *param.max_text;
+    return "it must be from " + *param.min_text + " to " + *param.max_text;
 }
 
-// Checks the value, which could be read, of one parameter that the worker type has.
+// Checks the value of one parameter of the worker type. The value could be read.
 class ValueCheck {
 public:
     ValueCheck(const TopologyWorker& worker, const ParamInfo& param, Problems& problems)
@@ -95,7 +95,7 @@ public:
 
     [[nodiscard]] std::optional<ParamValue> check(const ConfigEntry& entry) const {
         std::optional<ParamValue> value = convert(entry, param_.type);
-        // A secret stays out of messages, which end up in logs.
+        // A message must not contain a secret: messages end up in logs.
         const std::string found = param_.secret ? "a secret that is not" : describe(*entry.value);
         if (!value) {
             problems_.error(entry.value_span,
@@ -109,7 +109,7 @@ public:
         } else if (!is_choice(*value)) {
             problems_.error(
                 entry.value_span,
-                subject_ + " does not know " + (param_.secret ? "this value" : found),
+                subject_ + " does not accept " + (param_.secret ? "this value" : found),
                 suggestion(
                     param_.secret ? "" : std::get<std::string>(*value), param_.choices, "choice"));
         }
@@ -127,8 +127,8 @@ private:
     Problems& problems_;
 };
 
-// Keeps the lines of secrets out of messages, also where the name of one or of `config` is
-// misspelt, or where it stands outside of `config`.
+// Keeps the lines of secrets out of messages, also if the name of the secret or of `config` is
+// misspelt, or the secret is outside of `config`.
 void conceal_secrets(const TopologyWorker& worker,
                      const WorkerTypeInfo& type,
                      const std::vector<std::string>& known,
@@ -189,11 +189,11 @@ std::pair<WorkerConfig, WorkerConfig> plan_config(const TopologyWorker& worker,
         } else if (param.required &&
                    worker.unread.count("config") + worker.unread.count(param.name) == 0 &&
                    !contains(misspelt, param.name)) {
-            problems.error(
-                worker.span,
-                "worker '" + worker.name.value + "' needs the parameter '" + param.name + "'",
-                "set config." + param.name + " to " + expected_of(param.type) +
-                    (param.doc.empty() ? "" : ": " + param.doc));
+            problems.error(worker.span,
+                           "worker '" + worker.name.value + "' lacks the required parameter '" +
+                               param.name + "'",
+                           "set config." + param.name + " to " + expected_of(param.type) +
+                               (param.doc.empty() ? "" : ": " + param.doc));
         }
     }
     return {fixed.empty() ? WorkerConfig() : WorkerConfig(std::move(fixed)),

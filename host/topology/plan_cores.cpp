@@ -1,4 +1,5 @@
-// Which workers run on one cpu because routes between them ask for it.
+// Assigns workers to one cpu if routes between them ask for it. Workers are joined into groups
+// (union-find); the cpus of a group are those that all its members with `cpus` have in common.
 #include <algorithm>
 #include <list>
 #include <map>
@@ -34,7 +35,7 @@ public:
         for (const std::span<const std::string> end : {shared.from, shared.to}) {
             for (const std::string& name : end) {
                 const auto found = by_name_.find(name);
-                // One that is not there has been reported.
+                // A missing worker has been reported.
                 if (found == by_name_.end() || is_on_pool(found->second, shared.span)) {
                     return;
                 }
@@ -48,7 +49,7 @@ public:
         }
     }
 
-    // Writes into the plans of the workers what has come of it.
+    // Writes the result into the plans of the workers.
     void resolve() {
         std::map<std::size_t, std::uint32_t> numbers;  // by the leader of the group
         for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -70,11 +71,11 @@ public:
 private:
     struct Group {
         std::size_t members = 0;
-        std::vector<int> cpus;         // that all who name any have in common
-        std::list<std::string> bound;  // the workers that name any; replicas more than once
+        std::vector<int> cpus;         // common to all members that name cpus
+        std::list<std::string> bound;  // members that name cpus; replicas more than once
     };
 
-    // In the order of the first of each.
+    // Returns each name once, in the order of its first occurrence.
     static std::vector<std::string> distinct(const std::list<std::string>& names) {
         std::vector<std::string> result;
         std::unordered_set<std::string_view> seen;
@@ -94,10 +95,10 @@ private:
             return false;
         }
         problems_.error(span,
-                        "'share_core' is not for worker '" + base_name(plan.name) +
-                            "', which runs on pool '" + plan.run.pool + "'",
-                        "workers of a pool share its threads already; remove 'share_core', or give "
-                        "the worker a thread of its own");
+                        "cannot apply 'share_core' to worker '" + base_name(plan.name) +
+                            "': it runs on pool '" + plan.run.pool + "'",
+                        "workers of a pool already share its threads; remove 'share_core', or give "
+                        "the worker its own thread");
         return true;
     }
 
@@ -119,7 +120,7 @@ private:
         Group& group = groups_[a];
         Group& other = groups_[b];
         group.members += other.members;
-        // In no time, however many they are: a group may be most of 100,000 workers.
+        // Constant time: a group may contain most of 100,000 workers.
         group.bound.splice(group.bound.end(), other.bound);
         if (group.cpus.empty()) {
             group.cpus = std::move(other.cpus);
@@ -135,10 +136,9 @@ private:
             });
         if (common.empty()) {
             problems_.error(span,
-                            "no cpu stands in the 'cpus' of all workers that are to share a core "
-                            "here: " +
+                            "workers that share a core have no cpu in common: " +
                                 list_of(distinct(group.bound)),
-                            "let them name one in common, or leave 'cpus' to one of them");
+                            "give their 'cpus' a common cpu, or set 'cpus' for only one of them");
             return;
         }
         group.cpus = std::move(common);
@@ -147,7 +147,7 @@ private:
     std::vector<WorkerPlan>& workers_;
     Problems& problems_;
     std::map<std::string, std::size_t> by_name_;
-    std::vector<std::size_t> leader_;  // of each worker: on the way to the one that has its group
+    std::vector<std::size_t> leader_;  // for each worker: a step towards the leader of its group
     std::vector<Group> groups_;        // by leader
 };
 

@@ -22,12 +22,12 @@ constexpr Words<Spread, 2> spread_words = {{
 
 enum class Direction { out, in };
 
-// One end of a route: some replicas of a worker, and one of its ports.
+// One end of a route: replicas of a worker, and one of its ports.
 struct End {
     WorkerRef ref;
     std::uint32_t port_index = 0;
     const PortInfo* port = nullptr;
-    std::string name;  // "worker.port", for people
+    std::string name;  // "worker.port", for messages
     SourceSpan span;
 };
 
@@ -93,8 +93,8 @@ private:
         return ends;
     }
 
-    // Nothing when there is no such end, which has been reported, or when the worker's type is
-    // unknown.
+    // Returns nothing when the end does not exist, which has been reported, or when the type of the
+    // worker is unknown.
     [[nodiscard]] std::optional<End> find_end(const Located<std::string>& written,
                                               Direction direction) {
         const std::size_t dot = written.value.find('.');
@@ -132,9 +132,10 @@ private:
                 return {};
             }
         } else if (direction == Direction::out && ports.size() > 1) {
-            problems_.error(written.span,
-                            "worker '" + worker_name + "' has several outputs, and none is named",
-                            "its outputs are " + names_in_full(worker_name, ports));
+            problems_.error(
+                written.span,
+                "worker '" + worker_name + "' has several outputs, but the route names none",
+                "its outputs are " + names_in_full(worker_name, ports));
             return {};
         }
         return End{*ref,
@@ -144,21 +145,21 @@ private:
                    written.span};
     }
 
-    // Counts connections, good ones or not, so that nothing that a file says about them takes more
-    // time or memory than the limit allows. Too many are reported once.
+    // Counts all connections, valid or not: whatever a file contains, the work stays within the
+    // limit of time and memory. Reports too many only once.
     bool has_room_for(const End& from, const End& to) {
         if (has_too_many_) {
             return false;
         }
-        // Every replica at one end is joined to every replica at the other.
+        // Every replica at one end is connected to every replica at the other.
         const std::size_t count = from.ref.replicas.size() * to.ref.replicas.size();
         has_too_many_ = count > most_edges - counted_;
         if (has_too_many_) {
             problems_.error(to.span,
-                            "with this route there are more than " + std::to_string(most_edges) +
-                                " connections between workers",
-                            "every replica of '" + from.name + "' is joined to every replica of '" +
-                                to.name + "'; have fewer of them");
+                            "this route raises the number of connections between workers above " +
+                                std::to_string(most_edges),
+                            "every replica of '" + from.name + "' connects to every replica of '" +
+                                to.name + "'; use fewer replicas");
             return false;
         }
         counted_ += count;
@@ -171,8 +172,8 @@ private:
         if (sent != taken && sent != "*" && taken != "*") {
             problems_.error(to.span,
                             "'" + from.name + "' sends '" + sent + "', but '" + to.name +
-                                "' takes '" + taken + "'",
-                            "put a worker between them that turns the one into the other");
+                                "' accepts '" + taken + "'",
+                            "put a worker between them that converts the messages");
             return;
         }
         edge.output = from.port_index;
@@ -192,7 +193,7 @@ private:
                 if (!is_new) {
                     problems_.error(to.span,
                                     "'" + from.name + "' is already routed to '" + to.name + "'",
-                                    "the first time is in line " + std::to_string(first->second));
+                                    "the first route is in line " + std::to_string(first->second));
                     return;
                 }
                 planned_.edges.push_back(edge);
@@ -210,7 +211,7 @@ private:
     std::uint32_t last_spread_ = 0;
     std::size_t counted_ = 0;  // connections
     bool has_too_many_ = false;
-    std::map<EdgeKey, int> lines_;  // where each edge was first made
+    std::map<EdgeKey, int> lines_;  // line of the first definition of each edge
     PlannedRoutes planned_;
 };
 

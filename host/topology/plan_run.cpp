@@ -45,16 +45,16 @@ void check_pool(const NamedWorker& worker,
             known.push_back(candidate.name.value);
         }
         problems.error(pool.span,
-                       "there is no pool '" + pool.value + "'",
+                       "unknown pool '" + pool.value + "'",
                        known.empty() ? "add a table [pool." + pool.value + "]"
                                      : suggestion(pool.value, known, "pool"));
     }
     if (worker.type != nullptr && worker.type->is_loop) {
-        problems.error(pool.span,
-                       "worker '" + worker.name() + "' cannot run on a pool: its type '" +
-                           worker.type->name + "' is a loop",
-                       "a loop keeps its thread until it ends, so it needs one of its own: remove "
-                       "'pool'");
+        problems.error(
+            pool.span,
+            "worker '" + worker.name() + "' cannot run on a pool: its type '" + worker.type->name +
+                "' is a loop",
+            "a loop keeps its thread until it ends, and needs its own thread: remove 'pool'");
     }
 }
 
@@ -73,28 +73,29 @@ Placement plan_placement(const TopologyRun& run, Problems& problems) {
     placement.policy = *policy;
     const std::string named = std::string("policy '") + name_of(*policy) + "'";
     if (has_priority(*policy) && !run.priority && run.unread.count("priority") == 0) {
-        problems.error(run.policy->span,
-                       named + " needs a priority",
-                       "add priority = 1, or up to 99: of the threads that can run, the one with "
-                       "the highest does");
+        problems.error(
+            run.policy->span,
+            named + " needs a priority",
+            "add a priority from 1 to 99: of the threads that are ready, the one with the "
+            "highest priority runs");
     }
     if (!has_priority(*policy) && run.priority) {
         problems.error(run.priority->span,
                        named + " takes no priority",
-                       has_nice(*policy) ? "use 'nice' instead, or have policy = \"fifo\" or \"rr\""
-                                         : "remove it, or have policy = \"fifo\" or \"rr\"");
+                       has_nice(*policy) ? "use 'nice' instead, or set policy = \"fifo\" or \"rr\""
+                                         : "remove it, or set policy = \"fifo\" or \"rr\"");
     }
     if (!has_nice(*policy) && run.nice) {
         problems.error(run.nice->span,
-                       "'nice' means nothing under " + named,
+                       "'nice' has no effect with " + named,
                        has_priority(*policy)
                            ? "remove it: 'priority' decides"
-                           : "remove it: such a thread runs when no other wants to");
+                           : "remove it: an idle thread runs only when no other thread is ready");
     }
     return placement;
 }
 
-// Warns of what is beyond the limits, each setting in its place.
+// Warns of each setting beyond the limits, at its place.
 class LimitCheck {
 public:
     LimitCheck(const ProcessLimits& limits, Problems& problems)
@@ -108,7 +109,7 @@ public:
             one.cpus = {static_cast<int>(cpu.value)};
             warn(one,
                  cpu.span,
-                 "a start here will be refused; name others, or widen what skep is started with "
+                 "skep will refuse to start here; name other cpus, or allow skep more cpus "
                  "(taskset, CPUAffinity= of a unit, cpuset of a container)");
         }
         if (nice) {
@@ -116,8 +117,8 @@ public:
             one.nice = static_cast<int>(nice->value);
             warn(one,
                  nice->span,
-                 "a start here will be refused; a lower one takes the capability CAP_SYS_NICE or a "
-                 "higher RLIMIT_NICE (LimitNICE= of a unit)");
+                 "skep will refuse to start here; a lower nice value needs the capability "
+                 "CAP_SYS_NICE or a higher RLIMIT_NICE (LimitNICE= of a unit)");
         }
     }
 
@@ -129,8 +130,8 @@ public:
         one.priority = static_cast<int>(priority.value);
         warn(one,
              priority.span,
-             "a start here will be refused; it takes the capability CAP_SYS_NICE or a higher "
-             "RLIMIT_RTPRIO (LimitRTPRIO= of a unit)");
+             "skep will refuse to start here; the priority needs the capability CAP_SYS_NICE or a "
+             "higher RLIMIT_RTPRIO (LimitRTPRIO= of a unit)");
     }
 
 private:

@@ -8,7 +8,7 @@ namespace {
 
 using Port = std::pair<std::size_t, std::uint32_t>;  // worker and index
 
-// Walks along blocking routes, and reports each that leads back to a worker on the way.
+// Follows blocking routes, and reports each route that leads back to a worker on the current path.
 class CircleSearch {
 public:
     CircleSearch(const NamedWorkers& workers, const std::vector<Link>& links, Problems& problems)
@@ -70,13 +70,14 @@ private:
             }
             circle += workers_[*at].name() + " -> ";
         }
-        problems_.warning(last.span,
-                          "these routes block in a circle: " + circle + workers_[last.to].name(),
-                          "should all their queues be full, none of them can go on; let one of the "
-                          "routes drop: when_full = \"drop_oldest\"");
+        problems_.warning(
+            last.span,
+            "these routes block in a circle: " + circle + workers_[last.to].name(),
+            "if all their queues are full, none of the workers can continue; let one of "
+            "the routes drop: when_full = \"drop_oldest\"");
     }
 
-    // So many workers of a circle are named, and the last.
+    // The number of workers of a circle that are named before the last one.
     static constexpr std::ptrdiff_t most_named = 12;
     static constexpr std::ptrdiff_t nowhere = -1;
 
@@ -84,9 +85,9 @@ private:
     Problems& problems_;
     std::vector<std::vector<const Link*>> leaving_;
     std::vector<bool> seen_;
-    std::vector<std::ptrdiff_t> place_on_way_;  // of each worker, in way_
+    std::vector<std::ptrdiff_t> place_on_way_;  // index of each worker in way_
     std::vector<std::size_t> way_;
-    std::vector<std::size_t> next_;  // of the links that leave each on the way
+    std::vector<std::size_t> next_;  // next link to follow, for each worker on the path
 };
 
 }  // namespace
@@ -107,8 +108,8 @@ void warn_about_routes(const NamedWorkers& workers,
             if (!output.optional && sending.count({i, port}) == 0) {
                 problems.warning(
                     worker.written->span,
-                    "nothing receives what worker '" + worker.name() + "' sends to its output '" +
-                        output.name + "'",
+                    "no route leaves the output '" + output.name + "' of worker '" + worker.name() +
+                        "'",
                     "add a [[route]] with from = \"" + worker.name() + "." + output.name + "\"");
             }
         }

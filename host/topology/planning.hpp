@@ -1,5 +1,5 @@
-// What the parts of the planner share: the workers that a file names, and words that stand for
-// enumerators. For the planner's own files, and for who looks for plugins before it does.
+// Shared by the parts of the planner: the workers that a file names, and the words for enumerators.
+// Only for the planner's own files, and for code that finds plugins before the planner runs.
 #pragma once
 
 #include <array>
@@ -18,10 +18,10 @@
 
 namespace skep::host {
 
-// [host] plugin_path of a topology, resolved against the folder of its file.
+// Returns [host] plugin_path of a topology, resolved against the folder of its file.
 [[nodiscard]] std::vector<std::string> plugin_folders(const Topology& topology);
 
-// A [worker.NAME], and what it becomes.
+// A [worker.NAME], with its type and its replicas.
 struct NamedWorker {
     const TopologyWorker* written = nullptr;
     const WorkerTypeInfo* type = nullptr;  // null: unknown, and the reason has been reported
@@ -30,8 +30,8 @@ struct NamedWorker {
     [[nodiscard]] const std::string& name() const { return written->name.value; }
 };
 
-// In the order of the file. What is asked for each name in the file takes no longer with more
-// workers.
+// The workers in the order of the file. The cost of a query for a name in the file does not grow
+// with the number of workers.
 class NamedWorkers {
 public:
     void push_back(NamedWorker worker) {
@@ -41,20 +41,21 @@ public:
         workers_.push_back(std::move(worker));
     }
 
-    // The index of the worker of this name.
+    // Returns the index of the worker with this name.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
         const auto found = by_name_.find(name);
         return found == by_name_.end() ? std::nullopt : std::optional(found->second);
     }
 
-    // Whether the name of a worker begins with `prefix`.
+    // Returns true if the name of a worker begins with `prefix`.
     [[nodiscard]] bool any_starts_with(std::string_view prefix) const {
         const auto next = by_name_.lower_bound(prefix);
         return next != by_name_.end() && next->first.starts_with(prefix);
     }
 
-    // The hint for a name that none of them has. To find the nearest name every other is compared:
-    // thousands of wrong names in a file of thousands of workers get the list only.
+    // Returns the hint for a name that no worker has. A search for the nearest name compares all
+    // names: after thousands of wrong names in a file of thousands of workers, the hint is only the
+    // list.
     [[nodiscard]] std::string suggestion_for(std::string_view name) {
         const std::size_t cost = name.size() * letters_;
         if (cost > comparisons_left_) {
@@ -64,7 +65,7 @@ public:
         return suggestion(name, names_, "worker");
     }
 
-    // Keeps the name of a replica of a worker whose number of replicas is not known.
+    // Stores the name of a replica of a worker whose number of replicas is unknown.
     [[nodiscard]] std::span<const std::string> keep(std::string_view replica) {
         return {&kept_.emplace_back(replica), 1};
     }
@@ -81,10 +82,10 @@ public:
 
 private:
     std::vector<NamedWorker> workers_;
-    std::map<std::string_view, std::size_t> by_name_;  // of the topology
+    std::map<std::string_view, std::size_t> by_name_;  // names of the topology
     std::vector<std::string> names_;
     std::deque<std::string> kept_;
-    std::size_t letters_ = 0;                     // of all names
+    std::size_t letters_ = 0;                     // in all names
     std::size_t comparisons_left_ = 200'000'000;  // of letters; less than a second
 };
 
@@ -94,26 +95,27 @@ struct WorkerRef {
     std::span<const std::string> replicas;  // of that worker, or the one name in the file
 };
 
-// The most workers, connections between them, and actions of the schedule: replicas multiply them.
+// The limits of workers, of connections between them, and of schedule actions: replicas multiply
+// all of these.
 inline constexpr std::size_t most_workers = 1'000'000;
 inline constexpr std::size_t most_edges = 100'000;
 inline constexpr std::size_t most_actions = 1'000'000;
 
-// Finds "NAME" (all its replicas) or "NAME#2" (that one), and reports at `span` when there is none,
-// unless that may follow from a mistake that has been reported.
+// Finds "NAME" (all its replicas) or "NAME#2" (only that one). Reports an unknown name at `span`,
+// unless it may follow from a mistake that has been reported.
 [[nodiscard]] std::optional<WorkerRef> resolve_worker(std::string_view name,
                                                       const SourceSpan& span,
                                                       const Topology& topology,
                                                       NamedWorkers& workers,
                                                       Problems& problems);
 
-// The parameters of `worker` by the table of its type: checked, typed, with defaults filled in;
-// WorkerPlan::config and WorkerPlan::live.
+// Returns the parameters of `worker` according to its type: checked, typed, with defaults filled
+// in; WorkerPlan::config and WorkerPlan::live.
 [[nodiscard]] std::pair<WorkerConfig, WorkerConfig> plan_config(const TopologyWorker& worker,
                                                                 const WorkerTypeInfo& type,
                                                                 Problems& problems);
 
-// A route of the file after its ends have been found, before it is multiplied by the replicas.
+// A route of the file whose ends have been found, before it is multiplied by the replicas.
 struct Link {
     std::size_t from = 0, to = 0;  // indices in NamedWorkers
     std::uint32_t output = 0, input = 0;
@@ -121,7 +123,7 @@ struct Link {
     SourceSpan span;
 };
 
-// The workers at both ends of a route that asks them to share a core.
+// The workers at both ends of a route with share_core.
 struct SharedCore {
     std::span<const std::string> from, to;  // replicas; none is empty
     SourceSpan span;                        // of the value of share_core
@@ -139,21 +141,23 @@ struct PlannedRoutes {
 
 [[nodiscard]] std::vector<PoolPlan> plan_pools(const Topology& topology);
 
-// Every replica of `worker` runs so; cores are not shared yet. `pools`: the names of all pools.
+// Plans how every replica of `worker` runs. Does not share cores yet. `pools` holds the names of
+// all pools.
 [[nodiscard]] RunPlan plan_run(const NamedWorker& worker,
                                const Topology& topology,
                                const std::set<std::string_view>& pools,
                                Problems& problems);
 
-// Brings workers together that share a core, directly or through others.
+// Groups the workers that share a core, directly or through others.
 void plan_cores(const std::vector<SharedCore>& shared,
                 std::vector<WorkerPlan>& workers,
                 Problems& problems);
 
-// Warns of pools that nothing runs on, and of settings beyond `limits`. For a good file.
+// Warns of pools without workers, and of settings beyond `limits`. Requires a topology without
+// errors.
 void warn_about_runs(const Topology& topology, const ProcessLimits& limits, Problems& problems);
 
-// Warns of ports that nothing is connected to, and of circles in which every route blocks.
+// Warns of ports without a route, and of circles in which every route blocks.
 void warn_about_routes(const NamedWorkers& workers,
                        const std::vector<Link>& links,
                        Problems& problems);
@@ -161,8 +165,8 @@ void warn_about_routes(const NamedWorkers& workers,
 template <typename Enum, std::size_t count>
 using Words = std::array<std::pair<std::string_view, Enum>, count>;
 
-// What a word of the file stands for; reports a word that is not one of `words`, the values of
-// `key`.
+// Returns the enumerator for a word of the file. Reports a word that is not in `words`, the values
+// of `key`.
 template <typename Enum, std::size_t count>
 [[nodiscard]] std::optional<Enum> parse_word(const Located<std::string>& word,
                                              std::string_view key,
@@ -176,12 +180,12 @@ template <typename Enum, std::size_t count>
         known.emplace_back(text);
     }
     problems.error(word.span,
-                   "'" + word.value + "' is no value of '" + std::string(key) + "'",
+                   "unknown value '" + word.value + "' of '" + std::string(key) + "'",
                    suggestion(word.value, known, "value"));
     return {};
 }
 
-// The same for a key that may be absent; `absent` also stands in for a wrong one.
+// The same for a key that may be absent. Returns `absent` also for a wrong word.
 template <typename Enum, std::size_t count>
 [[nodiscard]] Enum parse_word(const std::optional<Located<std::string>>& word,
                               std::string_view key,

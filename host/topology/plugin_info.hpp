@@ -1,7 +1,7 @@
-// What the topology needs to know of a plugin in order to check a file against it: the descriptor
-// of skep/abi.h as plain values, copied out of the shared object so that they outlive it.
+// The facts about a plugin that are needed to check a topology: the descriptor of skep/abi.h as
+// plain values, copied out of the shared object so that they outlive it.
 //
-// The loader makes these from a file; tests write them by hand.
+// The loader reads them from a file; tests write them by hand.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace skep::host {
 
-// One value of a parameter, as create() will see it: text, or int64 (integer, boolean 0/1, duration
-// in nanoseconds, size in bytes), or double.
+// One value of a parameter, as create() will see it: text, int64 (integer, boolean 0/1, duration in
+// nanoseconds, size in bytes), or double.
 using ParamValue = std::variant<std::string, std::int64_t, double>;
 
 enum class ParamType { string, integer, number, boolean, duration, size };
@@ -28,9 +28,9 @@ struct ParamInfo {
     bool required = false;
     bool secret = false;
     bool reloadable = false;
-    // As the plugin wrote them, for people; the loader has checked that they parse.
+    // As the plugin wrote them, for messages. The loader has checked that they parse.
     std::optional<std::string> default_text, min_text, max_text;
-    // The same as values.
+    // The same texts as values.
     std::optional<ParamValue> default_value, min_value, max_value;
     std::vector<std::string> choices;  // empty: any
 };
@@ -49,11 +49,12 @@ struct WorkerTypeInfo {
     std::vector<ParamInfo> params;
     std::vector<PortInfo> inputs;
     std::vector<PortInfo> outputs;
-    // Of the state that an instance hands over: what it writes (0: none), and the oldest it takes.
+    // The state that an instance hands over: the version that it writes (0: no state), and the
+    // oldest version that it accepts.
     std::uint32_t state_version = 0, state_oldest = 0;
     bool can_reconfigure = false;  // reloadable parameters may change while an instance works
     bool is_create_probed = true;  // a reload tries create() in a child process first
-    bool is_exclusive = false;     // of two instances one at a time has what it needs to work
+    bool is_exclusive = false;     // has acquire: two instances cannot work at the same time
 };
 
 struct PluginInfo {
@@ -62,29 +63,28 @@ struct PluginInfo {
     std::string vendor, licence, doc;  // may be empty
     std::uint16_t abi_major = 0, abi_minor = 0, lowest_host_minor = 0;
     std::vector<WorkerTypeInfo> types;
-    // A hash of the file that this was read from, and of the libraries that it brings; "" when
-    // there is none.
+    // A hash of the file that this was read from, and of the libraries that it brings; "": no file.
     std::string content;
-    std::vector<std::string> libraries;  // that it brings: their files
-    std::string build_id;  // of that file, as its linker wrote it; "" when there is none
-    // Its thread_locals lie in a block of the process that has room for few, and gets none back
-    // before a library is closed (DF_STATIC_TLS).
+    std::vector<std::string> libraries;  // files of the libraries that the plugin brings
+    std::string build_id;  // build id of the file, as its linker wrote it; "" when it has none
+    // Its thread_locals use a block of the process that has little room, and that gets room back
+    // only when a library is closed (DF_STATIC_TLS).
     bool static_tls = false;
     // Some of its thread_locals have destructors, which keep it mapped while their threads live.
     bool thread_exits = false;
-    // What makes keys with destructors, which run when a thread ends: "pthread_key_create", or
-    // "libx.so.1: pthread_key_create" of a library that it brings; "": nothing. They may not meet a
-    // thread that outlives it.
+    // What makes thread keys with destructors, which run when a thread ends: "pthread_key_create",
+    // or "libx.so.1: pthread_key_create" for a library that it brings; "": nothing. Such a
+    // destructor must not run on a thread that outlives the plugin.
     std::string thread_keys;
 
-    // Null when there is no such type.
+    // Returns null when the plugin has no such type.
     [[nodiscard]] const WorkerTypeInfo* find(std::string_view type) const;
 };
 
 // Parses one parameter value from text (a default, a bound, or an interpolated TOML string) as
-// `type`: "42", "1.5", "true", "200ms", "64KiB". Nothing but the value may stand in the text; no
-// white space. Empty when it is not of that type or does not fit (durations and sizes: int64, not
-// negative).
+// `type`: "42", "1.5", "true", "200ms", "64KiB". The text must contain only the value, without
+// white space. Returns nothing when the text is not of that type or does not fit (durations and
+// sizes: int64, not negative).
 [[nodiscard]] std::optional<ParamValue> parse_param(ParamType type, std::string_view text);
 
 }  // namespace skep::host

@@ -1,5 +1,4 @@
-// What the steps from a file to a plan share in order to say what is wrong, all of it, in the same
-// words.
+// Collects all errors and warnings on the way from a file to a plan, in uniform words.
 #pragma once
 
 #include <set>
@@ -15,7 +14,7 @@ namespace skep::host {
 // Collects the diagnostics of one file.
 class Problems {
 public:
-    // `before`: what has been found in the file already.
+    // `before`: the diagnostics that were already found in the file.
     explicit Problems(std::string file, Diagnostics before = {})
         : file_(std::move(file)),
           diagnostics_(std::move(before)) {}
@@ -23,7 +22,7 @@ public:
     void error(const SourceSpan& span, std::string message, std::string hint = {});
     void warning(const SourceSpan& span, std::string message, std::string hint = {});
 
-    // A secret stands in this line: whatever is wrong there, it is not to be shown.
+    // Marks a line that contains a secret: no diagnostic shows this line.
     void conceal(int line) { concealed_.insert(line); }
 
     [[nodiscard]] bool has_errors() const { return host::has_errors(diagnostics_); }
@@ -39,16 +38,16 @@ private:
     std::set<int> concealed_;  // lines
 };
 
-// "'a', 'b' and 'c'"; a long list is cut.
+// Returns "'a', 'b' and 'c'"; a long list is cut.
 [[nodiscard]] std::string list_of(const std::vector<std::string>& names);
 
-// The hint for a name that is not one of `candidates`, each of which is a `what` ("parameter"):
-// "did you mean 'pattern'? the parameters are 'limit' and 'pattern'".
+// Returns the hint for a name that is not one of `candidates`. `what` is the noun for them
+// ("parameter"): "did you mean 'pattern'? the parameters are 'limit' and 'pattern'".
 [[nodiscard]] std::string suggestion(std::string_view word,
                                      const std::vector<std::string>& candidates,
                                      std::string_view what);
 
-// "the integer 5", "the string \"abc\"".
+// Returns "the integer 5", "the string \"abc\"".
 [[nodiscard]] std::string describe(const ConfigLeaf& leaf);
 
 }  // namespace skep::host

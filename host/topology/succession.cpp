@@ -15,12 +15,12 @@ std::optional<std::string> port_problem(const std::vector<PortInfo>& before,
                                         const std::string& direction) {
     for (std::size_t i = 0; i < before.size(); ++i) {
         if (i >= next.size()) {
-            return "its " + direction + " '" + before[i].name + "' is gone";
+            return "its " + direction + " '" + before[i].name + "' was removed";
         }
         if (!same_ports(before[i], next[i])) {
-            return "its " + direction + " " + std::to_string(i) + " was '" + before[i].name +
-                   "' (" + before[i].content_type + ") and is '" + next[i].name + "' (" +
-                   next[i].content_type + "); ports may be added at the end alone";
+            return "its " + direction + " " + std::to_string(i) + " changed from '" +
+                   before[i].name + "' (" + before[i].content_type + ") to '" + next[i].name +
+                   "' (" + next[i].content_type + "); ports may only be added at the end";
         }
     }
     return std::nullopt;
@@ -41,12 +41,12 @@ std::optional<std::string> state_problem(const WorkerTypeInfo& before, const Wor
         return std::nullopt;
     }
     if (next.state_version == 0) {
-        return "its state of version " + std::to_string(before.state_version) +
-               " would be lost: the new one takes none";
+        return "its state version " + std::to_string(before.state_version) +
+               " would be lost: the successor accepts no state";
     }
     if (before.state_version < next.state_oldest || before.state_version > next.state_version) {
         return "its state has version " + std::to_string(before.state_version) +
-               ", and the new one takes " + std::to_string(next.state_oldest) + " to " +
+               ", but the successor accepts " + std::to_string(next.state_oldest) + " to " +
                std::to_string(next.state_version);
     }
     return std::nullopt;

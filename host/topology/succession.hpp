@@ -1,5 +1,5 @@
-// Whether an instance of one worker type can take the place of an instance of another in a worker
-// that runs. Pure: asked before anything is touched.
+// Checks whether an instance of one worker type can be the successor of an instance of another type
+// in a running worker. Pure: called before anything is changed.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,12 @@
 
 namespace skep::host {
 
-// Why not; nothing when it can. What is queued names inputs by their index, and routes name outputs
-// by theirs: ports may be added at the end alone.
+// Returns why not; nothing when it can. Waiting messages refer to inputs by index, and routes refer
+// to outputs by index: ports may only be added at the end.
 [[nodiscard]] std::optional<std::string> succession_problem(const WorkerTypeInfo& before,
                                                             const WorkerTypeInfo& next);
 
-// Why it cannot take the state; nothing when it can, or there is none.
+// Returns why the successor cannot load the state; nothing when it can, or has no state to load.
 [[nodiscard]] std::optional<std::string> state_problem(const WorkerTypeInfo& before,
                                                        const WorkerTypeInfo& next);
 

@@ -256,7 +256,7 @@ std::optional<Located<std::int64_t>> TableReader::integer_of(std::string_view ke
             return {};
         }
         value = parse_integer(string->text);
-        // Only a reference has an excuse for standing between quotes.
+        // Only a reference may be in quotes.
         if (!value || !string->interpolated) {
             mismatch(key,
                      node.span,
@@ -274,7 +274,7 @@ std::optional<Located<std::int64_t>> TableReader::integer_of(std::string_view ke
               node.span,
               "'" + std::string(key) + "' " + std::string(is) + " " + std::to_string(*value) +
                   ", which is out of range",
-              "it may be from " + std::to_string(min) + " to " + std::to_string(max));
+              "it must be from " + std::to_string(min) + " to " + std::to_string(max));
         return {};
     }
     return Located<std::int64_t>{*value, node.span};
@@ -429,7 +429,7 @@ UnreadKeys TableReader::finish(std::string_view advice) {
     }
     for (const auto& [key, example] : missing_) {
         if (misspelt.count(key) == 0) {
-            problems_.error(span_, where_ + " has no key '" + key + "'", "add " + example);
+            problems_.error(span_, "missing key '" + key + "' in " + where_, "add " + example);
         }
     }
     unread_.merge(misspelt);

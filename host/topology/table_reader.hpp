@@ -1,9 +1,8 @@
-// Reads the keys of one TOML table, each as the type that the schema wants, and says what is wrong
-// with the rest: a value of another type or out of range, a key that is missing, and a key that
-// nobody asked for.
+// Reads the keys of one TOML table, each with the type that the schema requires. Reports all
+// mistakes: a value of another type or out of range, a missing key, and an unknown key.
 //
-// Every read gives the value, or nothing when the key is absent or wrong; it has been reported
-// then, and the caller carries on with the next key.
+// Every read returns the value, or nothing when the key is absent or wrong. A wrong value has been
+// reported then, and the caller continues with the next key.
 #pragma once
 
 #include <chrono>
@@ -30,32 +29,31 @@ struct ReadString {
                                                     const Environment& environment,
                                                     Problems& problems);
 
-// Reports a NUL in a text that a plugin or the system may take for a name: a function that reads it
-// as a C string would see only what stands before it, and open another file. `subject`:
-// "'plugin'".
+// Reports a NUL in a text that a plugin or the system may take for a name. A function that reads it
+// as a C string would see only the text before it, and open another file. `subject`: "'plugin'".
 [[nodiscard]] bool is_cut_by_null(std::string_view text,
                                   const std::string& subject,
                                   const SourceSpan& span,
                                   Problems& problems);
 
-// "the integer 5", "an array", "a table".
+// Returns "the integer 5", "an array", "a table".
 [[nodiscard]] std::string describe(const TomlNode& node);
 
 class TableReader {
 public:
-    // `where` names the table for people: "[worker.a]". All must outlive the reader.
+    // `where` names the table in messages: "[worker.a]". All arguments must outlive the reader.
     TableReader(const TomlTable& table,
                 const SourceSpan& span,
                 std::string where,
                 const Environment& environment,
                 Problems& problems);
 
-    // Asking twice for a key is fine. Null when it is absent.
+    // Finds a key; it may be called twice for one key. Returns null when the key is absent.
     [[nodiscard]] const TomlMember* find(std::string_view key);
-    // The same, and an error from finish() when it is absent; `example` says what to add.
+    // The same, but finish() reports an absent key; `example` is the text to add.
     [[nodiscard]] const TomlMember* require(std::string_view key, std::string_view example);
 
-    // Not empty, and without NUL.
+    // A string that is not empty and has no NUL.
     [[nodiscard]] std::optional<Located<std::string>> word(std::string_view key);
     // Any string.
     [[nodiscard]] std::optional<Located<std::string>> text(std::string_view key);
@@ -64,23 +62,23 @@ public:
     [[nodiscard]] std::optional<Located<std::int64_t>> integer(std::string_view key,
                                                                std::int64_t min,
                                                                std::int64_t max);
-    // An array of integers, each of them once; an empty one is an error.
+    // An array of different integers; an empty array is an error.
     [[nodiscard]] std::vector<Located<std::int64_t>> integers(std::string_view key,
                                                               std::int64_t min,
                                                               std::int64_t max);
     [[nodiscard]] std::optional<Located<bool>> boolean(std::string_view key);
     [[nodiscard]] std::optional<Located<std::chrono::nanoseconds>> duration(std::string_view key);
-    // In bytes, more than none: "64KiB", or an integer.
+    // A size in bytes, more than zero: "64KiB", or an integer.
     [[nodiscard]] std::optional<Located<std::int64_t>> size(std::string_view key);
-    // The tables of [[key]], or of an array of inline tables.
+    // Reads the tables of [[key]], or of an array of inline tables.
     void each_table(std::string_view key,
                     const std::function<void(const TomlTable&, const SourceSpan&)>& read);
-    // The table [key], if there is one; `hint` says how to write it.
+    // Returns the table [key], or null; `hint` says how to write it.
     [[nodiscard]] const TomlTable* table(std::string_view key, std::string hint = {});
 
-    // Reports the keys that were never asked for, and the required ones that are missing, unless
-    // one of the former is a misspelling of it. `advice`: what else to say of an unknown key. Call
-    // it last, once.
+    // Reports unknown keys (keys that were never read), and missing required keys, unless an
+    // unknown key is a misspelling of the missing one. `advice` is added to the hint for an unknown
+    // key. Call it last, and only once.
     UnreadKeys finish(std::string_view advice = {});
 
     // Reports a value of another type: "'key' expects `what`, found ...".
@@ -100,11 +98,12 @@ private:
                   const std::string& found,
                   std::string hint);
     [[nodiscard]] std::optional<ReadString> string_of(std::string_view key, const TomlNode& node);
-    // Reports it.
+    // Reports a NUL.
     [[nodiscard]] bool contains_null(std::string_view key,
                                      std::string_view text,
                                      const SourceSpan& span);
-    // `what`: what the key expects, of which this is one; `is`: how the key relates to it.
+    // `what`: what the key expects, of which this integer is a part; `is`: the verb between key and
+    // value.
     [[nodiscard]] std::optional<Located<std::int64_t>> integer_of(std::string_view key,
                                                                   const TomlNode& node,
                                                                   std::int64_t min,

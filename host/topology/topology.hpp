@@ -1,6 +1,6 @@
-// The topology: workers, routes and schedule exactly as a TOML file says them, with the place of
-// each, and what is wrong with them. Nothing is resolved yet and no plugin has been looked at; see
-// plan.hpp for that.
+// The topology: workers, routes and schedule as written in a TOML file, with the place of each
+// value and the errors in them. Names are not resolved yet, and plugins are not read yet; see
+// plan.hpp.
 //
 //   version = 1                       [worker.NAME]                    [[route]]
 //   name    = "web-errors"            plugin     = "regex"             from      = "a.lines"
@@ -30,32 +30,32 @@
 
 namespace skep::host {
 
-// A value and where it stands.
+// A value and its place in the file.
 template <typename T>
 struct Located {
     T value{};
     SourceSpan span;
 };
 
-// What a TOML leaf of [worker.X.config] can be before its parameter's type is known. Strings are
+// The value of a leaf of [worker.X.config] while the type of its parameter is unknown. Strings are
 // already interpolated.
 using ConfigLeaf = std::variant<std::string, std::int64_t, double, bool>;
 
 struct ConfigEntry {
-    std::optional<ConfigLeaf> value;  // nothing: it is wrong
+    std::optional<ConfigLeaf> value;  // nothing: the value is wrong
     SourceSpan key_span, value_span;
-    bool interpolated = false;  // a string that was written with ${...}: may stand for another type
+    bool interpolated = false;  // a string with ${...}, which may stand for another type
 };
 
-// The keys of a table that gave no value although they are there, each with its line: the value is
-// wrong, or the key is unknown; of an unknown key also the one that it may be a misspelling of.
-// What is absent because of them is no mistake of its own.
+// The keys of a table that are present but gave no value, each with its line: the value is wrong,
+// or the key is unknown. For an unknown key this also contains the key that it may be a misspelling
+// of. The absence of these keys is not reported as another error.
 using UnreadKeys = std::map<std::string, int>;
 
 // How a worker runs: `run` of a worker.
 struct TopologyRun {
-    std::optional<Located<std::string>> pool;  // then there is nothing of the rest
-    std::vector<Located<std::int64_t>> cpus;   // each once; empty: not given, or wrong
+    std::optional<Located<std::string>> pool;  // if set, the other settings are absent
+    std::vector<Located<std::int64_t>> cpus;   // each once; empty: absent or wrong
     std::optional<Located<std::int64_t>> nice;
     std::optional<Located<std::string>> policy;
     std::optional<Located<std::int64_t>> priority;
@@ -63,9 +63,9 @@ struct TopologyRun {
 };
 
 struct TopologyWorker {
-    Located<std::string> name;                   // also one that is no good
+    Located<std::string> name;                   // also an invalid name
     std::optional<Located<std::string>> plugin;  // nothing: missing or wrong
-    std::optional<Located<std::string>> type;    // needed only when the plugin has several
+    std::optional<Located<std::string>> type;    // required only if the plugin has several types
     std::optional<Located<std::int64_t>> replicas;
     std::optional<Located<std::int64_t>> mailbox;
     std::optional<Located<std::int64_t>> queue_bytes;
@@ -78,11 +78,11 @@ struct TopologyWorker {
     SourceSpan span;  // of [worker.NAME]
 };
 
-// Threads that take turns at the workers that run on the pool.
+// Threads that take turns running the workers of the pool.
 struct TopologyPool {
-    Located<std::string> name;  // also one that is no good
+    Located<std::string> name;  // also an invalid name
     std::optional<Located<std::int64_t>> threads;
-    std::vector<Located<std::int64_t>> cpus;  // as of a worker's run
+    std::vector<Located<std::int64_t>> cpus;  // as in a worker's run
     std::optional<Located<std::int64_t>> nice;
     SourceSpan span;  // of [pool.NAME]
 };
@@ -93,12 +93,12 @@ struct TopologyRoute {
     std::optional<Located<std::int64_t>> queue;
     std::optional<Located<std::string>> when_full;
     std::optional<Located<std::string>> spread;  // "round_robin" (default) or "all", among replicas
-    std::optional<Located<bool>> share_core;     // both ends are to run on one cpu
+    std::optional<Located<bool>> share_core;     // both ends must run on one cpu
     SourceSpan span;
 };
 
 struct TopologySchedule {
-    Located<std::chrono::nanoseconds> at;        // zero: missing or wrong, or zero
+    Located<std::chrono::nanoseconds> at;        // zero: missing, wrong or zero
     std::optional<Located<std::string>> action;  // nothing: missing or wrong
     std::optional<Located<std::string>> worker;
     std::optional<Located<std::string>> message;
@@ -107,9 +107,9 @@ struct TopologySchedule {
 };
 
 struct Topology {
-    std::string file;    // as given by the user
-    std::string source;  // its text, for diagnostics
-    std::string name;    // default: the file's name without .toml
+    std::string file;    // as the user wrote it
+    std::string source;  // the text of the file, for diagnostics
+    std::string name;    // default: the file name without .toml
     std::vector<std::string> plugin_path;
     std::chrono::nanoseconds stop_grace = std::chrono::seconds(20);
     std::chrono::nanoseconds probation = std::chrono::seconds(5);
@@ -121,24 +121,24 @@ struct Topology {
     std::vector<TopologyPool> pools;
     std::vector<TopologyRoute> routes;
     std::vector<TopologySchedule> schedule;
-    UnreadKeys unread;   // of the file itself and of [host]
-    Diagnostics errors;  // what is wrong with the file by itself, in the order of the file
+    UnreadKeys unread;   // keys of the file itself and of [host]
+    Diagnostics errors;  // errors in the file itself, in the order of the file
 };
 
-// Looks an environment variable up: nothing when it is not set.
+// Looks up an environment variable; nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 [[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
 
-// Parses a topology. `file` is only used to say where something is wrong and to derive the name.
-// A topology with errors holds all that could be read, so that make_plan(), which refuses it, can
-// check that too.
+// Parses a topology. `file` is used only for the places of errors and for the default name. A
+// topology with errors holds everything that could be read: make_plan(), which refuses it, can thus
+// check the rest too.
 [[nodiscard]] Topology parse_topology(std::string source,
                                       std::string file,
                                       const Environment& environment);
 
-// The same, from a file that is read here, of at most 64 MiB. One that cannot be read has an empty
-// source. Takes no longer than ReadLimits says.
+// Reads the file (at most 64 MiB), then does the same. If the file cannot be read, the source is
+// empty. Takes no longer than ReadLimits allows.
 [[nodiscard]] Topology read_topology(const std::string& file,
                                      const Environment& environment,
                                      PipeUse pipes = PipeUse::read_to_end);

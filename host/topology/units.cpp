@@ -36,7 +36,7 @@ constexpr std::array size_units = {
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 
-// The value of the whole text, in whichever way from_chars reads a T.
+// Returns the value of the whole text, if from_chars reads all of it as a T.
 template <typename T, typename... Format>
 std::optional<T> whole(std::string_view text, Format... format) {
     T value{};

@@ -1,13 +1,14 @@
-# skep_add_plugin(name sources...) builds one plugin: lib<name>.so, linked so that it can be
-# unloaded.
+# skep_add_plugin(name sources...) builds one plugin, lib<name>.so, with link options that allow the
+# host to unload it.
 #
-#   version script   exports skep_plugin_v1 and nothing else. Without it a symbol marked
-#                    STB_GNU_UNIQUE (any inline static, std::make_shared, ...) pins the library
-#                    and leaks its value into the next version that is loaded.
-#   -fno-gnu-unique  the same for what the version script cannot reach (GCC; clang has no such mark)
-#   -z defs          an undefined symbol fails this link, not the host's load
+#   version script   exports only skep_plugin_v1. Without it a symbol marked STB_GNU_UNIQUE (any
+#                    inline static, std::make_shared, ...) pins the library and leaks its value into
+#                    the next version that is loaded.
+#   -fno-gnu-unique  the same for symbols that the version script does not reach (GCC; clang has no
+#                    such mark)
+#   -z defs          an undefined symbol fails this link instead of the load in the host
 #   exit list        static destructors register in the plugin, not in the process (exit_list.c)
-#   chmod go-w       the host refuses a plugin that others could have written
+#   chmod go-w       the host refuses a plugin that other users could have written
 
 function(skep_add_plugin name)
     set(here ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
@@ -28,7 +29,7 @@ function(skep_add_plugin name)
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
     target_link_options(${name} PRIVATE "LINKER:--version-script=${here}/plugin.map"
                         "LINKER:--build-id")
-    # A sanitizer's runtime lives in the host, so clang leaves its symbols undefined in a plugin.
+    # The runtime of a sanitizer is in the host: clang leaves its symbols undefined in a plugin.
     if(NOT (SKEP_SANITIZE AND CMAKE_CXX_COMPILER_ID MATCHES "Clang"))
         target_link_options(${name} PRIVATE "LINKER:-z,defs")
     endif()

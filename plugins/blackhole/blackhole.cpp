@@ -2,7 +2,7 @@
 
 struct Blackhole {
     static constexpr auto name = "blackhole";
-    static constexpr auto doc = "Takes every message and does nothing with it.";
+    static constexpr auto doc = "Receives every message and discards it.";
     static constexpr skep::port inputs[] = {{"in", "*", "anything"}};
 
     void on_message(skep::context& /*context*/, const skep::message& /*message*/) {}

@@ -14,14 +14,14 @@
 
 #include <skep/plugin.hpp>
 
-// A message is finished when its line was written: nothing waits in a buffer of this process. As
-// many lines as there are go out in one write. Where standard output takes no more for now, the
-// worker waits for it, and the host can still pause, replace or stop it: it returns between two
-// lines, and the lines that are left come again.
+// A message is finished when its line was written: no line waits in a buffer of this process. One
+// write covers as many lines as possible. When standard output is full, the worker waits for it.
+// The host can still pause, swap or stop the worker then: on_messages returns between two lines,
+// and the host passes the other messages in again.
 class Console {
 public:
     static constexpr auto name = "console";
-    static constexpr auto doc = "Writes every message to standard output, one a line.";
+    static constexpr auto doc = "Writes every message to standard output, one message per line.";
     static constexpr skep::port inputs[] = {{"in", "*", "what to write"}};
 
     void on_messages(skep::context& context, skep::messages& batch) {
@@ -38,8 +38,8 @@ private:
     static constexpr std::size_t most_at_once = std::size_t{64} * 1024;
     static constexpr int look_again_ms = 20;
 
-    // All consoles of a process share standard output, and must not cut into each other's lines.
-    // The lock of stdio is the one that they share whatever version of the plugin they run.
+    // All consoles of a process share standard output, and must not interleave their lines. They
+    // share the lock of stdio, even if they run different versions of the plugin.
     class Turn {
     public:
         explicit Turn(const skep::context& context) {
@@ -67,7 +67,7 @@ private:
         bool is_mine_ = false;
     };
 
-    // Collects lines of messages that are not finished.
+    // Collects the lines of messages that are not finished.
     void add_lines(const skep::messages& batch) {
         text_.clear();
         ends_.clear();
@@ -79,7 +79,7 @@ private:
         }
     }
 
-    // False: the host wants something, and not all lines were written.
+    // Returns false when the host requests something before all lines were written.
     bool write_lines(skep::context& context, skep::messages& batch) {
         struct stat out {};
 
@@ -109,7 +109,8 @@ private:
         return true;
     }
 
-    // A pipe with room takes so much at once, and does not block. As many whole lines as fit.
+    // A pipe that is ready accepts PIPE_BUF bytes at once without blocking. The piece holds as many
+    // whole lines as fit.
     [[nodiscard]] std::size_t end_of_piece(std::size_t at, std::uint32_t lines) const {
         const std::size_t most = at + PIPE_BUF;
         std::size_t end = std::min(most, text_.size());
@@ -120,7 +121,8 @@ private:
         return end;
     }
 
-    // False: the host wants something. In the middle of a line only a stop ends the wait.
+    // Returns false when the host requests something. In the middle of a line only a stop ends the
+    // wait.
     bool wait_for_room(skep::context& context) const {
         pollfd out = {STDOUT_FILENO, POLLOUT, 0};
         while (::poll(&out, 1, look_again_ms) <= 0) {
@@ -131,7 +133,8 @@ private:
         return true;
     }
 
-    // A reader that has gone or a full disk: the worker fails, and the host decides what follows.
+    // The worker fails when the reader is gone or the disk is full; the host then decides what
+    // follows.
     static void check(int error) {
         if (error != EINTR && error != EAGAIN && error != EWOULDBLOCK) {
             throw std::system_error(error, std::generic_category(), "cannot write to stdout");
@@ -139,8 +142,8 @@ private:
     }
 
     std::string text_;
-    std::vector<std::size_t> ends_;  // of the lines in text_
-    std::size_t begun_ = 0;          // so much of the first line that is not finished was written
+    std::vector<std::size_t> ends_;  // end of each line in text_
+    std::size_t begun_ = 0;          // bytes already written of the first unfinished line
 };
 
 SKEP_PLUGIN("org.skep.console", "0.1.0", Console)

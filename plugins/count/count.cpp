@@ -11,15 +11,15 @@
 
 #include <skep/plugin.hpp>
 
-// Counts since the worker was started, over all reloads. With `every` each interval emits all rows
-// anew, so the last set is the whole truth.
+// Counts since the start of the worker, across all reloads. With `every`, each interval emits all
+// rows again: the last set of rows is complete.
 class Count {
 public:
     static constexpr auto name = "count";
     static constexpr auto doc = "Counts JSON records by the value of one field.";
     static constexpr skep::param params[] = {
         skep::param::string("group_by", "The field; its value may be of any JSON type").required(),
-        skep::param::duration("every", "How often to emit; not set: at the end alone")
+        skep::param::duration("every", "How often to emit; not set: only at the end")
             .at_least("1ms"),
     };
     static constexpr skep::port inputs[] = {{"records", "application/json", "JSON objects"}};
@@ -27,7 +27,8 @@ public:
         {"rows",
          "application/json",
          "{\"<group_by>\": value, \"count\": n}, the most frequent first"},
-        skep::port("failed", "*", "what was not JSON or lacked the field, unchanged").optional(),
+        skep::port("failed", "*", "records that are not JSON or lack the field, unchanged")
+            .optional(),
     };
 
     explicit Count(skep::context& context)
@@ -60,7 +61,8 @@ public:
 
     void on_drain(skep::context& context) { emit_rows(context); }
 
-    // What has been counted; a successor that groups by another field begins anew.
+    // The state is what has been counted. A successor that groups by another field starts from
+    // zero.
     static constexpr std::uint32_t state_version = 1;
 
     void save_state(skep::state_writer& out) const {
@@ -78,7 +80,8 @@ public:
     }
 
 private:
-    // The library writes and compares values recursively: a hostile one could use the stack up.
+    // The JSON library writes and compares values recursively: a hostile value could exhaust the
+    // stack.
     static bool is_deeper_than(const nlohmann::json& value, int levels) {
         return value.is_structured() &&
                (levels == 0 || std::any_of(value.begin(), value.end(), [&](const auto& inner) {
@@ -89,8 +92,8 @@ private:
     void refuse(skep::context& context, const skep::message& message, const std::string& why) {
         ++refused_;
         context.errors_seen();
-        if ((refused_ & (refused_ - 1)) == 0) {  // the 1st, 2nd, 4th, 8th, ... of them
-            context.warn("record refused, " + std::to_string(refused_) + " so far: " + why);
+        if ((refused_ & (refused_ - 1)) == 0) {  // the 1st, 2nd, 4th, 8th, ... refused record
+            context.warn("refused a record, " + std::to_string(refused_) + " in total: " + why);
         }
         context.forward(1, message.raw());
     }
@@ -110,7 +113,7 @@ private:
     }
 
     std::string group_by_;
-    std::map<std::string, std::uint64_t> counts_;  // by the value's JSON text
+    std::map<std::string, std::uint64_t> counts_;  // by the JSON text of the value
     std::uint64_t refused_ = 0;
 };
 

@@ -19,7 +19,7 @@ public:
             .at_least("0s"),
     };
     static constexpr skep::port inputs[] = {
-        skep::port("in", "*", "\"shutdown\"; all else is ignored").optional()};
+        skep::port("in", "*", "\"shutdown\"; anything else is ignored").optional()};
 
     explicit DataProcessor(skep::context& context)
         : source_(context.config_text("data_source")),

@@ -22,7 +22,7 @@
 
 #include <skep/plugin.hpp>
 
-// Which file it is, whatever its name.
+// The identity of a file, independent of its name.
 struct FileId {
     dev_t device = 0;
     ino_t inode = 0;
@@ -36,8 +36,8 @@ struct FileId {
     throw std::system_error(error, std::generic_category(), path);
 }
 
-// The file that `path` leads to. Throws when that is nothing, or no regular file. Opens nothing: a
-// process that writes to a fifo would see that.
+// Returns the identity of the file at `path`. Throws when no file or no regular file is there.
+// Opens nothing: a process that writes to a FIFO would notice that.
 FileId find_file(const std::string& path) {
     struct stat found {};
 
@@ -50,7 +50,7 @@ FileId find_file(const std::string& path) {
     return {found.st_dev, found.st_ino};
 }
 
-// A regular file, open for reading. What fails throws, with the path.
+// A regular file, open for reading. Failures throw, with the path.
 class File {
 public:
     explicit File(const std::string& path)
@@ -78,7 +78,7 @@ public:
 
     [[nodiscard]] const FileId& id() const { return id_; }
 
-    // Up to `size` bytes from `offset` on; fewer only at the end of the file.
+    // Reads up to `size` bytes from `offset`; fewer only at the end of the file.
     [[nodiscard]] std::size_t read(char* to, std::size_t size, std::uint64_t offset) const {
         std::size_t got = 0;
         while (got < size) {
@@ -108,12 +108,13 @@ public:
                static_cast<std::uint64_t>(found.st_size) < size;
     }
 
-    // A path for it in this process, also when it has been renamed or deleted.
+    // Returns a path to the file that works in this process, even if the file was renamed or
+    // deleted.
     [[nodiscard]] std::string link() const {
         return "/proc/self/fd/" + std::to_string(descriptor_);
     }
 
-    // Where it is now; "... (deleted)" when it is nowhere.
+    // Returns the current path of the file; "... (deleted)" if it has none.
     [[nodiscard]] std::string place() const {
         std::string found(4096, '\0');
         const ssize_t size = ::readlink(link().c_str(), found.data(), found.size());
@@ -128,14 +129,15 @@ private:
 };
 
 std::invalid_argument damaged() {
-    return std::invalid_argument("the state is damaged");
+    return std::invalid_argument("cannot load the state: it is damaged");
 }
 
-// What has been read of a file: its first bytes, and the last ones before the place reached. When
-// others stand there, the file has been overwritten, however long it is now.
+// The fingerprint of what has been read of a file: its first bytes, and the last bytes before the
+// current offset. If the file has other bytes there, it was overwritten, whatever its length is
+// now.
 class Fingerprint {
 public:
-    // The next bytes of the file.
+    // Adds the next bytes of the file.
     void add(std::string_view bytes) {
         offset_ += bytes.size();
         head_ += bytes.substr(0, most - head_.size());
@@ -153,7 +155,7 @@ public:
         return file.holds(head_, 0) && file.holds(tail_, offset_ - tail_.size());
     }
 
-    // Of the first `offset` bytes that are in `file` now.
+    // Returns the fingerprint of the first `offset` bytes that are in `file` now.
     static Fingerprint of(const File& file, std::uint64_t offset) {
         Fingerprint it;
         it.offset_ = offset;
@@ -202,7 +204,7 @@ private:
     std::string head_, tail_;
 };
 
-// A file being read: the place reached, and what has been read and not been emitted yet.
+// A file being read: the current offset, and the bytes that were read but not emitted yet.
 struct Reading {
     explicit Reading(const std::string& path)
         : file(std::make_unique<File>(path)) {}
@@ -210,16 +212,16 @@ struct Reading {
     std::unique_ptr<File> file;
     Fingerprint read;
     std::vector<char> buffer;
-    std::size_t begin = 0, end = 0;  // of the bytes in `buffer` that are left
+    std::size_t begin = 0, end = 0;  // the range of bytes in `buffer` that are left
     std::uint64_t line = 1;          // the number of the line that begins at `begin`
     bool is_in_long_line = false;    // pieces of that line have been emitted
     bool has_warned = false;
-    bool is_at_end = false;             // it was, once
-    std::chrono::nanoseconds quiet{0};  // how long nothing has come
+    bool is_at_end = false;             // it has reached the end at least once
+    std::chrono::nanoseconds quiet{0};  // time since the last new byte
 
     [[nodiscard]] std::string_view left() const { return {buffer.data() + begin, end - begin}; }
 
-    // Forgets what has been read: the file starts again.
+    // Forgets what has been read: the file is read from its start.
     void start_over() {
         read = Fingerprint();
         begin = end = 0;
@@ -259,19 +261,19 @@ struct Reading {
     }
 };
 
-// Lines are what stands between '\n's; every other byte passes unchanged, '\r' and NUL too. A
-// reload goes on where it is; a new start, or another path, reads from the beginning.
+// Lines are separated by '\n'; every other byte passes unchanged, also '\r' and NUL. After a reload
+// the worker continues where it was. A new start, or another path, reads from the beginning.
 //
-// With follow it reads on as tail -F does. docs/running.md says what it notices and what it cannot.
+// With follow it continues like tail -F. docs/running.md says what it notices and what it cannot.
 class FileTail {
 public:
     static constexpr auto name = "file_tail";
-    static constexpr auto doc = "Emits the lines of a file, and with follow those to come.";
+    static constexpr auto doc = "Emits the lines of a file; with follow, also lines added later.";
     static constexpr skep::param params[] = {
         skep::param::string("path", "The file").required(),
-        skep::param::boolean("follow", "Wait for the file, and for more at its end")
+        skep::param::boolean("follow", "Wait for the file, and for more lines at its end")
             .with_default("false"),
-        skep::param::duration("poll", "How often to look for more")
+        skep::param::duration("poll", "How often to look for more lines")
             .with_default("200ms")
             .at_least("1ms"),
         skep::param::bytes("max_line", "A longer line is emitted in pieces of this size")
@@ -301,7 +303,8 @@ public:
             if (!read_rotated(context, has_read)) {
                 return;
             }
-            // A rotated file comes before its successor, up to its end; later lines as they come.
+            // A rotated file is read up to its end before the file that replaced it. Lines that are
+            // added to it later are emitted as they arrive.
             const bool is_behind = std::any_of(
                 rotated_.begin(), rotated_.end(), [](const auto& it) { return !it->is_at_end; });
             if (!is_behind && current_ != nullptr && !read_on(context, *current_, has_read)) {
@@ -321,8 +324,8 @@ public:
         }
     }
 
-    // The place in each file; the file itself by the descriptor of the old instance, which lives as
-    // long as its state is loaded. It may have been rotated away.
+    // The state is the offset in each file. The successor finds the file by the descriptor of the
+    // old instance, which lives while its state is loaded: the file may have been rotated away.
     static constexpr std::uint32_t state_version = 2;
     static constexpr std::uint32_t state_oldest = 1;
 
@@ -363,7 +366,7 @@ public:
     }
 
 private:
-    // A rotated file is read until nothing has come to it for so long, and at most so many are.
+    // A rotated file is read until it has been quiet for this long. At most this many are read.
     static constexpr std::chrono::seconds quiet_enough{60};
     static constexpr std::size_t most_rotated = 8;
 
@@ -386,7 +389,7 @@ private:
         current_->is_in_long_line = is_in_long_line;
     }
 
-    // As all that returns bool below: false when the worker was told to stop.
+    // Returns false when the host stopped the worker, like every function below that returns bool.
     bool read_rotated(skep::context& context, bool& has_read) {
         for (const auto& it : rotated_) {
             bool has_more = false;
@@ -399,7 +402,7 @@ private:
         return true;
     }
 
-    // Emits the lines of the next block of the file, if there is one.
+    // Emits the lines of the next block of the file, if it has one.
     bool read_on(skep::context& context, Reading& it, bool& has_read) {
         constexpr std::size_t block = std::size_t{256} * 1024;
         if (it.begin > 0) {
@@ -410,7 +413,8 @@ private:
         it.buffer.resize(std::max(it.buffer.size(), it.end + block));
         char* const first = it.buffer.data() + it.end;
         const std::string_view got(first, it.file->read(first, block, it.read.offset()));
-        // Asked after the read: what was read before it was overwritten is still of the old text.
+        // Checked after the read: bytes that were read before the file was overwritten belong to
+        // the old text.
         const bool is_other = follow_ && !it.read.matches(*it.file);
         has_read = has_read || !got.empty() || (is_other && &it == current_.get());
         if (is_other && it.file->holds(got, it.read.offset())) {
@@ -422,8 +426,9 @@ private:
         return emit_lines(context, it) && (!is_other || read_again(context, it));
     }
 
-    // The file has been overwritten: what is left is the last line of the old text. A rotated file
-    // is not read again: it got the text of another one, which has been read.
+    // The file was overwritten: the bytes that are left are the last line of the old text. A
+    // rotated file is not read again: it was overwritten with the text of another file, which has
+    // been read.
     bool read_again(skep::context& context, Reading& it) {
         if (&it != current_.get()) {
             it.quiet = quiet_enough;
@@ -448,7 +453,8 @@ private:
         return emit_batch(context);
     }
 
-    // Adds a whole line, or a piece of a long one, to the batch. False when there is neither.
+    // Adds a whole line, or a piece of a long line, to the batch. Returns false when it has
+    // neither.
     bool add_line(skep::context& context, Reading& it) {
         const std::string_view left = it.left();
         const std::size_t newline = left.substr(0, max_line_ + 1).find('\n');
@@ -489,8 +495,8 @@ private:
             if (taken == SKEP_E_STOPPING) {
                 return false;
             }
-            // When only some were taken, the rest is offered again. The host counts a line that is
-            // refused (no route); all that is left to do is to go past it.
+            // When only some lines were accepted, the others are offered again. The host counts a
+            // line that is rejected (no route); this loop skips it.
             at += static_cast<std::uint32_t>(std::max<std::int64_t>(taken, 1));
             context.items_done(static_cast<std::uint64_t>(std::max<std::int64_t>(taken, 0)));
         }
@@ -498,7 +504,7 @@ private:
         return context.checkpoint();
     }
 
-    // Nothing more will come: what is left is the last line.
+    // Ends the file: the bytes that are left are its last line.
     bool finish(skep::context& context, Reading& it) {
         if (!it.left().empty()) {
             add(it, it.left().size());
@@ -506,7 +512,7 @@ private:
         return emit_batch(context);
     }
 
-    // Lets go of rotated files that are quiet, and of the oldest when there are too many.
+    // Drops rotated files that are quiet, and the oldest if too many are left.
     bool let_go_of_quiet(skep::context& context) {
         for (auto it = rotated_.begin(); it != rotated_.end();) {
             (*it)->quiet += poll_;
@@ -521,7 +527,7 @@ private:
         return true;
     }
 
-    // Reads what `path` leads to from now on.
+    // Switches to the file that is now at `path`.
     void look_for_file(skep::context& context) {
         try {
             const FileId found = find_file(path_);
@@ -530,7 +536,7 @@ private:
             }
             is_missing_ = false;
         } catch (const std::exception& failure) {
-            // Usual for a moment while logs are rotated.
+            // Normal for a moment while logs are rotated.
             if (!is_missing_) {
                 context.warn(std::string(failure.what()) + "; waiting for it");
             }
@@ -543,7 +549,7 @@ private:
         const auto known = std::find_if(rotated_.begin(), rotated_.end(), [&](const auto& it) {
             return it->file->id() == found;
         });
-        if (known != rotated_.end()) {  // it has come back
+        if (known != rotated_.end()) {  // the file is at `path` again
             next = std::move(*known);
             rotated_.erase(known);
         } else {
@@ -561,8 +567,8 @@ private:
         current_ = std::move(next);
     }
 
-    // overlayfs makes a copy of a file when that is written to for the first time: another file,
-    // with the same text, at the same place. A file that was renamed or deleted is at another.
+    // overlayfs copies a file when it is written to for the first time: the result is another file
+    // with the same text at the same path. A file that was renamed or deleted is at another path.
     [[nodiscard]] bool is_copy_of_current(const File& file) const {
         const std::string place = file.place();
         return !place.empty() && place == current_->file->place() && current_->read.matches(file);
@@ -573,8 +579,8 @@ private:
     std::chrono::nanoseconds poll_;
     std::size_t max_line_;
 
-    std::unique_ptr<Reading> current_;               // null: it has not been there yet
-    std::vector<std::unique_ptr<Reading>> rotated_;  // that `path` led to before, the oldest first
+    std::unique_ptr<Reading> current_;               // null: the file has not existed yet
+    std::vector<std::unique_ptr<Reading>> rotated_;  // earlier files at `path`, oldest first
     bool is_missing_ = false;
 
     std::array<skep_payload, 256> batch_{};

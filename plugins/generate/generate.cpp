@@ -8,17 +8,17 @@
 #include <skep/plugin.hpp>
 
 // A source for demos, tests and measurements: "message 1", "message 2", ... Without an interval it
-// offers a batch at a time, as a source should that has much to say.
+// emits a batch at a time, as a source with much data should.
 class Generate {
 public:
     static constexpr auto name = "generate";
     static constexpr auto doc = "Emits numbered lines of text.";
     static constexpr skep::param params[] = {
-        skep::param::integer("count", "How many to emit; 0: without end")
+        skep::param::integer("count", "How many lines to emit; 0: no limit")
             .with_default("0")
             .at_least("0"),
-        skep::param::string("payload", "What stands before the number").with_default("message"),
-        skep::param::duration("interval", "The pause between two; 0s: none")
+        skep::param::string("payload", "The text before the number").with_default("message"),
+        skep::param::duration("interval", "The pause between two lines; 0s: none")
             .with_default("0s")
             .at_least("0s"),
     };
@@ -37,7 +37,7 @@ public:
         }
     }
 
-    // How many there were so far: its successor counts on.
+    // The state is the number of emitted lines: the successor continues the count.
     static constexpr std::uint32_t state_version = 1;
 
     void save_state(skep::state_writer& out) const { out.write(std::to_string(emitted_)); }
@@ -49,7 +49,7 @@ public:
 private:
     [[nodiscard]] bool is_done() const { return count_ > 0 && emitted_ >= count_; }
 
-    // False when the worker was told to stop.
+    // Returns false when the host stopped the worker.
     bool emit_batch(skep::context& context) {
         std::int64_t size = interval_.count() > 0 ? 1 : static_cast<std::int64_t>(texts_.size());
         if (count_ > 0) {
@@ -65,8 +65,8 @@ private:
         if (taken == SKEP_E_STOPPING) {
             return false;
         }
-        // When only some were taken, the next batch begins with the rest. One that is refused (no
-        // route) is the host's to count; its number has been used.
+        // When only some payloads were accepted, the next batch begins with the others. The host
+        // counts a payload that was rejected (no route); its number has been used.
         emitted_ += std::max<std::int64_t>(taken, 1);
         context.items_done(static_cast<std::uint64_t>(std::max<std::int64_t>(taken, 0)));
         return true;

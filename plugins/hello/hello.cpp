@@ -2,7 +2,7 @@
 
 struct Hello {
     static constexpr auto name = "hello";
-    static constexpr auto doc = "Greets whoever a message names.";
+    static constexpr auto doc = "Greets each name that it receives.";
     static constexpr skep::port inputs[] = {{"in", "text/plain", "names"}};
     static constexpr skep::port outputs[] = {{"out", "text/plain", "greetings"}};
 

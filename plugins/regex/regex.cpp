@@ -11,7 +11,8 @@
 
 #include <skep/plugin.hpp>
 
-// True for text that RE2 can read as UTF-8: no stray, missing or overlong bytes, no surrogates.
+// Returns true for text that RE2 can read as UTF-8: without stray, missing or overlong bytes, and
+// without surrogates.
 static bool is_utf8(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const auto byte = [&](std::size_t index) {
@@ -36,12 +37,13 @@ static bool is_utf8(std::string_view text) {
     return true;
 }
 
-// Logs are not always text: a line that is not UTF-8 is matched byte by byte, as Latin-1 would be,
-// and what is not UTF-8 in a group is U+FFFD in the record. So no line is lost for its encoding.
+// Logs are not always text. A line that is not UTF-8 is matched byte by byte, like Latin-1. Bytes
+// of a group that are not UTF-8 become U+FFFD in the record. Thus no line is lost because of its
+// encoding.
 class Regex {
 public:
     static constexpr auto name = "regex";
-    static constexpr auto doc = "Makes JSON records of lines that a regular expression matches.";
+    static constexpr auto doc = "Makes JSON records from lines that match a regular expression.";
     static constexpr skep::param params[] = {
         skep::param::string("pattern", "RE2 syntax; each named group (?P<name>...) is a field")
             .required()
@@ -49,12 +51,12 @@ public:
     };
     static constexpr skep::port inputs[] = {{"lines", "text/plain", "one line each"}};
     static constexpr skep::port outputs[] = {
-        {"ok", "application/json", "the named groups; null for one that took no part"},
+        {"ok", "application/json", "the named groups; null for a group that did not match"},
         skep::port("unmatched", "text/plain", "the other lines, unchanged").optional(),
     };
 
     explicit Regex(skep::context& context) {
-        keep_re2_mapped();  // also where the pattern is refused
+        keep_re2_mapped();  // also if the pattern is invalid
         reconfigure(context);
     }
 
@@ -63,7 +65,7 @@ public:
     }
 
     void on_message(skep::context& context, const skep::message& message) {
-        // An empty group must not look like one that took no part, whose data is null.
+        // An empty group must differ from a group that did not match, whose data is null.
         const std::string_view line = message.size() == 0 ? "" : message.text();
         const RE2& pattern = is_utf8(line) ? pattern_->text : pattern_->bytes;
         std::vector<re2::StringPiece>& groups = pattern_->groups;
@@ -87,8 +89,8 @@ public:
     }
 
 private:
-    // RE2 has tables that it makes once and never frees. If it went away with this plugin, each
-    // reload would leave another set behind.
+    // RE2 allocates tables once and never frees them. If the host unmapped RE2 together with this
+    // plugin, each reload would leak another set of tables.
     static void keep_re2_mapped() {
         Dl_info re2{};
         if (::dladdr(reinterpret_cast<const void*>(&RE2::QuoteMeta), &re2) != 0) {
@@ -110,20 +112,20 @@ private:
                 refuse(text.error());
             }
             if (text.NamedCapturingGroups().empty()) {
-                refuse("it has no named group (?P<name>...)");
+                refuse("no named group (?P<name>...)");
             }
             if (text.NamedCapturingGroups().size() != text.CapturingGroupNames().size()) {
-                refuse("two of its groups have the same name");
+                refuse("two groups have the same name");
             }
             groups.resize(static_cast<std::size_t>(text.NumberOfCapturingGroups()) + 1);
         }
 
         [[noreturn]] void refuse(const std::string& why) const {
-            throw std::invalid_argument("pattern '" + text.pattern() + "': " + why);
+            throw std::invalid_argument("cannot use pattern '" + text.pattern() + "': " + why);
         }
 
         const RE2 text;
-        const RE2 bytes;  // the same for lines that are not UTF-8
+        const RE2 bytes;  // for lines that are not UTF-8
         std::vector<re2::StringPiece> groups;
     };
 

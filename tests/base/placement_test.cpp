@@ -113,8 +113,8 @@ TEST(ApplyPlacement, SetsTheRealTimePoliciesWhereItMayAndOtherwiseSaysSo) {
                 EXPECT_EQ(found().priority, 1);
             } else {
                 EXPECT_THAT(error,
-                            HasSubstr("the thread cannot have policy '" +
-                                      std::string(name_of(policy)) + "' with priority 1: "));
+                            HasSubstr("cannot set policy '" + std::string(name_of(policy)) +
+                                      "' with priority 1: "));
             }
         });
     }
@@ -125,11 +125,12 @@ TEST(ApplyPlacement, RefusesACpuThatIsNotThere) {
     constexpr int nowhere = 8000;
     const int here = found().cpus.front();
     on_a_thread([&] {
-        EXPECT_THAT(error_of({{nowhere}}), HasSubstr("cpu 8000 is not open to this process"));
+        EXPECT_THAT(error_of({{nowhere}}), HasSubstr("cpu 8000 is not available to this process"));
     });
     // Linux itself would settle for the cpus that there are.
     on_a_thread([&] {
-        EXPECT_THAT(error_of({{here, nowhere}}), HasSubstr("cpu 8000 is not open to this process"));
+        EXPECT_THAT(error_of({{here, nowhere}}),
+                    HasSubstr("cpu 8000 is not available to this process"));
     });
 }
 
@@ -144,7 +145,7 @@ TEST(ApplyPlacement, StaysWithinTheCpusThatTheProcessWasStartedWith) {
         on_a_thread([&] {
             EXPECT_EQ(error_of({{cpus[1]}}),
                       "cpu " + std::to_string(cpus[1]) +
-                          " is not open to this process, which may use cpu " +
+                          " is not available to this process, which may use cpu " +
                           std::to_string(cpus[0]));
             EXPECT_EQ(error_of({{cpus[0]}}), "");
         });
@@ -191,15 +192,16 @@ TEST(RefusedSettings, AreNoneWithinTheLimits) {
 
 TEST(RefusedSettings, AreEachToldWithWhatIsAllowed) {
     EXPECT_THAT(refused_settings({{0, 3, 6}, -4}, narrow),
-                ElementsAre("cpu 3 is not open to this process, which may use the cpus 0-2, 5",
-                            "cpu 6 is not open to this process, which may use the cpus 0-2, 5",
-                            "nice -4 is not open to this process, which may use -3 to 19"));
-    EXPECT_THAT(refused_settings({{}, 0, Policy::fifo, 11}, narrow),
-                ElementsAre("priority 11 of policy 'fifo' is not open to this process, which may "
-                            "use 1 to 10"));
+                ElementsAre("cpu 3 is not available to this process, which may use cpus 0-2, 5",
+                            "cpu 6 is not available to this process, which may use cpus 0-2, 5",
+                            "nice -4 is not available to this process, which may use -3 to 19"));
+    EXPECT_THAT(
+        refused_settings({{}, 0, Policy::fifo, 11}, narrow),
+        ElementsAre("priority 11 of policy 'fifo' is not available to this process, which may "
+                    "use 1 to 10"));
     EXPECT_THAT(refused_settings({{1}, 0, Policy::rr, 1}, {{0}, 0, 0}),
-                ElementsAre("cpu 1 is not open to this process, which may use cpu 0",
-                            "policy 'rr' is not open to this process"));
+                ElementsAre("cpu 1 is not available to this process, which may use cpu 0",
+                            "policy 'rr' is not available to this process"));
 }
 
 // A process that was started at nice 5 may not be able to go back to 0, and need not: 0 stands for
@@ -207,7 +209,7 @@ TEST(RefusedSettings, AreEachToldWithWhatIsAllowed) {
 TEST(RefusedSettings, DoNotHoldTheDefaultsAgainstAProcess) {
     EXPECT_THAT(refused_settings({}, {{0}, 5, 0}), IsEmpty());
     EXPECT_THAT(refused_settings({{}, 4}, {{0}, 5, 0}),
-                Contains("nice 4 is not open to this process, which may use 5 to 19"));
+                Contains("nice 4 is not available to this process, which may use 5 to 19"));
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
                           [](const auto& in) { return in.write("a", std::string(101, 'x')); },
                           PipeUse::refused,
                           nullptr,
-                          "it has more than"},
+                          "it is larger than"},
                     Place{"nothing",
                           [](const auto& in) { return in.path("a"); },
                           PipeUse::read_to_end,

@@ -35,8 +35,8 @@ TEST_F(Reload, AStateFromTheFutureIsRefusedBeforeAnythingIsTouched) {
     install("greeter_1");
     const Finished plan = skep({"plan"});
     EXPECT_EQ(plan.exit_code, 1);
-    EXPECT_THAT(plan.err, HasSubstr("its state has version 2, and the new one takes 1 to 1"));
-    EXPECT_THAT(reload(1), HasSubstr("its state has version 2, and the new one takes 1 to 1"));
+    EXPECT_THAT(plan.err, HasSubstr("its state has version 2, but the successor accepts 1 to 1"));
+    EXPECT_THAT(reload(1), HasSubstr("its state has version 2, but the successor accepts 1 to 1"));
     greet("Ada", "version 2: hello Ada, number 1");
     stop();
 }
@@ -453,7 +453,8 @@ TEST_F(Reload, AReloadableParameterIsChangedWithoutASuccessor) {
     write(topology("b=(?P<b>.)("));
     EXPECT_THAT(
         reload(1),
-        HasSubstr("worker 'parse' keeps its parameters: reconfigure: pattern 'b=(?P<b>.)('"));
+        HasSubstr(
+            "worker 'parse' keeps its parameters: reconfigure: cannot use pattern 'b=(?P<b>.)('"));
     std::ofstream(folder / "log", std::ios::app) << "a=3 b=4\n";
     EXPECT_TRUE(host->wait_for_out(R"({"b":"4"})"));
     EXPECT_THAT(stop(), testing::ContainsRegex("parse@1: has other parameters"));

@@ -117,7 +117,7 @@ TEST(Check, WarnsOfACpuThatThisMachineDoesNotHave) {
     const Finished check = skep({"check", file});
     EXPECT_EQ(check.exit_code, 0);
     EXPECT_THAT(check.err,
-                HasSubstr(file + ":11:9: warning: cpu 8191 is not open to this process"));
+                HasSubstr(file + ":11:9: warning: cpu 8191 is not available to this process"));
 }
 
 TEST(Check, ShowsThePlaceOfASyntaxError) {
@@ -170,7 +170,7 @@ TEST(Check, WhatIsNoFileIsRefusedWithinABound) {
     for (const std::string& file : {fifo, std::string("/dev/zero")}) {
         const Finished check = skep({"check", file});
         EXPECT_EQ(check.exit_code, 78) << file;
-        EXPECT_THAT(check.err, HasSubstr(file + ": error: cannot be read: it is a ")) << file;
+        EXPECT_THAT(check.err, HasSubstr(file + ": error: cannot read the file: it is a ")) << file;
     }
 }
 

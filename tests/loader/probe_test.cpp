@@ -190,8 +190,8 @@ TEST(Probe, WithoutAnExecutableThereIsNone) {
                                                 {plugin("greeter_2"), {}}};
     for (const auto& verdict : probe("/nowhere/skep", subjects)) {
         EXPECT_EQ(words_of(verdict),
-                  "cannot try the plugin in a child process: cannot create a process: No such file "
-                  "or directory");
+                  "cannot try the plugin in a child process: cannot create a process of "
+                  "'/nowhere/skep': No such file or directory");
     }
 }
 

@@ -304,7 +304,8 @@ TEST_F(ManagerTest, AnIsolatedFailureLeavesTheOthersAlone) {
     ASSERT_TRUE(manager.send("b", "x"));
     while (world.state("b") != WorkerState::failed) {
     }
-    EXPECT_EQ(world.metrics("b").error, "on_message: an exception that is not a std::exception");
+    EXPECT_EQ(world.metrics("b").error,
+              "on_message: threw an exception that is not a std::exception");
     EXPECT_EQ(world.state("a"), WorkerState::running);
     expect_refused(manager.send("b", "y"),
                    Refusal::Code::mailbox_closed,

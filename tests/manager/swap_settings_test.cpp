@@ -31,9 +31,9 @@ TEST_F(SwapSettings, AWorkerThatNeverChangesRefusesTheReloadUntilThatIsTakenBack
     change("b", noting("new b"));
     ASSERT_EQ(refusal(), "") << "of others it says nothing";
     change("a", noting("new a"));
-    EXPECT_THAT(refusal(), HasSubstr("worker 'a' differs, and has reload = \"never\""));
+    EXPECT_THAT(refusal(), HasSubstr("cannot change worker 'a': it has reload = \"never\""));
     world.plan_of("a").reload = OnReload::swap;
-    EXPECT_THAT(refusal(), HasSubstr("take that back in a reload before"));
+    EXPECT_THAT(refusal(), HasSubstr("set reload = \"swap\" in a separate reload first"));
     send("a", "1");
     EXPECT_THAT(noted(), Contains("old a 1"));
     const host::WorkerPlan changed = std::exchange(world.plan_of("a"), before);
@@ -48,7 +48,7 @@ TEST_F(SwapSettings, AWorkerThatNeverChangesKeepsItsParameters) {
     reconfigure("a", "one");
     world.start();
     reconfigure("a", "two");
-    EXPECT_THAT(refusal(), HasSubstr("worker 'a' differs, and has reload = \"never\""));
+    EXPECT_THAT(refusal(), HasSubstr("cannot change worker 'a': it has reload = \"never\""));
 }
 
 TEST_F(SwapSettings, AWorkerThatNeverChangesCanBeRemoved) {

@@ -66,7 +66,7 @@ TEST_F(SwapUndone, ThatAPluginCannotSucceedIsKnownBeforehand) {
     const Answer<Done> checked = manager.check(world.plan, {{"another", info}});
     ASSERT_FALSE(checked);
     EXPECT_THAT(checked.error().message,
-                HasSubstr("worker 'a' cannot get a successor: its input 'in' is gone"));
+                HasSubstr("worker 'a' cannot get a successor: its input 'in' was removed"));
     EXPECT_EQ(world.loader.opened, 1) << "nothing was opened for it";
     EXPECT_TRUE(manager.check(world.plan, {})) << "of what is not known nothing is said";
     ASSERT_TRUE(manager.stop("a"));

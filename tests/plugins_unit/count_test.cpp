@@ -107,10 +107,10 @@ TEST_F(Count, CountsForwardsAndSeldomWarnsOfWhatItCannotGroup) {
         EXPECT_TRUE(each.is_shared);
     }
     EXPECT_THAT(host_.log_texts(SKEP_LOG_WARN),
-                ElementsAre("record refused, 1 so far: not JSON",
-                            "record refused, 2 so far: no field 'action'",
-                            "record refused, 4 so far: not JSON",
-                            "record refused, 8 so far: no field 'action'"));
+                ElementsAre("refused a record, 1 in total: not JSON",
+                            "refused a record, 2 in total: no field 'action'",
+                            "refused a record, 4 in total: not JSON",
+                            "refused a record, 8 in total: no field 'action'"));
     EXPECT_EQ(host_.drain(), SKEP_OK);
     EXPECT_THAT(host_.texts(rows), IsEmpty());
 }

@@ -97,16 +97,17 @@ TEST(Regex, LeavesRe2MappedBecauseItsTablesAreNeverFreed) {
 }
 
 TEST(Regex, RefusesABadPatternWithItsTextAndTheReason) {
-    EXPECT_EQ(refusal_of("(?P<a>[0-9)"), "pattern '(?P<a>[0-9)': missing ]: [0-9)");
+    EXPECT_EQ(refusal_of("(?P<a>[0-9)"), "cannot use pattern '(?P<a>[0-9)': missing ]: [0-9)");
 }
 
 TEST(Regex, RefusesTwoGroupsOfOneNameBecauseARecordHasRoomForOne) {
     EXPECT_EQ(refusal_of("(?P<a>x)(?P<a>y)"),
-              "pattern '(?P<a>x)(?P<a>y)': two of its groups have the same name");
+              "cannot use pattern '(?P<a>x)(?P<a>y)': two groups have the same name");
 }
 
 TEST(Regex, RefusesAPatternWithoutANamedGroup) {
-    EXPECT_EQ(refusal_of("([0-9]+)"), "pattern '([0-9]+)': it has no named group (?P<name>...)");
+    EXPECT_EQ(refusal_of("([0-9]+)"),
+              "cannot use pattern '([0-9]+)': no named group (?P<name>...)");
 }
 
 }  // namespace

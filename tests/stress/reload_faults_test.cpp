@@ -137,7 +137,7 @@ TEST_F(ReloadFaults, UntilThePlanIsInForceTheOldSetWorksOnAsAWhole) {
     const auto plugin_back = [this] { install("fails_as_told"); };
     const std::vector<Fault> faults = {
         {"2: a mistake", [&] { write_next(nothing_fails, "[worker.x]\n"); }, "bees.toml:"},
-        {"2: no file", [&] { fs::remove(folder / "bees.toml"); }, "cannot be read"},
+        {"2: no file", [&] { fs::remove(folder / "bees.toml"); }, "cannot read the file"},
         {"3: what cannot change",
          [&] { write_next(nothing_fails, "[[schedule]]\nat = \"1s\"\naction = \"stop\"\n"); },
          "[[schedule]] differs"},

@@ -111,9 +111,9 @@ TEST(Veto, IsThatOfAWorkerThatDiffersAndShallNot) {
     Plan current = two_workers();
     current.workers[1].reload = OnReload::never;
     const std::string name = current.workers[1].name;
-    const std::string refusal = "worker '" + name +
-                                "' differs, and has reload = \"never\"; to change it, take that "
-                                "back in a reload before";
+    const std::string refusal = "cannot change worker '" + name +
+                                "': it has reload = \"never\"; set reload = \"swap\" in a "
+                                "separate reload first";
     EXPECT_EQ(veto(current, {{}, {}, {name}}), refusal);
     Changes reconfigures;
     reconfigures.to_reconfigure = {name};

@@ -30,7 +30,7 @@ TEST(ParseTopology, RefusesWhatNestsDeeperThanAStackIs) {
         const Topology topology =
             parse_topology("version = 1\n" + source, "deep.toml", fake_environment);
         ASSERT_EQ(topology.errors.size(), 1u) << source.substr(0, 20);
-        EXPECT_EQ(topology.errors[0].message, "this is nested more than 200 levels deep");
+        EXPECT_EQ(topology.errors[0].message, "values are nested more than 200 levels deep");
         EXPECT_EQ(topology.errors[0].span.line, 2);
     }
 }

@@ -216,10 +216,10 @@ TEST(ReadTopology, SaysWhyAFileCannotBeRead) {
     const Topology missing = read_topology("/nowhere/a.toml", fake_environment);
     ASSERT_EQ(missing.errors.size(), 1u);
     EXPECT_EQ(render(missing.errors[0]),
-              "/nowhere/a.toml: error: cannot be read: No such file or directory\n");
+              "/nowhere/a.toml: error: cannot read the file: No such file or directory\n");
     const Topology folder = read_topology(testing::TempDir(), fake_environment);
     ASSERT_EQ(folder.errors.size(), 1u);
-    EXPECT_EQ(folder.errors[0].message, "cannot be read: it is a folder");
+    EXPECT_EQ(folder.errors[0].message, "cannot read the file: it is a folder");
 }
 
 TEST(Configs, AllParse) {

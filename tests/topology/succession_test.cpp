@@ -43,12 +43,13 @@ TEST_F(Succession, PortsMayBeAddedAtTheEnd) {
 
 TEST_F(Succession, PortsMayNeitherGoNorChange) {
     next.outputs.clear();
-    EXPECT_EQ(problem(), "its output 'records' is gone");
+    EXPECT_EQ(problem(), "its output 'records' was removed");
     next = type();
     next.inputs[0].content_type = "*";
-    EXPECT_EQ(problem(),
-              "its input 0 was 'lines' (text/plain) and is 'lines' (*); ports may be added at the "
-              "end alone");
+    EXPECT_EQ(
+        problem(),
+        "its input 0 changed from 'lines' (text/plain) to 'lines' (*); ports may only be added "
+        "at the end");
 }
 
 TEST_F(Succession, AStateIsTakenWithinTheVersionsThatTheNewOneReads) {
@@ -61,14 +62,14 @@ TEST_F(Succession, AStateIsTakenWithinTheVersionsThatTheNewOneReads) {
     before.state_version = 3;
     EXPECT_EQ(problem(), "");
     before.state_version = 2;
-    EXPECT_EQ(problem(), "its state has version 2, and the new one takes 3 to 5");
+    EXPECT_EQ(problem(), "its state has version 2, but the successor accepts 3 to 5");
     before.state_version = 6;
-    EXPECT_EQ(problem(), "its state has version 6, and the new one takes 3 to 5");
+    EXPECT_EQ(problem(), "its state has version 6, but the successor accepts 3 to 5");
 }
 
 TEST_F(Succession, AStateIsNotLost) {
     before.state_version = before.state_oldest = 1;
-    EXPECT_EQ(problem(), "its state of version 1 would be lost: the new one takes none");
+    EXPECT_EQ(problem(), "its state version 1 would be lost: the successor accepts no state");
 }
 
 }  // namespace

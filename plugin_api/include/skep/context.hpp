@@ -1,7 +1,7 @@
-// The context: what a worker may ask of its host. Part of skep/plugin.hpp.
+// The context: the functions that a worker may call on its host. Part of skep/plugin.hpp.
 //
-// Every function is [worker]: it may be called only from the thread that runs the worker at that
-// moment, unless it says [any]. None of them throws but those that say so.
+// Every function is [worker] unless it is marked [any]: call it only on the thread that runs the
+// worker at that moment. A function throws only if its comment says so.
 #pragma once
 
 #include <chrono>
@@ -17,17 +17,18 @@
 
 namespace skep {
 
-// What became of something that was offered. ok means taken by at least one receiver, or by its
-// route's policy; the rest were not taken, and the host counts them as rejected with the same word.
+// The result of an offer. ok: at least one receiver, or the policy of a route, accepted the
+// message. Any other value: the message was not accepted, and the host counts it as rejected for
+// that reason.
 enum class send_result {
     ok,
-    no_route,  // nothing is joined to this port
+    no_route,  // no route leaves this port
     full,      // the mailbox is full, and a direct send does not wait
-    closed,    // the receiver takes no more
-    unknown,   // there is no worker of that name
-    too_big,   // larger than the host takes
-    stopping,  // this worker was told to stop while it waited
-    failed     // anything else
+    closed,    // the receiver accepts no more messages
+    unknown,   // no worker has that name
+    too_big,   // the message exceeds the size limit of the host
+    stopping,  // the host stopped this worker while it waited
+    failed     // any other failure
 };
 
 inline send_result send_result_of(std::int64_t status) {
@@ -60,7 +61,7 @@ enum class log_level {
     error = SKEP_LOG_ERROR
 };
 
-// What receive() found: a message, or why there is none. An empty message is a message.
+// The result of receive(): a message, or the reason for its absence. An empty message is a message.
 class received {
 public:
     enum class status { message, timeout, stopping };
@@ -88,20 +89,20 @@ public:
     explicit context(const skep_context* raw)
         : raw_(raw) {}
 
-    // The place where the worker agrees to be paused or stopped. True: go on. False: return from
-    // run(). While nothing is wanted it costs one load; while the worker is paused it does not
-    // return. It saves nothing: what a database calls a checkpoint is something else.
+    // The place where the worker agrees to be paused or stopped. Returns true to continue, false to
+    // return from run(). Costs one load while the host requests nothing. Does not return while the
+    // worker is paused. Saves nothing, unlike a checkpoint of a database.
     [[nodiscard]] bool checkpoint() {
         return !is_wanted() || raw_->api->checkpoint(raw_) == SKEP_GO_ON;
     }
 
-    // Whether the host wants something of this worker: one load, no call, and never a wait. For
-    // long work inside a callback, which cannot stand still there but can return early. [any]
+    // Returns true if the host requests something of this worker. Costs one load and no call; never
+    // waits. For long work inside a callback, which cannot pause there but can return early. [any]
     [[nodiscard]] bool is_wanted() const {
         return __atomic_load_n(raw_->control, __ATOMIC_RELAXED) != 0;
     }
 
-    // Waits for the next message, at most `timeout` (negative: for ever). A checkpoint. [run]
+    // Waits for the next message, at most `timeout` (negative: no limit). A checkpoint. [run]
     [[nodiscard]] received receive(std::chrono::nanoseconds timeout) {
         skep_batch batch{};
         batch.size = sizeof(batch);
@@ -113,8 +114,8 @@ public:
                                                  : received::status::stopping);
     }
 
-    // As receive, for up to `max` messages at once: calls handle(message) for each, in order. False
-    // when nothing more will come. [run]
+    // Like receive, for up to `max` messages at once: calls handle(message) for each, in order.
+    // Returns false when no more messages will arrive. [run]
     template <typename Handle>
     [[nodiscard]] bool receive_batch(std::chrono::nanoseconds timeout,
                                      std::uint32_t max,
@@ -136,41 +137,42 @@ public:
         return true;
     }
 
-    // Sleeps on the host's clock. A checkpoint. False: woken early, return from run(). [run]
+    // Sleeps on the host's clock. A checkpoint. Returns false when woken early: return from run().
+    // [run]
     [[nodiscard]] bool sleep(std::chrono::nanoseconds duration) {
         return raw_->api->sleep(raw_, duration.count()) == SKEP_OK;
     }
 
-    // Calls on_timer(id) first after `first`, then every `period` (zero: once). [handler workers]
+    // Starts a timer: calls on_timer(id) first after `first`, then every `period` (zero: only
+    // once). [handler workers]
     void set_timer(std::uint32_t id,
                    std::chrono::nanoseconds first,
                    std::chrono::nanoseconds period = std::chrono::nanoseconds(0)) {
         raw_->api->timer_set(raw_, id, first.count(), period.count());
     }
 
-    // Sends text from output port 0. Waits where the route says when_full = "block".
+    // Emits a payload at output port 0. Waits where the route has when_full = "block".
     send_result emit(std::string_view payload) { return emit_to(0, payload); }
 
-    // The same from output port `port`, its index among the type's outputs.
+    // Like emit, at output port `port`, an index among the type's outputs.
     send_result emit_to(std::uint32_t port, std::string_view payload) {
         return send_result_of(raw_->api->emit_bytes(raw_, port, payload.data(), payload.size()));
     }
 
-    // Passes on a message that was received, kept or made with new_buffer, without copying its
-    // bytes.
+    // Emits a message that was received, kept or made with new_buffer, without copying its bytes.
     send_result forward(std::uint32_t port, const skep_message& shared) {
         skep_payload raw{};
         raw.share = &shared;
         return send_result_of(raw_->api->emit(raw_, port, &raw, sizeof(raw), 1));
     }
 
-    // Many at once, in order: what a source that reads in blocks wants. How many were taken, or a
-    // status.
+    // Emits many payloads at once, in order; for a source that reads in blocks. Returns the number
+    // of accepted payloads, or a status.
     std::int64_t emit_batch(std::uint32_t port, const skep_payload* first, std::uint32_t count) {
         return raw_->api->emit(raw_, port, first, sizeof(skep_payload), count);
     }
 
-    // To one worker by name; never waits.
+    // Sends to the worker with this name; never waits.
     send_result send(std::string_view worker,
                      std::string_view payload,
                      const char* content_type = "text/plain") {
@@ -178,13 +180,13 @@ public:
         return send_result_of(raw_->api->send(raw_, text(worker), &raw, sizeof(raw), 1));
     }
 
-    // To every other worker; never waits.
+    // Sends to every other worker; never waits.
     send_result broadcast(std::string_view payload, const char* content_type = "text/plain") {
         const skep_payload raw = payload_of(payload, content_type);
         return send_result_of(raw_->api->broadcast(raw_, &raw, sizeof(raw), 1));
     }
 
-    // To the sender of `to`; never waits.
+    // Sends to the sender of `to`; never waits.
     send_result reply(const message& to,
                       std::string_view payload,
                       const char* content_type = "text/plain") {
@@ -192,8 +194,8 @@ public:
         return send_result_of(raw_->api->reply(raw_, &to.raw(), &raw, sizeof(raw), 1));
     }
 
-    // Writable bytes for one message. Throws std::bad_alloc when the host has none, or `size` is
-    // more than it takes. [any]
+    // Returns writable bytes for one message. Throws std::bad_alloc when the host has no memory or
+    // `size` exceeds its limit. [any]
     [[nodiscard]] buffer new_buffer(std::size_t size) {
         skep_message fresh{};
         if (raw_->api->buffer_new(raw_, size, &fresh) != SKEP_OK) {
@@ -202,14 +204,14 @@ public:
         return {raw_, fresh};
     }
 
-    // Makes a message outlive its callback. [any]
+    // Keeps a message beyond its callback. [any]
     [[nodiscard]] kept_message keep(const message& received) {
         skep_message kept{};
         raw_->api->message_keep(raw_, &received.raw(), &kept);
         return {raw_, kept};
     }
 
-    // Sender, content type, sequence, time and trace id of a message. [any]
+    // Returns sender, content type, sequence, time and trace id of a message. [any]
     [[nodiscard]] message_info info(const message& of) const {
         skep_message_info raw{};
         raw.size = sizeof(raw);
@@ -217,7 +219,7 @@ public:
         return {view(raw.sender), view(raw.content_type), raw.sequence, raw.time_ns, raw.trace_id};
     }
 
-    // One line of log; the host adds time, worker and generation. [any]
+    // Logs one line. The host adds time, worker and generation. [any]
     void log(log_level level, std::string_view line) const {
         raw_->api->log(raw_, static_cast<std::int32_t>(level), text(line));
     }
@@ -232,19 +234,19 @@ public:
         return raw_->api->log_enabled(raw_, static_cast<std::int32_t>(level)) != 0;
     }
 
-    // The host's monotonic clock, which stands still in tests. [any]
+    // Returns the time of the host's monotonic clock, which stands still in tests. [any]
     [[nodiscard]] std::chrono::nanoseconds now() const {
         return std::chrono::nanoseconds(raw_->api->clock_now(raw_));
     }
 
-    // Work done, and errors survived, as the host's tables show them. [any]
+    // Count finished work and survived errors for the host's tables. [any]
     void items_done(std::uint64_t count = 1) { raw_->api->items_add(raw_, count); }
 
     void errors_seen(std::uint64_t count = 1) { raw_->api->errors_add(raw_, count); }
 
-    // Parameters. The host has checked them against the plugin's table before the worker was made,
-    // so asking for one that the table lacks, or by another type, is a mistake in the plugin:
-    // throws std::invalid_argument. [any]
+    // Return a parameter. The host has checked the parameters against the plugin's table before it
+    // made the worker. A name that the table lacks, or another type, is thus a mistake in the
+    // plugin: throws std::invalid_argument. [any]
     [[nodiscard]] std::string_view config_text(const char* name) const {
         skep_text value{};
         check(raw_->api->config_text(raw_, name, &value), name);
@@ -269,13 +271,13 @@ public:
         return std::chrono::nanoseconds(config_integer(name));
     }
 
-    // True when the parameter is set or has a default. [any]
+    // Returns true if the parameter is set or has a default. [any]
     [[nodiscard]] bool has_config(const char* name) const {
         std::int64_t ignored = 0;
         return raw_->api->config_integer(raw_, name, &ignored) != SKEP_E_UNKNOWN;
     }
 
-    // This worker's name in the topology. [any]
+    // Returns this worker's name in the topology. [any]
     [[nodiscard]] std::string_view worker_name() const {
         return view(raw_->api->worker_name(raw_));
     }
@@ -293,7 +295,8 @@ private:
 
     static void check(std::int32_t status, const char* name) {
         if (status != SKEP_OK) {
-            throw std::invalid_argument(std::string("no parameter '") + name + "' of that type");
+            throw std::invalid_argument(std::string("the worker type has no parameter '") + name +
+                                        "' of this type");
         }
     }
 

@@ -1,4 +1,4 @@
-// What a worker type declares: its parameters and its ports. Part of skep/plugin.hpp.
+// The declarations of a worker type: its parameters and its ports. Part of skep/plugin.hpp.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,7 @@ public:
         return changed;
     }
 
-    // `values` has static storage and ends with a null.
+    // `values` must have static storage and end with a null.
     [[nodiscard]] constexpr param one_of(const char* const* values) const {
         param changed = *this;
         changed.choices = values;
@@ -64,7 +64,8 @@ public:
 
     [[nodiscard]] constexpr param secret() const { return flagged(SKEP_PARAM_SECRET); }
 
-    // A type with reconfigure(context) is told of another value, and needs no successor for it.
+    // The host passes a new value to reconfigure(context), if the type has it; no successor is
+    // needed.
     [[nodiscard]] constexpr param reloadable() const { return flagged(SKEP_PARAM_RELOADABLE); }
 
 private:
@@ -94,7 +95,7 @@ public:
         doc = its_doc;
     }
 
-    // No warning when no route is joined to it.
+    // Suppresses the warning that no route connects this port.
     [[nodiscard]] constexpr port optional() const {
         port changed = *this;
         changed.flags |= SKEP_PORT_OPTIONAL;

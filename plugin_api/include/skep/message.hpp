@@ -1,5 +1,4 @@
-// Messages as a C++ plugin sees them. Part of skep/plugin.hpp; see skep/abi.h for the contract
-// beneath.
+// The messages of a C++ plugin. Part of skep/plugin.hpp; skep/abi.h holds the underlying contract.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +18,7 @@ inline skep_text text(std::string_view value) {
     return {value.data(), value.size()};
 }
 
-// What a message says of itself: see skep_message_info for each field.
+// The properties of a message: see skep_message_info for each field.
 struct message_info {
     std::string_view sender;
     std::string_view content_type;
@@ -28,14 +27,14 @@ struct message_info {
     std::uint64_t trace_id = 0;
 };
 
-// A view of a received message: read-only, cheap to copy, valid until the callback returns or the
-// next receive(). Keep it longer with context::keep.
+// A view of a received message: read-only and cheap to copy. Valid until the callback returns or
+// the next receive(). Use context::keep to keep the message longer.
 class message {
 public:
     explicit message(const skep_message& raw)
         : raw_(&raw) {}
 
-    // Never null, also when it is empty.
+    // The data of the result is never null, even if the message is empty.
     [[nodiscard]] std::string_view text() const {
         if (raw_->size == 0) {
             return "";
@@ -47,8 +46,8 @@ public:
 
     [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(raw_->size); }
 
-    // The index of the input port it came in by; is_direct() when it came by send, broadcast or
-    // reply.
+    // Returns the index of the input port. For a message that arrived by send, broadcast or reply,
+    // is_direct() is true.
     [[nodiscard]] std::uint32_t port() const { return raw_->port; }
 
     [[nodiscard]] bool is_direct() const { return raw_->port == SKEP_PORT_DIRECT; }
@@ -59,9 +58,9 @@ private:
     const skep_message* raw_;
 };
 
-// The messages that a handler worker is given at once, oldest first. It says how many it has
-// finished; the others come again, in their order. To finish none is right only while
-// context::is_wanted().
+// The messages that a handler worker gets in one call, oldest first. The worker reports how many it
+// has finished; the host passes the others in again, in the same order. Finishing none is allowed
+// only while context::is_wanted().
 class messages {
 public:
     explicit messages(const skep_batch& raw)
@@ -69,14 +68,15 @@ public:
 
     [[nodiscard]] std::uint32_t size() const { return raw_.count; }
 
-    // `index` is below size().
+    // `index` must be less than size().
     [[nodiscard]] message operator[](std::uint32_t index) const {
         const char* at = reinterpret_cast<const char*>(raw_.first) +
                          static_cast<std::size_t>(index) * raw_.stride;
         return message(*reinterpret_cast<const skep_message*>(at));
     }
 
-    // The first `count` of them are finished, also if the call fails later: it failed on the next.
+    // Marks the first `count` messages as finished. If the call fails later, the message after them
+    // is the one that failed.
     void finish(std::uint32_t count) { finished_ = count; }
 
     [[nodiscard]] std::uint32_t finished() const { return finished_; }
@@ -86,8 +86,8 @@ private:
     std::uint32_t finished_ = 0;
 };
 
-// A counted reference to a message: it stays valid after the callback has returned. Move-only; must
-// be gone before the worker is destroyed (a member of the worker is).
+// A counted reference to a message. The message stays valid after the callback has returned.
+// Move-only. Must be destroyed before the worker is (a member of the worker satisfies this).
 class kept_message {
 public:
     kept_message(const skep_context* context, const skep_message& kept)
@@ -126,7 +126,7 @@ private:
     skep_message raw_;
 };
 
-// A message in the making: size() writable bytes that are sent without another copy.
+// A new message: size() writable bytes that are sent without another copy.
 class buffer {
 public:
     buffer(const skep_context* context, const skep_message& fresh)

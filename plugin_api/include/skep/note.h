@@ -1,12 +1,12 @@
-/* skep/note.h: the ELF note by which a host knows a plugin before it runs any of its code.
+/* skep/note.h: the ELF note that identifies a plugin before the host runs any of its code.
  *
- * dlopen runs constructors before it returns, so a version that is asked for afterwards is asked
- * too late. A note lies in the file, in a PT_NOTE segment, survives strip, LTO and --gc-sections,
- * and is read with a few bounded reads. (ELF gABI, "Note Section"; the idea of a check ahead of the
- * load is LV2's and DuckDB's, without their second file or extra build step.)
+ * dlopen runs constructors before it returns; a version check after dlopen is too late. The note is
+ * part of the file, in a PT_NOTE segment. It survives strip, LTO and --gc-sections, and the host
+ * reads it with a few bounded reads. (ELF gABI, "Note Section". LV2 and DuckDB also check before
+ * the load, but need a second file or an extra build step.)
  *
- * A plugin in C writes SKEP_NOTE("org.example.hello", "1.0.0", SKEP_LANGUAGE_C); at file scope,
- * once. SKEP_PLUGIN does it in C++.
+ * A plugin in C writes SKEP_NOTE("org.example.hello", "1.0.0", SKEP_LANGUAGE_C); once, at file
+ * scope. In C++, SKEP_PLUGIN includes it.
  */
 #ifndef SKEP_NOTE_H
 #define SKEP_NOTE_H
@@ -15,7 +15,7 @@
 
 #include "skep/version.h"
 
-#define SKEP_NOTE_OWNER "skep" /* namesz 5 with its null, padded to 8 */
+#define SKEP_NOTE_OWNER "skep" /* namesz 5 with the null, padded to 8 */
 #define SKEP_NOTE_TYPE 1u
 #define SKEP_NOTE_FORMAT 1u
 
@@ -36,19 +36,19 @@ enum {
 enum { SKEP_SANITIZER_ADDRESS = 1u, SKEP_SANITIZER_THREAD = 2u };
 
 /* NOLINTBEGIN(modernize-use-using): C has no using. */
-/* The note's descriptor. 4-byte aligned, fixed size in format 1; a later format appends. Texts are
- * ended and padded by nulls. */
+/* The descriptor of the note. Aligned to 4 bytes, with a fixed size in format 1; a later format
+ * appends fields. Texts are terminated and padded with nulls. */
 typedef struct skep_note {
     uint32_t format; /* SKEP_NOTE_FORMAT */
     uint16_t abi_major;
-    uint16_t abi_minor;         /* built with */
-    uint16_t lowest_host_minor; /* can run on */
+    uint16_t abi_minor;         /* the plugin was built with this minor */
+    uint16_t lowest_host_minor; /* the plugin runs on this host minor and newer */
     uint16_t pointer_bits;
     uint32_t language;
     uint32_t compiler;
     uint32_t compiler_version; /* major * 100 + minor */
-    uint32_t sanitizers; /* must equal the host's: an instrumented plugin in a plain host, or the
-                            reverse, hides or invents errors, where it loads at all */
+    uint32_t sanitizers; /* must equal those of the host: an instrumented plugin in a plain host, or
+                            the reverse, hides or invents errors, if it loads at all */
     char plugin_id[64];
     char plugin_version[32];
     char sdk_version[16];
@@ -97,7 +97,7 @@ typedef struct skep_note_section {
 #endif
 #define SKEP_THIS_SANITIZERS (SKEP_THIS_ADDRESS_SANITIZER | SKEP_THIS_THREAD_SANITIZER)
 
-/* AddressSanitizer of clang would put a red zone behind the note, into the note's own section. */
+/* Clang's AddressSanitizer would put a red zone behind the note, into the section of the note. */
 #if defined(__clang__)
 #define SKEP_NOTE_WITHOUT_RED_ZONE __attribute__((no_sanitize("address")))
 #else

@@ -1,5 +1,5 @@
-// skep/plugin.hpp: all that a plugin in C++ includes. Header-only, C++17, needs nothing but the
-// standard library; the host's source, spdlog, Boost and toml++ are not part of it.
+// skep/plugin.hpp: the one header that a C++ plugin includes. Header-only, C++17; needs only the
+// standard library, not the host's source, spdlog, Boost or toml++.
 //
 // A worker type is a class. A handler worker has on_message; a loop worker has run:
 //
@@ -15,30 +15,32 @@
 //   SKEP_PLUGIN("org.example.hello", "1.0.0", hello)
 //
 //   member                                                    meaning
-//   static constexpr name                                     what `type = ` in a topology says
+//   static constexpr name                                     the value of `type` in a topology
 //   static constexpr doc                                      a sentence for `skep inspect`
-//   static constexpr skep::param params[]                     what `config = ` may set
-//   static constexpr skep::port inputs[], outputs[]           its ports; routes go to and from them
+//   static constexpr skep::param params[]                     the parameters that `config` may set
+//   static constexpr skep::port inputs[], outputs[]           the ports that routes connect
 //   explicit T(skep::context&)  or  T()                       create; throw to refuse
 //   void on_message(skep::context&, const skep::message&)     one message of a handler worker
 //   void on_messages(skep::context&, skep::messages&)         instead: several at once
 //   void run(skep::context&)                                  the loop of a loop worker
-//   void on_timer(skep::context&, std::uint32_t)              a timer set with context.set_timer
-//   void on_drain(skep::context&)                             the input has ended: last chance to
-//                                                             emit
-//   state_version, state_oldest, save_state, load_state       hand-over in a reload: skep/state.hpp
-//   void acquire(skep::context&)  and  void release()         take, and give up for a successor,
-//                                                             what only one instance can have
+//   void on_timer(skep::context&, std::uint32_t)              a timer of context.set_timer
+//   void on_drain(skep::context&)                             the input has ended: the last chance
+//                                                             to emit
+//   state_version, state_oldest, save_state, load_state       handover in a reload: skep/state.hpp
+//   void reconfigure(skep::context&)                          reloadable parameters have new values
+//   void acquire(skep::context&)  and  void release()         take exclusive resources, and release
+//                                                             them for a successor
 //   static constexpr bool create_in_host_only = true          a reload does not try the constructor
 //                                                             in a child process first
 //   ~T()                                                      destroy; must not throw
 //
-// Only the name, and one of on_message, on_messages and run, are needed.
+// Only the name and one of on_message, on_messages and run are required.
 //
-// Everything runs on the worker's own thread, one call at a time; the constructor and the
-// destructor also on others (abi.h, "Threads"). An exception that leaves any of these is caught
-// here, inside the plugin, where its type is known; its text reaches the host, and the worker
-// fails. That fence is why a C++ plugin need not be built with the host's compiler or library.
+// The host calls everything on the worker's own thread, one call at a time. It calls the
+// constructor and the destructor on other threads too (abi.h, "Threads"). The SDK catches any
+// exception that leaves one of these members, inside the plugin, where its type is known. The text
+// of the exception reaches the host, and the call fails (abi.h, skep_worker_type). Because of this
+// a C++ plugin may use another compiler or standard library than the host.
 #pragma once
 
 #include <cstddef>
@@ -60,7 +62,7 @@ namespace skep {
 
 namespace detail {
 
-// has_x<T>: whether T has a member x.
+// has_x<T>: true if T has a member x.
 #define SKEP_DETECT(member)                   \
     template <typename T, typename = void>    \
     struct has_##member : std::false_type {}; \
@@ -83,7 +85,7 @@ SKEP_DETECT(state_version);
 SKEP_DETECT(state_oldest);
 #undef SKEP_DETECT
 
-// The ABI wants arrays of pointers, so that their elements can grow.
+// The ABI requires arrays of pointers: thus their elements can grow.
 template <typename Raw, std::size_t Count>
 struct pointer_array {
     const Raw* at[Count];
@@ -100,7 +102,7 @@ constexpr pointer_array<Raw, Count> pointers_to(const Element (&elements)[Count]
     return pointers_to<Raw>(elements, std::make_index_sequence<Count>());
 }
 
-// The fence: runs the author's code and lets nothing be thrown past.
+// Runs the author's code. No exception leaves this function; a caught one becomes SKEP_E_FAILED.
 template <typename Call>
 std::int32_t fenced(const skep_context* raw, Call&& call) noexcept {
     try {
@@ -109,12 +111,12 @@ std::int32_t fenced(const skep_context* raw, Call&& call) noexcept {
     } catch (const std::exception& thrown) {
         raw->api->fail(raw, text(thrown.what()));
     } catch (...) {
-        raw->api->fail(raw, text("an exception that is not a std::exception"));
+        raw->api->fail(raw, text("threw an exception that is not a std::exception"));
     }
     return SKEP_E_FAILED;
 }
 
-// The author's object beside the context that it is called with.
+// The author's object together with its context.
 template <typename T>
 struct instance {
     context ctx;
@@ -133,16 +135,16 @@ struct instance {
     }
 };
 
-// The descriptor of one worker type, and the functions that it points to.
+// The descriptor of one worker type, and the functions that the descriptor points to.
 template <typename T>
 class type_of {
     static constexpr bool is_handler = has_on_message<T>::value || has_on_messages<T>::value;
     static_assert(has_run<T>::value != is_handler,
                   "a worker type has either run (loop worker) or on_message (handler worker)");
     static_assert(!has_on_message<T>::value || !has_on_messages<T>::value,
-                  "a handler worker gets its messages one by one or several at once");
+                  "a handler worker has either on_message or on_messages, not both");
     static_assert(has_acquire<T>::value == has_release<T>::value,
-                  "what acquire takes, release gives up: a worker type has both or neither");
+                  "release releases what acquire takes: a worker type has both or neither");
 
     using self = instance<T>;
 
@@ -168,7 +170,7 @@ class type_of {
                     it.object.on_message(it.ctx, all[index]);
                     all.finish(index + 1);
                     if (it.ctx.is_wanted()) {
-                        break;  // a pause or a stop need not wait for the rest of the batch
+                        break;  // a pause or a stop does not wait for the rest of the batch
                     }
                 }
             }
@@ -220,7 +222,7 @@ class type_of {
         return fenced(it.ctx.raw(), [&] { it.object.release(); });
     }
 
-    // The pointer arrays of T's tables; a type without the table has none.
+    // The pointer arrays of T's tables. Used only if T has the table.
     template <typename Type, bool has = has_params<Type>::value>
     struct params_of {
         static constexpr auto table = pointers_to<skep_param>(Type::params);
@@ -280,7 +282,7 @@ class type_of {
             it.release = &release;
         }
         if constexpr (has_state_version<T>::value) {
-            static_assert(T::state_version > 0, "0 means: no state");
+            static_assert(T::state_version > 0, "state_version 0 means: no state");
             it.state_version = T::state_version;
             it.state_oldest = T::state_version;
             it.save_state = &save_state;
@@ -296,7 +298,7 @@ public:
     static constexpr skep_worker_type descriptor = describe();
 };
 
-// The descriptor of a plugin that has these types.
+// The descriptor of a plugin with these types.
 template <typename... Types>
 class plugin_of {
     static constexpr const skep_worker_type* types[] = {&type_of<Types>::descriptor...};
@@ -319,8 +321,9 @@ public:
 }  // namespace detail
 }  // namespace skep
 
-// Makes a plugin of worker types: the ELF note, the entry function, the descriptors. Once per
-// plugin, at file scope, after the types: SKEP_PLUGIN("org.example.hello", "1.0.0", hello, another)
+// Makes a plugin of worker types: the ELF note, the entry function and the descriptors. Use it once
+// per plugin, at file scope, after the types: SKEP_PLUGIN("org.example.hello", "1.0.0", hello,
+// another)
 #define SKEP_PLUGIN(id, version, ...)                                      \
     SKEP_NOTE(id, version, SKEP_LANGUAGE_CXX);                             \
     extern "C" __attribute__((visibility("default"))) const skep_plugin*   \
