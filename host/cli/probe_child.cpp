@@ -31,8 +31,8 @@
 namespace skep::host {
 namespace {
 
-// Where the pipe goes, out of the way of what counts descriptors from below; or as high as the
-// limit allows.
+// The descriptor for the pipe, high enough not to disturb code that expects the lowest free
+// numbers.
 constexpr int high_descriptor = 200;
 
 std::string read_all(int fd) {
@@ -48,19 +48,20 @@ std::string read_all(int fd) {
     }
 }
 
+// Duplicates `fd` to a high number, or to the lowest above stderr if the limit forbids that.
 int moved_up(int fd) {
     const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, high_descriptor);
     return high >= 0 ? high : ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-// What the context of a worker stands on, as the manager makes it. Nobody else is there.
+// What a worker's context needs, made as the manager makes it. It contains no other workers.
 struct World {
     SteadyClock clock;
     WorkerWorld world{
         &clock, std::make_shared<Router>(), std::make_shared<NamePool>(), std::make_shared<Taps>()};
 };
 
-// A worker whose instance is created, and never destroyed.
+// A worker whose instance is created and never destroyed.
 struct TriedWorker {
     TriedWorker(World& in, const ProbeWorker& worker, const std::shared_ptr<Library>& library)
         : home(make_home(in, worker.name)),
@@ -105,12 +106,12 @@ private:
         const std::string line = encode(request_.nonce, {step, subject, worker, words});
         while (::write(answers_, line.data(), line.size()) < 0) {
             if (errno != EINTR) {
-                ::pause();  // a plugin has closed the pipe, which the parent sees by that
+                ::pause();  // a plugin has closed the pipe; the parent sees the closed pipe
             }
         }
     }
 
-    // Why it cannot be used; "": nothing is wrong with it, or only what the host finds as well.
+    // Returns why the plugin cannot be used. "": it is usable, or the host finds the error as well.
     std::string try_subject(std::size_t number) {
         const ProbeSubject& subject = request_.subjects[number];
         const Result<FileBytes> bytes = read_trusted(subject.path);
@@ -143,7 +144,7 @@ private:
             }
             say(ProbeStep::create, number, i, "");
             TriedWorker& tried = tried_.emplace_back(world_, worker, library);
-            (void)tried.instance.create();  // an error of it the host handles as well
+            (void)tried.instance.create();  // the host handles an error of create() as well
             if (std::string closed = closed_descriptor(" in create"); !closed.empty()) {
                 return "worker '" + worker.name + "' " + closed;
             }
@@ -151,7 +152,7 @@ private:
         return "";
     }
 
-    // In the host these three are the host's.
+    // Checks the three standard descriptors. In the host they belong to the host.
     static std::string closed_descriptor(const char* when) {
         for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
             if (::fcntl(fd, F_GETFD) < 0) {
@@ -167,7 +168,7 @@ private:
     std::deque<TriedWorker> tried_;
 };
 
-// That a plugin crashes is an answer, and no reason for a core file where the host runs.
+// A crash of a plugin is a result of the probe and needs no core file in the host's folder.
 void leave_no_core_file() {
     rlimit core{};
     if (::getrlimit(RLIMIT_CORE, &core) == 0) {
@@ -183,7 +184,7 @@ bool is_probe_child(int argc, const char* const* argv) {
 }
 
 void run_probe_child() {
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // with the thread of the host that waits for this
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // dies with the thread of the host that waits
     leave_no_core_file();
     normalise_process_state();  // as in the host
     std::optional<ProbeRequest> request = decode_probe_request(read_all(STDIN_FILENO));

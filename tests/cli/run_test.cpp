@@ -230,7 +230,7 @@ TEST(Run, SummaryThatCouldNotBeWrittenIsRefusedBeforeTheStart) {
     const std::string file = folder.write("a.toml", sleepy_topology("1s"));
     const Finished run = test::run(run_of(file, {"--summary", folder.path("none/s.json")}));
     EXPECT_EQ(run.exit_code, 64);
-    EXPECT_THAT(run.err, AllOf(HasSubstr("there is no folder"), Not(HasSubstr("running"))));
+    EXPECT_THAT(run.err, AllOf(HasSubstr("does not exist"), Not(HasSubstr("running"))));
 }
 
 TEST(Run, JsonLogIsOneObjectALineAndNothingElse) {
