@@ -134,7 +134,7 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     EXPECT_THAT(reload(1), HasSubstr("hangs: swap w; 1 stay; w@2 has not returned from a call"));
     EXPECT_TRUE(host->wait_for_err("generation 1 stands by"));
     write(one_worker + fed);
-    EXPECT_THAT(reload(1), HasSubstr("has not come back from the call in which its probation"));
+    EXPECT_THAT(reload(1), HasSubstr("has not returned from the call in which its probation"));
     host->send(SIGQUIT);
     EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
 }

@@ -172,7 +172,7 @@ TEST_F(ReloadFaults, UntilThePlanIsInForceTheOldSetWorksOnAsAWhole) {
         {"12: release", present("release"), "keeps its instance: release: as told"},
         {"12: acquire", next("acquire"), "keeps its instance: acquire: as told"},
     };
-    EXPECT_THAT(ask("POST", "/v1/rollback"), is("refused", "there is no plan before"));
+    EXPECT_THAT(ask("POST", "/v1/rollback"), is("refused", "cannot roll back"));
     for (const Fault& fault : faults) {
         for (int round = rounds(); round > 0; --round) {
             SCOPED_TRACE(fault.step);
