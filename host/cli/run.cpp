@@ -275,7 +275,7 @@ int stopped_early() {
 // Returns true, and logs why, if the process must leave while code of plugins still runs.
 bool is_anything_stuck(const Ending& ending) {
     if (!ending.lost.empty()) {
-        spdlog::error("leaving while {} inside of plugins: {}",
+        spdlog::error("leaving while {} inside plugins: {}",
                       ending.lost.size() == 1 ? "a thread is" : "threads are",
                       fmt::join(ending.lost, ", "));
     }
@@ -323,7 +323,7 @@ int serve(const Options& options,
     const bool is_steering_stuck =
         steering != nullptr && !steering->can_end(std::min(reload_patience, guard.time_left() / 2));
     if (is_steering_stuck) {
-        spdlog::error("leaving while a reload is inside of a plugin or a file");
+        spdlog::error("leaving while a reload is inside a plugin or a file");
         (void)steering.release();  // a thread still uses it
     }
     const int exit_code =

@@ -19,7 +19,7 @@ pid_t lost_key(const WorkerEntry& entry) {
 
 Refusal ended_meanwhile(const WorkerEntry& entry, const WorkerReport& fact) {
     return {Refusal::Code::illegal_state,
-            "worker '" + entry.home->name + "' ended before its successor could take over" +
+            "worker '" + entry.home->name + "' ended before its successor became active" +
                 (fact.error.empty() ? "" : ": " + fact.error)};
 }
 

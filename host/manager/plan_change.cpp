@@ -332,7 +332,7 @@ std::string Core::why_late(const WorkerEntry& late) const {
         why += "takes no messages";
     }
     if (!metrics.call.empty()) {
-        why += ": it is inside of '" + metrics.call + "' of its plugin";
+        why += ": it is inside '" + metrics.call + "' of its plugin";
     }
     if (slow != &late) {
         why += ", and worker '" + late.home->name + "' waits for room at it";
@@ -348,14 +348,14 @@ void Core::check_change(Nanos now) {
     for (const WorkerEntry* const entry : change_->starts) {
         if (entry->change_part == ChangePart::making) {
             undo_change(bad_plan("worker '" + entry->home->name +
-                                 "' was not made in time: it is inside of 'create' of its plugin"));
+                                 "' was not created in time: it is inside 'create' of its plugin"));
             return;
         }
     }
     if (change_->making > 0) {
         const Creation& creation = *change_->creation;
         undo_change(bad_plan("the successor of worker '" + creation.pending[creation.at].worker +
-                             "' was not made in time: it is inside of 'create' of its plugin"));
+                             "' was not created in time: it is inside 'create' of its plugin"));
         return;
     }
     std::set<const WorkerEntry*> waiting;  // their waves are not offered yet

@@ -136,7 +136,7 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     write(one_worker + fed);
     EXPECT_THAT(reload(1), HasSubstr("has not returned from the call in which its probation"));
     host->send(SIGQUIT);
-    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
+    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside plugins: w"));
 }
 
 // The child process that tries a plugin cannot see this.

@@ -322,7 +322,7 @@ TEST_F(Steer, TheSocketGoesEvenWhereAThreadIsLeftBehind) {
     expect({"explain", "stuck"}, 0, "stuck is running");
     expect({"stop"}, 0, "");
     EXPECT_EQ(host.wait().exit_code, 1);
-    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside of plugins: stuck"));
+    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside plugins: stuck"));
     EXPECT_FALSE(
         std::filesystem::exists(std::filesystem::symlink_status(folder / "skep/stuck.sock")));
 }
