@@ -1,4 +1,5 @@
-// skep, from the first line to the last: every line is a step, and says where the step is.
+// The entry point of skep: parses the command line, starts the guard and the log, and runs the
+// verb.
 #include <algorithm>
 #include <chrono>
 
@@ -33,7 +34,8 @@ int carry_out(const Options& options, Guard& guard) {
     }
 }
 
-// Verbs wait for their reader as any program does; a host that ran does not.
+// Returns how long the end of the process waits for the reader of stderr: without a limit, as any
+// program, or for at most 1 s after a host has run.
 Nanos log_patience_of(Guard& guard) {
     return guard.has_host() ? std::min<Nanos>(std::chrono::seconds(1), guard.time_left() / 2)
                             : forever;
@@ -67,7 +69,7 @@ int main(int argc, char** argv) {
         return code;
     });
     if (!is_log_written) {
-        guard.leave(exit_code);  // stderr is blocked: the end of the process would wait for it
+        guard.leave(exit_code);  // stderr is blocked, and a normal exit would wait for it
     }
     expect_exit();
     return exit_code;

@@ -33,7 +33,7 @@ int exit_code_of(const Response& response, const std::string& code) {
     return code == "busy" ? exit_no_host : exit_failed;
 }
 
-// "; did you mean 'parse'?", of the worker that the host does not know; or "".
+// Returns "; did you mean 'parse'?" for the worker that the host does not know, or "".
 std::string worker_meant(const FoundHost& host, const Options& options) {
     std::vector<std::string> names;
     if (const auto response = ask_host(host.path, "GET", "/v1/workers", "", short_patience)) {
@@ -52,13 +52,13 @@ std::string worker_meant(const FoundHost& host, const Options& options) {
     return "";
 }
 
-// Tells why a host refused; the exit code for that.
-int tell_refusal(const Options& options, const FoundHost& host, const Response& response) {
+// Prints why a host refused. Returns the exit code for the refusal.
+int report_refusal(const Options& options, const FoundHost& host, const Response& response) {
     const Json json = Json::parse(response.body, nullptr, false);
-    const bool is_told = json.is_object() && json.contains("error") && json["error"].is_object();
-    const Json error = is_told ? json["error"] : Json::object();
+    const bool has_error = json.is_object() && json.contains("error") && json["error"].is_object();
+    const Json error = has_error ? json["error"] : Json::object();
     const int exit_code = exit_code_of(response, error.value("code", ""));
-    const std::string why = error.value("message", "the host refused without a word");
+    const std::string why = error.value("message", "host returned an error without a message");
     return complain(exit_code == exit_unknown ? why + worker_meant(host, options) : why, exit_code);
 }
 
@@ -67,12 +67,13 @@ std::string named(const FoundHost& host) {
     return host.pid == 0 ? name : name + " (process " + std::to_string(host.pid) + ")";
 }
 
+// Prints that a host did not answer. Returns the exit code for the error.
 int report_silence(const FoundHost& host, const AskError& error) {
     const bool is_late = error.silence > Nanos(0);
     return complain(
         "no answer from " + named(host) + (is_late ? " within " + span_text(error.silence) : "") +
             ": " + error.why +
-            (is_late ? "\nit may be stopped (SIGSTOP), or its machine be too busy" : ""),
+            (is_late ? "\nthe host may be stopped (SIGSTOP), or the machine overloaded" : ""),
         exit_code_of(error));
 }
 
@@ -85,7 +86,7 @@ int complain(const std::string& what, int exit_code) {
 
 Result<std::vector<FoundHost>, std::string> hosts_meant(const Options& options) {
     if (options.control == "none") {
-        return Unexpected<std::string>("there is no host at the control socket 'none'");
+        return Unexpected<std::string>("cannot ask a host: the control socket is 'none'");
     }
     if (!options.control.empty()) {
         return std::vector<FoundHost>{{"", options.control, 0}};
@@ -108,9 +109,9 @@ Result<std::vector<FoundHost>, std::string> hosts_meant(const Options& options) 
     std::string why = "no host '" + options.host + "' is running";
     const std::string meant = nearest(options.host, names);
     for (const std::string& name : names) {
-        why += (name == names.front() ? "; there is " : ", ") + name;
+        why += (name == names.front() ? "; running: " : ", ") + name;
     }
-    return Unexpected<std::string>(meant.empty() ? why : why + ". Did you mean '" + meant + "'?");
+    return Unexpected<std::string>(meant.empty() ? why : why + "; did you mean '" + meant + "'?");
 }
 
 Result<FoundHost, std::string> host_meant(const Options& options) {
@@ -121,7 +122,7 @@ Result<FoundHost, std::string> host_meant(const Options& options) {
     if (hosts->size() == 1) {
         return hosts->front();
     }
-    std::string why = "several hosts run, and --host NAME has to say which is meant:";
+    std::string why = "several hosts are running; select one with --host NAME:";
     for (const FoundHost& it : *hosts) {
         why += (it.path == hosts->front().path ? " " : ", ") + it.name;
     }
@@ -139,20 +140,21 @@ Result<std::string, int> ask(const Options& options,
         return Unexpected<int>(report_silence(host, response.error()));
     }
     if (response->status >= 400) {
-        return Unexpected<int>(tell_refusal(options, host, *response));
+        return Unexpected<int>(report_refusal(options, host, *response));
     }
     return response->body;
 }
 
-int hear(const Options& options,
-         const FoundHost& host,
-         const std::string& target,
-         const Hears& hears) {
-    const Result<Response, AskError> response = hear_host(host.path, target, hears, long_patience);
+int read_stream(const Options& options,
+                const FoundHost& host,
+                const std::string& target,
+                const OnPiece& on_piece) {
+    const Result<Response, AskError> response =
+        read_host_stream(host.path, target, on_piece, long_patience);
     if (!response) {
         return report_silence(host, response.error());
     }
-    return response->status >= 400 ? tell_refusal(options, host, *response) : int(exit_ok);
+    return response->status >= 400 ? report_refusal(options, host, *response) : int(exit_ok);
 }
 
 }  // namespace skep::host

@@ -1,5 +1,5 @@
-// How a verb asks a running host: which one is meant, and what is said when there is no answer.
-// Whatever goes wrong is told on stderr here, and comes back as the exit code.
+// Finds the running host that a verb means and sends it a request. These functions print every
+// failure on stderr and return the exit code for it.
 #pragma once
 
 #include <chrono>
@@ -11,24 +11,24 @@
 
 namespace skep::host {
 
-// What answers at once. A host that is starting answers when it runs.
+// For requests that a host answers at once. A host that is starting answers when it runs.
 inline constexpr Nanos short_patience = std::chrono::seconds(10);
-// What opens plugins, each in a child process first.
+// For requests that open plugins, each in a child process first.
 inline constexpr Nanos loading_patience = std::chrono::minutes(2);
-// Of `ps`, which asks all hosts at once and lists those that answer.
+// For `ps`, which asks all hosts at once and lists those that answer.
 inline constexpr Nanos listing_patience = std::chrono::seconds(4);
-// What may take as long as a worker does.
+// For requests that may take as long as a worker does.
 inline constexpr Nanos long_patience = std::chrono::hours(24 * 365);
 
-// Says on stderr what is wrong. Returns the code.
+// Prints "skep: WHAT" on stderr. Returns `exit_code`.
 int complain(const std::string& what, int exit_code);
 
-// Those that the options mean, or why there is none to ask.
+// Returns the hosts that the options select, or the reason why no host can be asked.
 [[nodiscard]] Result<std::vector<FoundHost>, std::string> hosts_meant(const Options& options);
-// The one that they mean.
+// Returns the only host that the options select. An error if they select several.
 [[nodiscard]] Result<FoundHost, std::string> host_meant(const Options& options);
 
-// The body of the answer.
+// Sends one request. Returns the body of the response, or the exit code of a reported failure.
 [[nodiscard]] Result<std::string, int> ask(const Options& options,
                                            const FoundHost& host,
                                            const std::string& method,
@@ -36,10 +36,10 @@ int complain(const std::string& what, int exit_code);
                                            const std::string& body = "",
                                            Nanos patience = short_patience);
 
-// As ask() with GET, for an answer that comes in pieces.
-[[nodiscard]] int hear(const Options& options,
-                       const FoundHost& host,
-                       const std::string& target,
-                       const Hears& hears);
+// Sends a GET request whose response comes in pieces. Returns the exit code.
+[[nodiscard]] int read_stream(const Options& options,
+                              const FoundHost& host,
+                              const std::string& target,
+                              const OnPiece& on_piece);
 
 }  // namespace skep::host

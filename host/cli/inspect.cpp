@@ -53,7 +53,8 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
     return text;
 }
 
-// "0.1, for hosts from 0.1": what the plugin was built with, and the window it asks for.
+// Returns "0.1, for hosts from 0.1": the version that the plugin was built with, and the lowest
+// host version that it accepts.
 std::string abi_text(const PluginInfo& info) {
     return fmt::format("{}.{}, for hosts from {}.{}",
                        info.abi_major,
@@ -112,7 +113,7 @@ std::string limits_of(const ParamInfo& param) {
     return text.empty() ? "optional" : text;
 }
 
-// Rows of two or more cells, the columns under each other.
+// Formats rows of two or more cells with aligned columns.
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {
@@ -163,7 +164,7 @@ Json ports_json(const std::vector<PortInfo>& ports) {
     return list;
 }
 
-// What the plugin's author wrote, or null.
+// Returns the text of the plugin's author, or null.
 Json text_or_null(const std::optional<std::string>& text) {
     return text ? Json(*text) : Json();
 }
@@ -189,7 +190,7 @@ Json params_json(const std::vector<ParamInfo>& params) {
 
 std::vector<std::string> unload_warnings(const ElfFacts& facts) {
     std::vector<std::string> warnings;
-    // One fact at a time, since the loader names only the first cause that it finds.
+    // One fact at a time, because cause_of_pin() names only the first cause that it finds.
     const auto add = [&warnings](const ElfFacts& one) {
         warnings.push_back("may stay mapped when it is unloaded: " + cause_of_pin(one, {}));
     };
@@ -212,9 +213,8 @@ std::vector<std::string> unload_warnings(const ElfFacts& facts) {
     }
     if (facts.static_tls) {
         warnings.emplace_back(
-            "takes static thread-local storage, of which a process has little: loading it often "
-            "may "
-            "fail");
+            "uses static thread-local storage, of which a process has little: loading it often "
+            "may fail");
     }
     return warnings;
 }

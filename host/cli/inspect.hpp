@@ -1,4 +1,4 @@
-// What a plugin says of itself, for people and for programs. Pure.
+// Formats the description of a plugin, for people and for programs. Pure.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace skep::host {
 
 struct Inspected {
-    std::string name;  // what `plugin = ` in a topology would say
+    std::string name;  // the value for `plugin = ` in a topology
     std::string path;
     PluginInfo info;
     ElfFacts facts;
@@ -18,15 +18,14 @@ struct Inspected {
 
 [[nodiscard]] std::string inspect_text(const Inspected& plugin);
 
-// One JSON object and a newline.
+// Returns one JSON object and a newline.
 [[nodiscard]] std::string inspect_json(const Inspected& plugin);
 
-// A [worker] table with every parameter: the required ones filled with a placeholder, the others as
-// comments that show their default. Valid TOML.
+// Returns a [worker] table with every parameter, as valid TOML. Required parameters have a
+// placeholder as their value; the others are comments that show their default.
 [[nodiscard]] std::string stanza(const Inspected& plugin, const WorkerTypeInfo& type);
 
-// Why a host that loads this plugin may not get rid of it again; empty when nothing speaks against
-// it.
+// Returns the reasons why a host may be unable to unload this plugin. Empty: none found.
 [[nodiscard]] std::vector<std::string> unload_warnings(const ElfFacts& facts);
 
 }  // namespace skep::host

@@ -33,7 +33,7 @@ std::tm calendar(std::chrono::system_clock::time_point time, bool local) {
     return parts;
 }
 
-// `format` is for strftime and stops at the seconds.
+// `format` is for strftime and ends with the seconds; this function appends the milliseconds.
 std::string time_text(std::chrono::system_clock::time_point time, const char* format, bool local) {
     const std::tm parts = calendar(time, local);
     std::array<char, 64> text{};
@@ -85,7 +85,7 @@ private:
     const bool colour_;
 };
 
-// The writer of the started log. A handler of a fatal signal can reach it by nothing else.
+// The writer of the started log. Global, because a handler of a fatal signal needs it.
 std::atomic<LogWriter*> writer{nullptr};
 
 std::string line_of(LineFormatter& formatter, const spdlog::details::log_msg& message) {
@@ -102,7 +102,7 @@ std::string lost_line(LineFormatter& formatter, std::uint64_t lines, int error) 
     return line_of(formatter, spdlog::details::log_msg(host_logger, spdlog::level::warn, text));
 }
 
-// Formats on the thread that logs, and hands the line to the writer.
+// Formats on the thread that logs, and gives the line to the writer.
 class WriterSink final : public spdlog::sinks::sink {
 public:
     explicit WriterSink(const LineFormatter& formatter)
@@ -130,7 +130,7 @@ public:
     [[nodiscard]] LogWriter& writer() { return writer_; }
 
 private:
-    LineFormatter formatter_;  // has no state: several threads at once
+    LineFormatter formatter_;  // stateless: several threads may use it at once
     LogWriter writer_;
 };
 
@@ -174,10 +174,10 @@ void start_log(const Options& options) {
         LineFormatter(options.log_json, !options.log_json && wants_colour()));
     writer = &sink->writer();
     auto logger = std::make_shared<spdlog::logger>(host_logger, std::move(sink));
-    // There may be no memory for more than that.
+    // A constant text, because memory may be short.
     logger->set_error_handler([](const std::string& /*what*/) {
         if (LogWriter* const started = writer) {
-            started->write("skep: a log line could not be formatted\n");
+            started->write("skep: cannot format a log line\n");
         }
     });
     logger->set_level(spdlog::level::from_str(options.log_level));

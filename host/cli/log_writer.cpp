@@ -17,10 +17,10 @@
 namespace skep::host {
 namespace {
 
-// How long the end of the writer waits for a stderr that is blocked.
+// How long the destructor waits for a stderr that is blocked.
 constexpr Nanos last_patience = std::chrono::milliseconds(200);
 
-// Room in the queue comes back after each.
+// The largest piece of one write(). Each piece frees its room in the queue.
 constexpr std::size_t most_at_once = std::size_t{64} << 10;
 
 constexpr int first_private_fd = 3;
@@ -38,10 +38,10 @@ LogWriter::LogWriter(int fd, LostText lost_text, std::size_t capacity)
     try {
         thread_ = std::thread([state = state_] {
             ::pthread_setname_np(::pthread_self(), "log");
-            unblock_all_signals();  // the main thread alone blocks some
+            unblock_all_signals();  // only the main thread blocks some
             state->run();
         });
-    } catch (const std::system_error&) {  // write() does without
+    } catch (const std::system_error&) {  // write() works without the thread
     }
 }
 
@@ -62,7 +62,7 @@ LogWriter::~LogWriter() {
     if (is_over) {
         thread_.join();
     } else {
-        thread_.detach();  // it holds what it needs, and the process ends without it
+        thread_.detach();  // it shares `state_`, and the process ends without it
     }
 }
 
@@ -87,7 +87,7 @@ void LogWriter::write(std::string_view text) {
     state_->changed.notify_all();
 }
 
-// False: there is no memory for it, and nothing has changed.
+// False: out of memory; the queue is unchanged.
 bool LogWriter::State::append(std::string_view text) {
     try {
         queue.reserve(queue.size() + text.size());
@@ -146,7 +146,7 @@ void LogWriter::State::run() {
             is_writing = true;
         }
         if (!write_batch(text, places)) {
-            continue;  // the next line will show whether stderr takes any again
+            continue;  // the next line tries stderr again
         }
         std::uint64_t lines = 0;
         {
@@ -195,19 +195,19 @@ bool LogWriter::State::write_lost(std::uint64_t lines) {
             error.store(0, std::memory_order_relaxed);
             return true;
         }
-    } catch (const std::bad_alloc&) {  // said later
+    } catch (const std::bad_alloc&) {  // a later call writes the count
     }
     add_lost(lines);
     return false;
 }
 
-// `text` is what is left of it afterwards.
+// Removes the written part from `text`.
 bool LogWriter::State::write_all(std::string_view& text) {
     while (!text.empty()) {
         const ssize_t written = ::write(fd.get(), text.data(), text.size());
         if (written >= 0) {
             text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN) {  // somebody else has made stderr non-blocking
+        } else if (errno == EAGAIN) {  // another process or a plugin made stderr non-blocking
             pollfd ready = {fd.get(), POLLOUT, 0};
             (void)::poll(&ready, 1, -1);
         } else if (errno != EINTR) {

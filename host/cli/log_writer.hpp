@@ -1,10 +1,10 @@
-// Writes to stderr on a thread of its own, so that nobody else waits for the reader of stderr.
+// Writes to stderr on its own thread, which keeps all other threads from waiting for the reader of
+// stderr.
 //
 // stderr may be a pipe that nobody reads, a terminal that was stopped by Ctrl-S, or a full disk.
-// The thread blocks there; all others only append to a queue. Text that finds the queue full is
-// dropped, its lines are counted, and the count is written where they would have stood. stderr
-// keeps its flags: O_NONBLOCK belongs to the open file, which the terminal and the parent process
-// share.
+// The thread blocks there; all other threads only append to a queue. The writer drops text that
+// finds the queue full, counts its lines, and writes the count in their place. stderr keeps its
+// flags: O_NONBLOCK belongs to the open file, which the terminal and the parent process share.
 #pragma once
 
 #include <atomic>
@@ -26,32 +26,32 @@ namespace skep::host {
 
 class LogWriter {
 public:
-    // Returns the text to write in the place of `lines` lost lines, with its newline; `error` is
-    // the errno of the write that failed, or 0 when there was no room. Any thread.
+    // Returns the text that replaces `lines` lost lines, with its newline. `error` is the errno of
+    // the write that failed, or 0 if the queue had no room. [any-thread]
     using LostText = std::function<std::string(std::uint64_t lines, int error)>;
 
     static constexpr std::size_t default_capacity = std::size_t{4} << 20;
 
-    // Writes to a duplicate of `fd` that is closed on exec: a plugin that closes `fd` does not end
-    // the log. Without a thread, write() writes at once.
+    // Writes to a duplicate of `fd` that is closed on exec; a plugin that closes `fd` thus does not
+    // end the log. If no thread can be started, write() writes at once.
     explicit LogWriter(int fd, LostText lost_text, std::size_t capacity = default_capacity);
-    // Waits for a moment, as flush() does.
+    // Waits up to 200 ms until everything is written.
     ~LogWriter();
     LogWriter(const LogWriter&) = delete;
     LogWriter& operator=(const LogWriter&) = delete;
 
-    // Appends whole lines, unless `capacity` bytes wait already or there is no memory. Never
+    // Appends whole lines. Drops them if `capacity` bytes wait already or memory is short. Never
     // blocks. [any-thread]
     void write(std::string_view text);
 
-    // Waits until everything is written. False: it was not within that time. [any-thread]
+    // Blocks until everything is written. False: the time ran out. [any-thread]
     bool flush(Nanos patience);
 
-    // The same for a handler of a fatal signal: takes no lock and allocates nothing.
+    // As flush(), for a handler of a fatal signal: takes no lock and allocates nothing.
     [[nodiscard]] bool flush_in_signal_handler(Nanos patience) const;
 
 private:
-    // Lines that were lost, by the offset in the text where they would stand.
+    // Numbers of lost lines, by the offset in the text where these lines would be.
     using Gaps = std::vector<std::pair<std::size_t, std::uint64_t>>;
 
     // Shared with the thread, which may outlive the writer inside a write() that blocks.
@@ -62,7 +62,7 @@ private:
 
         void run();
         bool append(std::string_view text) REQUIRES(mutex);
-        // False: a write failed, and what it left is counted as lost.
+        // False: a write failed; the lines that it did not write are counted as lost.
         bool write_batch(std::string_view text, const Gaps& places);
         bool write_counted(std::string_view text);
         bool write_lost(std::uint64_t lines);
@@ -81,8 +81,8 @@ private:
         bool is_writing GUARDED_BY(mutex) = false;
         bool is_ending GUARDED_BY(mutex) = false;
         bool is_over GUARDED_BY(mutex) = false;
-        // Bytes in the queue or on their way. Changed under the mutex, or by the thread alone after
-        // a write; the signal handler reads it without.
+        // Bytes that are queued or being written. Changed under the mutex, or by the writer's
+        // thread after a write; the signal handler reads it without the mutex.
         std::atomic<std::size_t> pending{0};
     };
 

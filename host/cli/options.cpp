@@ -14,7 +14,6 @@
 
 namespace skep::host {
 
-// A flag that takes one of two words; `is_second` becomes whether it is the second.
 CLI::Option* add_choice(CLI::App& app,
                         const std::string& flags,
                         const std::pair<std::string, std::string>& words,
@@ -34,14 +33,14 @@ constexpr const char* version_text = "skep " SKEP_VERSION_STRING;
 
 constexpr const char* footer =
     "Environment: SKEP_LOG (level), SKEP_LOG_FORMAT (text or json), SKEP_CONTROL (socket),\n"
-    "SKEP_PLUGIN_PATH (folders, separated by colons, to look for plugins in), NO_COLOR.\n"
-    "Flags win.\n"
-    "Exit codes: 0 done, 1 ended by a worker or refused, 3 the worker has ended, 4 there is no\n"
-    "such worker, 64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or\n"
+    "SKEP_PLUGIN_PATH (folders to search for plugins, separated by colons), NO_COLOR.\n"
+    "Flags override the environment.\n"
+    "Exit codes: 0 done, 1 ended by a worker or refused, 3 the worker has ended, 4 unknown\n"
+    "worker, 64 wrong usage, 69 no host, 70 bug, 77 not permitted, 78 refused topology or\n"
     "plugin, 130 forced by a second Ctrl-C.";
 
-// CLI11 would read the variables once for each verb that has the flag; `meant` is the one to read
-// them for.
+// CLI11 would read the variables once for each verb that has the flag. Only the verb `meant` gets
+// them.
 void add_run(CLI::App& app,
              Options& options,
              const std::string& verb,
@@ -52,40 +51,40 @@ void add_run(CLI::App& app,
     run.add_option("FILE", options.target, "The topology")->required()->type_name("");
     run.add_option("--summary", options.summary, "Write the final counts to this file as JSON")
         ->type_name("FILE.json");
-    run.add_option("--audit", options.audit, "Append what is done to the host to this file")
+    run.add_option("--audit", options.audit, "Append the audit log to this file")
         ->type_name("FILE.jsonl");
-    add_choice(run, "--log-format", {"text", "json"}, options.log_json, "Form of the log")
+    add_choice(run, "--log-format", {"text", "json"}, options.log_json, "Format of the log")
         ->envname(variable("SKEP_LOG_FORMAT"));
     run.add_option(
-           "--log-level", options.log_level, "The least important level that is logged (info)")
+           "--log-level", options.log_level, "Log this level and more important ones (info)")
         ->type_name("trace|debug|info|warn|error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}).description(""))
         ->envname(variable("SKEP_LOG"));
     run.add_option(
-           "--control", options.control, "Where to put the control socket, or 'none' for no such")
+           "--control", options.control, "Path of the control socket, or 'none' for no socket")
         ->type_name("PATH");
 }
 
 void add_check(CLI::App& app, Options& options) {
-    CLI::App& check = *app.add_subcommand("check", "Check a topology without starting anything");
+    CLI::App& check = *app.add_subcommand("check", "Check a topology without starting it");
     check.add_option("FILE", options.target, "The topology")->required()->type_name("");
     check.add_flag("--deny-warnings", options.deny_warnings, "Refuse a topology with warnings");
-    add_choice(check, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
+    add_choice(check, "-o,--output", {"table", "json"}, options.json, "Output format");
 }
 
 void add_inspect(CLI::App& app, Options& options) {
     CLI::App& inspect = *app.add_subcommand(
-        "inspect", "Show what a plugin offers, and a [worker] table to start from");
+        "inspect", "Describe a plugin, and print a [worker] table to start from");
     inspect.add_option("PLUGIN", options.target, "Its path, or its name as in a topology")
         ->required()
         ->type_name("");
-    add_choice(inspect, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
+    add_choice(inspect, "-o,--output", {"table", "json"}, options.json, "Output format");
 }
 
 void add_graph(CLI::App& app, Options& options) {
-    CLI::App& graph = *app.add_subcommand("graph", "Draw a topology");
+    CLI::App& graph = *app.add_subcommand("graph", "Print a topology as a graph");
     graph.add_option("FILE", options.target, "The topology")->required()->type_name("");
-    add_choice(graph, "--format", {"dot", "mermaid"}, options.mermaid, "Language of the drawing");
+    add_choice(graph, "--format", {"dot", "mermaid"}, options.mermaid, "Language of the graph");
 }
 
 std::string verb_name(const CLI::App& app) {
@@ -117,7 +116,8 @@ constexpr std::array<std::pair<const char*, Verb>, 21> verbs = {{
     {"stop", Verb::stop},
 }};
 
-// CLI11 says of an unknown verb only that one is missing.
+// Returns the message for a usage error. For an unknown verb CLI11 reports only that one is
+// missing.
 std::string explain(const CLI::App& app, const char* first, const CLI::ParseError& error) {
     if (!verb_name(app).empty() || first == nullptr || first[0] == '\0') {
         return error.what();
@@ -145,13 +145,13 @@ Unexpected<EarlyExit> usage_error(const CLI::App& app, const std::string& what) 
 
 Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
     Options options;
-    CLI::App app("skep runs worker plugins as a topology describes them.", "skep");
+    CLI::App app("skep runs the worker plugins that a topology names.", "skep");
     app.set_version_flag("--version", version_text);
     app.require_subcommand(1);
     app.footer(footer);
     const std::string meant = argc > 1 ? argv[1] : "";
     add_run(app, options, "run", "Run a topology in the foreground", meant);
-    add_run(app, options, "dev", "Run it until Ctrl-C, and reload whatever is built anew", meant);
+    add_run(app, options, "dev", "Run a topology until Ctrl-C, and reload rebuilt plugins", meant);
     add_check(app, options);
     add_inspect(app, options);
     add_graph(app, options);

@@ -9,8 +9,8 @@ namespace {
 
 CLI::App& add_verb(CLI::App& app, Options& options, const char* name, const char* doc) {
     CLI::App& verb = *app.add_subcommand(name, doc);
-    verb.add_option("--host", options.host, "Which host, when several run")->type_name("NAME");
-    verb.add_option("--control", options.control, "The control socket of the host")
+    verb.add_option("--host", options.host, "The host, if several run")->type_name("NAME");
+    verb.add_option("--control", options.control, "Path of the host's control socket")
         ->type_name("PATH");
     return verb;
 }
@@ -20,20 +20,20 @@ void add_worker(CLI::App& verb, Options& options, bool is_required) {
 }
 
 void add_text(CLI::App& verb, Options& options) {
-    verb.add_option("TEXT", options.text, "What the message says")->required()->type_name("");
+    verb.add_option("TEXT", options.text, "The payload of the message")->required()->type_name("");
 }
 
 void add_output(CLI::App& verb, Options& options) {
-    add_choice(verb, "-o,--output", {"table", "json"}, options.json, "Form of the answer");
+    add_choice(verb, "-o,--output", {"table", "json"}, options.json, "Output format");
 }
 
 void add_moving(CLI::App& verb, Options& options) {
     verb.add_flag("--discard-state",
                   options.discard_state,
-                  "Let a worker begin anew whose state the other version cannot take");
+                  "Start a worker without state if its new version cannot read the old state");
     verb.add_flag("--in-force",
                   options.in_force,
-                  "Return when the plan is in force, and do not wait for the end of the probation");
+                  "Return when the plan is in force; do not wait for the end of the probation");
 }
 
 void add_span(CLI::App& verb,
@@ -54,17 +54,18 @@ void add_span(CLI::App& verb,
 }  // namespace
 
 void add_steering(CLI::App& app, Options& options) {
-    add_output(add_verb(app, options, "ps", "List the workers of the hosts that run"), options);
+    add_output(add_verb(app, options, "ps", "List the workers of all running hosts"), options);
 
-    CLI::App& status = add_verb(app, options, "status", "Show a running host, or one worker of it");
+    CLI::App& status =
+        add_verb(app, options, "status", "Show a running host or one of its workers");
     add_worker(status, options, false);
     add_output(status, options);
 
-    CLI::App& pause = add_verb(app, options, "pause", "Let a worker stand still");
+    CLI::App& pause = add_verb(app, options, "pause", "Pause a worker at its next checkpoint");
     add_worker(pause, options, true);
-    pause.add_flag("--wait", options.wait, "Return when it does");
+    pause.add_flag("--wait", options.wait, "Return when the worker is paused");
 
-    add_worker(add_verb(app, options, "resume", "Let a paused worker go on"), options, true);
+    add_worker(add_verb(app, options, "resume", "Resume a paused worker"), options, true);
 
     CLI::App& send = add_verb(app, options, "send", "Send a message to a worker");
     add_worker(send, options, true);
@@ -72,55 +73,55 @@ void add_steering(CLI::App& app, Options& options) {
 
     add_text(add_verb(app, options, "broadcast", "Send a message to every worker"), options);
 
-    add_worker(add_verb(app, options, "drain", "Let a worker finish what is queued, and end"),
+    add_worker(
+        add_verb(app, options, "drain", "End a worker after its queued messages"), options, true);
+
+    add_worker(add_verb(app, options, "restart", "Stop a worker if it runs, and start it again"),
                options,
                true);
 
-    add_worker(add_verb(app, options, "restart", "End a worker if it runs, and start it again"),
-               options,
-               true);
-
-    CLI::App& explain = add_verb(app, options, "explain", "Tell why a worker is as it is");
+    CLI::App& explain = add_verb(app, options, "explain", "Explain the state of a worker");
     add_worker(explain, options, true);
     add_output(explain, options);
 
     CLI::App& wait =
-        add_verb(app, options, "wait", "Wait until a worker, or all of them, is in a state");
+        add_verb(app, options, "wait", "Wait until one worker or all workers are in a state");
     add_worker(wait, options, false);
-    wait.add_option("--state", options.state, "Which state; also 'ended' and 'error' (running)")
+    wait.add_option("--state", options.state, "The state, or 'ended' or 'error' (running)")
         ->type_name("STATE");
-    add_span(wait, "--timeout", options.timeout, "How long (for ever)");
+    add_span(wait, "--timeout", options.timeout, "How long to wait (no limit)");
 
     CLI::App& reload =
-        add_verb(app, options, "reload", "Move a host to its topology and plugins as they are now");
-    reload.add_flag("--dry-run", options.dry_run, "Only show what would change");
+        add_verb(app, options, "reload", "Apply the current topology and plugins to a host");
+    reload.add_flag("--dry-run", options.dry_run, "Show the changes; do not apply them");
     add_moving(reload, options);
     add_output(reload, options);
 
     add_output(add_verb(app, options, "plan", "Show what a reload would change"), options);
 
-    CLI::App& rollback = add_verb(app, options, "rollback", "Move a host back to the plan before");
+    CLI::App& rollback = add_verb(app, options, "rollback", "Return a host to its previous plan");
     add_moving(rollback, options);
     add_output(rollback, options);
 
     add_output(
-        add_verb(app, options, "generations", "List the plugin versions of a host, and what for"),
+        add_verb(app, options, "generations", "List the plugin versions of a host and their use"),
         options);
 
-    CLI::App& tap = add_verb(app, options, "tap", "Show what passes on the routes, as it passes");
-    tap.add_option("FROM", options.from, "Of this worker, or WORKER.OUTPUT (all)")->type_name("");
-    tap.add_option("--to", options.to, "What this worker gets (all)")->type_name("WORKER");
-    tap.add_option("--limit", options.limit, "End after so many messages")
+    CLI::App& tap = add_verb(app, options, "tap", "Show the messages on the routes as they pass");
+    tap.add_option("FROM", options.from, "The sender: WORKER or WORKER.OUTPUT (all)")
+        ->type_name("");
+    tap.add_option("--to", options.to, "The receiver (all)")->type_name("WORKER");
+    tap.add_option("--limit", options.limit, "End after N messages (no limit)")
         ->type_name("N")
         ->check(CLI::PositiveNumber);
-    tap.add_option("--bytes", options.bytes, "So many bytes of each message (1024)")
+    tap.add_option("--bytes", options.bytes, "Show at most N bytes of each message (1024)")
         ->type_name("N")
         ->check(CLI::Range(1, 65536));
     add_output(tap, options);
 
     CLI::App& stop = add_verb(app, options, "stop", "Drain a host and wait for its end");
-    stop.add_flag("--now", options.now, "Leave undone what is queued");
-    add_span(stop, "--grace", options.grace, "How long it may take (its stop_grace)");
+    stop.add_flag("--now", options.now, "Stop without draining the queues");
+    add_span(stop, "--grace", options.grace, "Time for draining (stop_grace of the topology)");
     add_span(stop, "--timeout", options.timeout, "How long to wait (the grace and 10s)");
 }
 

@@ -1,4 +1,4 @@
-// The part of the command line that is about a running host. See options.hpp.
+// Defines the verbs of the command line that steer a running host. See options.hpp.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace skep::host {
 // Adds every verb for a running host to `app`.
 void add_steering(CLI::App& app, Options& options);
 
-// A flag that takes one of two words; `is_second` becomes whether it is the second.
+// Adds an option that takes one of two words. Sets `is_second` if the user gave the second word.
 CLI::Option* add_choice(CLI::App& app,
                         const std::string& flags,
                         const std::pair<std::string, std::string>& words,

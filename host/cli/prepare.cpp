@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The path of this program, also where /proc is not mounted: the kernel passes it on.
+// Returns the path of this program, also where /proc is not mounted: the kernel passes it on.
 fs::path own_file() {
     std::error_code error;
     const fs::path path = fs::read_symlink("/proc/self/exe", error);
@@ -29,8 +29,8 @@ fs::path own_file() {
     return !error || passed == nullptr ? path : fs::canonical(passed, error);
 }
 
-// Beside the executable: in PREFIX/lib/skep/plugins where skep is installed, in BUILD/plugins where
-// it was built.
+// Returns the plugin folder next to the executable: PREFIX/lib/skep/plugins of an installation, or
+// BUILD/plugins of a build.
 std::string own_plugin_folder() {
     std::error_code error;
     const fs::path prefix = own_file().parent_path().parent_path();
@@ -38,15 +38,16 @@ std::string own_plugin_folder() {
     return (fs::is_directory(installed, error) ? installed : prefix / "plugins").string();
 }
 
-// This program's file, to be run again. Its path where there is one, because under valgrind the
-// link leads to valgrind; the link, when the file was replaced by another version.
+// Returns the path of this executable, to run it again. Prefers the path that the link names,
+// because under valgrind the link itself leads to valgrind. Returns the link if the file was
+// replaced by another version.
 std::string own_executable() {
     std::error_code error;
     const fs::path path = own_file();
     return fs::exists(path, error) ? path.string() : "/proc/self/exe";
 }
 
-// All plugins of a topology, in one child process.
+// Probes all plugins of a topology in one child process.
 void probe_plugins(const Topology& topology, const PluginFinder& finder, FileLoader& loader) {
     std::set<std::string> names;
     for (const TopologyWorker& worker : topology.workers) {
@@ -60,7 +61,7 @@ void probe_plugins(const Topology& topology, const PluginFinder& finder, FileLoa
             paths.push_back(std::move(path));
         }
     }
-    spdlog::debug("trying {} in a child process", counted(paths.size(), "plugin"));
+    spdlog::debug("probing {} in a child process", counted(paths.size(), "plugin"));
     loader.probe_all(paths);
 }
 

@@ -1,4 +1,5 @@
-// What all verbs begin with: find the plugins, read the topology, plan it, and say what is wrong.
+// The first steps of every verb: finds the plugins, reads the topology, plans it, and prints what
+// is wrong.
 #pragma once
 
 #include <atomic>
@@ -13,35 +14,36 @@ namespace skep::host {
 
 struct Prepared {
     std::optional<Plan> plan;  // none: the topology is refused
-    Diagnostics diagnostics;   // why; or the warnings about a good one
-    std::string file;          // as the user wrote it
-    std::string source;        // its text; empty when it could not be read
+    Diagnostics diagnostics;   // the errors, or the warnings about a valid topology
+    std::string file;          // the path, as the user wrote it
+    std::string source;        // the text of the file; empty if it could not be read
 };
 
-// A loader that tries plugins in a child process before it opens them. Once `is_cancelled` it
-// refuses them instead.
+// Returns a loader that probes plugins in a child process before it opens them. It refuses them
+// once `is_cancelled` is true.
 [[nodiscard]] Result<std::unique_ptr<FileLoader>> make_loader(
     const std::atomic<bool>* is_cancelled = nullptr);
 
-// Starts nothing, but tries, opens and closes every plugin that the topology names.
+// Reads and plans a topology. Probes, opens and closes every plugin that the topology names; starts
+// no worker.
 [[nodiscard]] Prepared prepare(const std::string& file,
                                FileLoader& loader,
                                PipeUse pipes = PipeUse::read_to_end);
 
-// All diagnostics as compilers print them, with the lines of the topology.
+// Returns all diagnostics as compilers print them, with the lines of the topology.
 [[nodiscard]] std::string rendered(const Prepared& prepared);
 
-// A finder for names as they stand in a topology in the folder `base`.
+// Returns a finder for plugin names of a topology in the folder `base`.
 [[nodiscard]] PluginFinder plugin_finder(FileLoader& loader, const std::string& base);
 
-// "1 worker", "2 workers".
+// Returns "1 worker" or "2 workers".
 [[nodiscard]] std::string counted(std::size_t count, const std::string& noun);
 
-// Writes an answer to stdout, all of it. The exit code: `exit_code`, or exit_failed where stdout
-// takes no more.
+// Writes `text` to stdout and flushes it. Returns `exit_code`, or exit_failed if stdout cannot be
+// written.
 [[nodiscard]] int answer(const std::string& text, int exit_code);
 
-// Writes to stderr what makes the verb impossible, and gives `exit_code` back.
+// Writes the diagnostics to stderr. Returns `exit_code`.
 int refuse(const Diagnostics& diagnostics, int exit_code);
 
 }  // namespace skep::host

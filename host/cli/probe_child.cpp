@@ -33,8 +33,8 @@
 namespace skep::host {
 namespace {
 
-// Where the pipe goes, out of the way of what counts descriptors from below; or as high as the
-// limit allows.
+// The descriptor for the pipe, high enough not to disturb code that expects the lowest free
+// numbers.
 constexpr int high_descriptor = 200;
 
 std::string read_all(int fd) {
@@ -50,19 +50,20 @@ std::string read_all(int fd) {
     }
 }
 
+// Duplicates `fd` to a high number, or to the lowest above stderr if the limit forbids that.
 int moved_up(int fd) {
     const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, high_descriptor);
     return high >= 0 ? high : ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-// What the context of a worker stands on, as the manager makes it. Nobody else is there.
+// What a worker's context needs, made as the manager makes it. It contains no other workers.
 struct World {
     SteadyClock clock;
     WorkerWorld world{
         &clock, std::make_shared<Router>(), std::make_shared<NamePool>(), std::make_shared<Taps>()};
 };
 
-// A worker whose instance is created, and never destroyed.
+// A worker whose instance is created and never destroyed.
 struct TriedWorker {
     TriedWorker(World& in, const ProbeWorker& worker, const std::shared_ptr<Library>& library)
         : home(make_home(in, worker.name)),
@@ -108,14 +109,14 @@ private:
         int fd = answers_;
         while (::write(fd, line.data(), line.size()) < 0) {
             if (errno != EINTR && fd == answers_) {
-                fd = STDERR_FILENO;  // a plugin has closed the pipe, and stderr is the same
+                fd = STDERR_FILENO;  // a plugin has closed the pipe; stderr is the same pipe
             } else if (errno != EINTR) {
-                ::pause();  // all of it is closed, which the parent sees
+                ::pause();  // both are closed, which the parent sees
             }
         }
     }
 
-    // Why it cannot be used; "": nothing is wrong with it, or only what the host finds as well.
+    // Returns why the plugin cannot be used. "": it is usable, or the host finds the error as well.
     std::string try_subject(std::size_t number) {
         const ProbeSubject& subject = request_.subjects[number];
         const Result<FileBytes> bytes = read_trusted(subject.path);
@@ -177,7 +178,7 @@ private:
             }
             say(ProbeStep::create, number, i, "");
             TriedWorker& tried = tried_.emplace_back(world_, worker, library);
-            (void)tried.instance.create();  // an error of it the host handles as well
+            (void)tried.instance.create();  // the host handles an error of create() as well
             if (std::string closed = closed_descriptor(" in create"); !closed.empty()) {
                 return "worker '" + worker.name + "' " + closed;
             }
@@ -185,8 +186,8 @@ private:
         return "";
     }
 
-    // A library that stays mapped runs its static destructors when the process ends: in a child of
-    // this child, which then ends as that one did.
+    // Runs the static destructors of a library that stays mapped: they run when a process ends, so
+    // a child of this child ends, and this child then ends the same way.
     static void end_as_the_host_would() {
         const pid_t child = ::fork();
         if (child == 0) {
@@ -207,7 +208,8 @@ private:
         return entry != nullptr ? entry() : nullptr;
     }
 
-    // In the host the first three are the host's, and the pipe stands for all others.
+    // Checks the pipe, which stands for all descriptors that the host opens, and the three standard
+    // descriptors, which belong to the host.
     [[nodiscard]] std::string closed_descriptor(const char* when) const {
         if (::fcntl(answers_, F_GETFD) < 0) {
             return std::string("closed descriptors of the process") + when;
@@ -226,7 +228,7 @@ private:
     std::deque<TriedWorker> tried_;
 };
 
-// That a plugin crashes is an answer, and no reason for a core file where the host runs.
+// A crash of a plugin is a result of the probe and needs no core file in the host's folder.
 void leave_no_core_file() {
     rlimit core{};
     if (::getrlimit(RLIMIT_CORE, &core) == 0) {
@@ -242,7 +244,7 @@ bool is_probe_child(int argc, const char* const* argv) {
 }
 
 void run_probe_child() {
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // with the thread of the host that waits for this
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // dies with the thread of the host that waits
     leave_no_core_file();
     normalise_process_state();  // as in the host
     std::optional<ProbeRequest> request = decode_probe_request(read_all(STDIN_FILENO));

@@ -69,7 +69,7 @@ std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
     return found;
 }
 
-// All parameters of a worker that are set.
+// Returns all parameters of a worker that are set.
 std::map<std::string, ParamValue> values_of(const WorkerPlan& worker, const WorkerTypeInfo& type) {
     std::map<std::string, ParamValue> values;
     for (const ParamInfo& param : type.params) {
@@ -82,7 +82,7 @@ std::map<std::string, ParamValue> values_of(const WorkerPlan& worker, const Work
     return values;
 }
 
-// How many workers of `next` are as they were.
+// Returns the number of workers of `next` that do not change.
 std::size_t staying(const Plan& next, const Changes& changes) {
     return next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
            changes.to_reconfigure.size();
@@ -110,14 +110,14 @@ std::string changes_json(const ReloadChanges& it) {
     return text_of(changes_object(it));
 }
 
-// `before`: in force now, or a moment ago.
+// `before` is the plan in force, or the one that was in force a moment ago.
 ReloadChanges Reloader::changes_between(const Plan& before, const Plan& next) const {
     ReloadChanges it{diff(before, next), 0, {}};
     it.stay = staying(next, it.changes);
     if (it.changes.to_remove.empty()) {
         return it;
     }
-    std::map<std::string, bool> has_state;  // by worker; the last of a name is the one meant
+    std::map<std::string, bool> has_state;  // by worker; the last worker of a name is current
     for (const WorkerMetrics& worker : manager_.metrics().workers) {
         has_state[worker.name] = worker.has_state;
     }
@@ -152,13 +152,13 @@ Reloader::Read Reloader::read(FileLoader& loader) const {
     return read;
 }
 
-// What the manager would say to it.
+// Returns why the manager would refuse the plan, or "".
 std::string Reloader::problem_of(const Plan& next, FileLoader& loader) const {
     PluginInfos plugins;
     std::set<std::string> asked;  // contents
     for (const WorkerPlan& worker : next.workers) {
         if (asked.insert(worker.plugin_content).second) {
-            if (auto info = loader.inspect(worker.plugin_path)) {  // which it has just done
+            if (auto info = loader.inspect(worker.plugin_path)) {  // cached since read()
                 plugins.emplace(info->content, std::move(*info));
             }
         }
@@ -167,8 +167,8 @@ std::string Reloader::problem_of(const Plan& next, FileLoader& loader) const {
     return checked ? "" : checked.error().message;
 }
 
-// What becomes of the workers that the plan would create, when a child process creates them. Of
-// those with the same parameters one is enough.
+// Creates, in a child process, the workers that the plan would create. Returns why this fails, or
+// "". Creates one of several workers with the same plugin, type and parameters.
 std::string Reloader::create_problem_of(const Plan& next,
                                         const Changes& changes,
                                         FileLoader& loader) const {
@@ -182,7 +182,7 @@ std::string Reloader::create_problem_of(const Plan& next,
             continue;
         }
         auto info = infos.find(worker.plugin_path);
-        if (info == infos.end()) {  // it has just been inspected, too
+        if (info == infos.end()) {  // inspect() is cached since read()
             info = infos.emplace(worker.plugin_path, loader.inspect(worker.plugin_path)).first;
         }
         const WorkerTypeInfo* const type = info->second ? info->second->find(worker.type) : nullptr;
@@ -237,7 +237,7 @@ ReloadOutcome Reloader::reload(StateLoss loss) {
     return outcome(**before, preview.changes, read_in);
 }
 
-// The plan after `before` is in force, or was: the host may have ended with it.
+// Precondition: the plan after `before` is in force, or was, because the host may have ended.
 ReloadOutcome Reloader::outcome(const Plan& before,
                                 const ReloadChanges& changes,
                                 Nanos read_in) const {
@@ -268,7 +268,7 @@ std::string Reloader::details(const Plan& before,
         for (const std::string& worker : changes.changes.to_swap) {
             const auto plan = new_plans.find(worker);
             const Answer<WorkerMetrics> metrics = manager_.metrics(worker);
-            if (plan != new_plans.end() && metrics) {  // it may be on its way out again
+            if (plan != new_plans.end() && metrics) {  // a later plan may have removed the worker
                 details["swapped"].push_back(
                     swap_object(*old_plans.at(worker), *plan->second, *metrics));
             }
@@ -285,7 +285,7 @@ ReloadOutcome Reloader::rollback(StateLoss loss) {
     }
     const auto now = manager_.plan();
     if (!now) {
-        return {ReloadResult::applied, "the host has ended with it"};
+        return {ReloadResult::applied, "the host has ended with this plan"};
     }
     return outcome(**before, changes_between(**before, **now), Nanos(0));
 }

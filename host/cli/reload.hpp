@@ -1,5 +1,5 @@
-// From the topology file as it is now to the plan in force: what a reload does, each time; and from
-// there to the plan before.
+// The work of one reload: reads the topology file and its plugins and puts the new plan in force.
+// The work of one rollback: puts the previous plan in force again.
 #pragma once
 
 #include <atomic>
@@ -17,30 +17,30 @@
 
 namespace skep::host {
 
-// What a reload does, for people and programs.
+// What a reload changes, for people and programs.
 struct ReloadChanges {
     Changes changes;
-    std::size_t stay = 0;                 // how many workers stay as they are
-    std::vector<std::string> state_ends;  // of `to_remove`, whose type keeps state over a reload
+    std::size_t stay = 0;                 // the number of workers that stay as they are
+    std::vector<std::string> state_ends;  // those of `to_remove` whose type keeps state
 };
 
-// "swap count; start log; stop old; rewire; 3 stay; the state of old ends"
+// Returns "swap count; start log; stop old; rewire; 3 stay; the state of old ends".
 [[nodiscard]] std::string changes_text(const ReloadChanges& it);
-// {"swap":["count"],"reconfigure":[],"start":["log"],"stop":["old"],"state_ends":["old"],
-//  "rewire":true,"settings":false,"stay":3}
+// Returns {"swap":["count"],"reconfigure":[],"start":["log"],"stop":["old"],"state_ends":["old"],
+//          "rewire":true,"settings":false,"stay":3}.
 [[nodiscard]] std::string changes_json(const ReloadChanges& it);
 
-// Reads the file and the plugins, new ones in a child process first, and touches nothing that runs
-// until the plan stands.
+// Reads the file and the plugins, and probes new plugins in a child process. The running workers
+// stay untouched until the plan is complete.
 class Reloader {
 public:
     struct Modes {
-        bool always_watches = false;  // whatever the topology says
-        bool is_audited = false;      // somebody wants ReloadOutcome::details
+        bool always_watches = false;  // even if the topology does not say `watch`
+        bool is_audited = false;      // fill in ReloadOutcome::details
     };
 
-    // The manager outlives it. `file` should be absolute: the working folder may be replaced. Once
-    // `is_cancelled`, which outlives it too, trials of plugins end early.
+    // `manager` and `is_cancelled` must outlive this object. `file` should be absolute, because the
+    // working folder may be replaced. Once `is_cancelled` is true, trials of plugins end early.
     Reloader(std::string file,
              Manager& manager,
              const Modes& modes,
@@ -50,21 +50,21 @@ public:
           modes_(modes),
           is_cancelled_(is_cancelled) {}
 
-    // One at a time, of whatever kind.
-    [[nodiscard]] ReloadOutcome run(const ReloadWish& wish) {
-        return wish.kind == ReloadKind::rollback ? rollback(wish.loss) : reload(wish.loss);
+    // Runs a reload or a rollback. At most one may run at a time.
+    [[nodiscard]] ReloadOutcome run(const ReloadRequest& request) {
+        return request.kind == ReloadKind::rollback ? rollback(request.loss) : reload(request.loss);
     }
 
     struct Preview {
-        std::string problem;  // "" when the plan stands; otherwise nothing else is set
+        std::string problem;  // "" if the plan is valid; otherwise nothing else is set
         ReloadChanges changes;
     };
 
-    // What a reload would do now. [any-thread]
+    // Returns what a reload would change now. [any-thread]
     [[nodiscard]] Preview preview() const;
 
-    // The topology and its plugins, always or if the plan in force says `watch`; else none.
-    // [any-thread]
+    // Returns the topology and its plugins if the mode or the plan in force asks for a watch;
+    // otherwise none. [any-thread]
     [[nodiscard]] std::vector<std::string> files_to_watch() const;
 
 private:
@@ -94,7 +94,7 @@ private:
     Manager& manager_;
     const Modes modes_;
     const std::atomic<bool>* const is_cancelled_;
-    std::unique_ptr<FileLoader> loader_;  // of reload(); made by the first
+    std::unique_ptr<FileLoader> loader_;  // of reload(); made by its first call
 };
 
 }  // namespace skep::host

@@ -32,7 +32,7 @@
 namespace skep::host {
 namespace {
 
-// Hands what the manager tells to whom it concerns.
+// Forwards the manager's events to the audit log and the probations.
 class HostWitness final : public ManagerObserver {
 public:
     HostWitness(Audit& audit, Probations& probations)
@@ -63,11 +63,11 @@ private:
     Probations& probations_;
 };
 
-// How long the end of the host waits, at most, for a reload that runs: it may be inside of a plugin
-// or a file.
+// How long the end of the host waits, at most, for a running reload, which may hang in a plugin or
+// a file.
 constexpr Nanos reload_patience = std::chrono::seconds(10);
 
-// A manager with all that must outlive it.
+// A manager and the objects that must outlive it.
 struct Host {
     Host(std::unique_ptr<FileLoader> its_loader,
          std::unique_ptr<Audit> its_audit,
@@ -79,7 +79,7 @@ struct Host {
 
     void stop(Nanos grace) {
         manager.request_stop(grace);
-        tell_stopping();
+        report_stopping();
     }
 
     SteadyClock clock;
@@ -90,19 +90,21 @@ struct Host {
     Manager manager;
 };
 
-// What is opened again after the start is found when the working folder has been replaced.
+// Makes paths absolute: the host opens them again after its start, when the working folder may have
+// been replaced.
 Options with_absolute_paths(Options options) {
     options.target = absolute_path(options.target);
     options.summary = absolute_path(options.summary);
     const std::string control = absolute_path(options.control);
-    if (options.control != "none" && socket_address(control)) {  // it may be too long
+    if (options.control != "none" && socket_address(control)) {  // it may be too long absolute
         options.control = control;
     }
     return options;
 }
 
-// In the form of the log, so that a reader of JSON lines finds nothing else on stderr.
-void tell(const Prepared& prepared, bool json) {
+// Prints all diagnostics on stderr. With `json` they are log lines, which keeps stderr free of
+// anything but JSON lines.
+void print_diagnostics(const Prepared& prepared, bool json) {
     if (!json) {
         write_stderr(rendered(prepared));
         return;
@@ -117,8 +119,9 @@ void tell(const Prepared& prepared, bool json) {
     }
 }
 
-// The control socket of a host that is about to run. Whoever connects is answered once it runs.
-// Null: nobody wants one, or there is no place for it; the host then goes on without.
+// Opens the control socket of a host that is about to run. Clients may connect; the host answers
+// when it runs. Null: not wanted, or no usual place can be used; the host then runs without one. An
+// error: the given path cannot be used.
 Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, const Plan& plan) {
     if (options.control == "none") {
         return std::unique_ptr<Listener>();
@@ -133,12 +136,12 @@ Result<std::unique_ptr<Listener>, std::string> listen(const Options& options, co
     if (!options.control.empty()) {
         return Unexpected<std::string>(opened.error().why);
     }
-    spdlog::warn("there is no control socket: {}", opened.error().why);
+    spdlog::warn("cannot open a control socket: {}", opened.error().why);
     return std::unique_ptr<Listener>();
 }
 
-// Everything by which a running host is steered, for as long as this lives. It ends before the
-// manager does.
+// Everything that steers a running host: the control socket, reloads and the file watch. It must be
+// destroyed before the manager.
 class Steering {
 public:
     Steering(const std::shared_ptr<Host>& host,
@@ -150,18 +153,18 @@ public:
         : reloader_(std::move(reloader)),
           watch_(std::move(watch)),
           reloads_(std::make_shared<Reloads>(
-              [host, it = reloader_, watch = watch_](const ReloadWish& wish) {
-                  tell_reloading();
-                  ReloadOutcome outcome = it->run(wish);
+              [host, it = reloader_, watch = watch_](const ReloadRequest& request) {
+                  report_reloading();
+                  ReloadOutcome outcome = it->run(request);
                   watch->watch(it->files_to_watch());
-                  tell_ready(status_of(outcome));
+                  report_ready(status_of(outcome));
                   return outcome;
               },
               [host](const Verdict& verdict, const std::string& who) {
                   host->audit->verdict(verdict, who);
                   if (verdict.outcome.result == ReloadResult::rolled_back ||
                       verdict.outcome.result == ReloadResult::hangs) {
-                      tell_ready(status_of(verdict.outcome));
+                      report_ready(status_of(verdict.outcome));
                   }
               },
               host->probations)),
@@ -188,14 +191,15 @@ public:
             std::move(listener),
             [this](const Request& request) { return handle_request(world_, request); });
         if (!started) {
-            spdlog::warn("the control socket is not served: {}", started.error());
+            spdlog::warn("cannot serve the control socket: {}", started.error());
             return;
         }
         spdlog::debug("control socket: {}", socket_);
         server_ = std::move(*started);
     }
 
-    // What the watch calls must not be the last to hold the reloads: they hold the watch.
+    // Ends the watch first. Its callback must not hold the last reference to the reloads, because
+    // the reloads hold the watch.
     ~Steering() { watch_->end(); }
 
     Steering(const Steering&) = delete;
@@ -203,8 +207,8 @@ public:
 
     [[nodiscard]] const std::shared_ptr<Reloads>& reloads() const { return reloads_; }
 
-    // Whether this can be destroyed without waiting for long. False: a reload hangs; the socket is
-    // removed then, as nothing else will do it.
+    // True if this object can be destroyed without a long wait. False: a reload hangs; this call
+    // has then removed the socket, because nothing else will.
     [[nodiscard]] bool can_end(Nanos patience) {
         if (reloads_->end(patience)) {
             return true;
@@ -236,7 +240,7 @@ private:
     std::unique_ptr<ControlServer> server_;
 };
 
-// Shows what the run came to, and says what that means for the exit code.
+// Writes the summary of the run. Returns the exit code.
 int conclude(const Options& options, const HostMetrics& metrics, const Ending& ending) {
     int exit_code = exit_ok;
     if (options.log_json) {
@@ -256,22 +260,22 @@ int conclude(const Options& options, const HostMetrics& metrics, const Ending& e
         exit_code = exit_failed;
     }
     if (ending.lost.empty() && !metrics.accounting.is_balanced()) {
-        spdlog::critical("messages are unaccounted for; this is a bug of skep");
+        spdlog::critical("messages are unaccounted for; this is a bug in skep");
         exit_code = exit_internal;
     }
     return exit_code;
 }
 
-// A signal to stop came while the plugins were tried and loaded.
+// Handles a signal to stop that came while the plugins were probed and loaded.
 int stopped_early() {
     spdlog::info("stopped before the host ran");
     return exit_ok;
 }
 
-// Whether the process has to leave without ending everything in it, and says why.
+// Returns true, and logs why, if the process must leave while code of plugins still runs.
 bool is_anything_stuck(const Ending& ending) {
     if (!ending.lost.empty()) {
-        spdlog::error("leaving while {} inside of plugins: {}",
+        spdlog::error("leaving while {} inside plugins: {}",
                       ending.lost.size() == 1 ? "a thread is" : "threads are",
                       fmt::join(ending.lost, ", "));
     }
@@ -285,7 +289,7 @@ Reloader::Modes modes_of(const Options& options) {
     return {options.verb == Verb::dev, !options.audit.empty()};
 }
 
-// From the first worker to the end of the host. Returns the exit code.
+// Runs the host from its first worker to its end. Returns the exit code.
 int serve(const Options& options,
           Guard& guard,
           const std::shared_ptr<Host>& host,
@@ -313,7 +317,7 @@ int serve(const Options& options,
             watch,
             HostIdentity{plan.name, options.target, steady_now()});
         guard.reload_with([reloads = steering->reloads()] { (void)reloads->trigger("SIGHUP"); });
-        tell_ready(running);
+        report_ready(running);
     }
     const Ending ending = host->manager.wait();
     guard.reload_with(nullptr);
@@ -321,19 +325,19 @@ int serve(const Options& options,
     const bool is_steering_stuck =
         steering != nullptr && !steering->can_end(std::min(reload_patience, guard.time_left() / 2));
     if (is_steering_stuck) {
-        spdlog::error("leaving while a reload is inside of a plugin or a file");
-        (void)steering.release();  // a thread is inside of it
+        spdlog::error("leaving while a reload is inside a plugin or a file");
+        (void)steering.release();  // a thread still uses it
     }
     const int exit_code =
         refused ? exit_failed : conclude(options, host->manager.metrics(), ending);
-    // The socket goes when the summary is written: `skep stop` may wait for it.
+    // Removes the socket only after the summary is written: `skep stop` may wait for the socket.
     steering.reset();
     listener.reset();
     if (is_anything_stuck(ending) || is_steering_stuck) {
         host->loader->remove_copies();
         guard.leave(exit_failed);
     }
-    // Here, where a reader that does not come has no longer than the guard allows.
+    // Flushed here, where the guard limits the wait for a reader of stdout.
     (void)std::fflush(stdout);
     return exit_code;
 }
@@ -354,19 +358,19 @@ int run_host(const Options& options, Guard& guard) {
     if (guard.is_stop_wanted()) {
         return stopped_early();
     }
-    tell(prepared, options.log_json);
+    print_diagnostics(prepared, options.log_json);
     if (!prepared.plan) {
         return exit_config;
     }
     const Plan& plan = *prepared.plan;
     Result<std::unique_ptr<Listener>, std::string> listener = listen(options, plan);
     if (!listener) {
-        spdlog::error("there is no control socket: {}", listener.error());
+        spdlog::error("cannot open the control socket: {}", listener.error());
         return exit_failed;
     }
     Result<std::unique_ptr<Audit>, std::string> audit = Audit::open(options.audit, plan.name);
     if (!audit) {
-        spdlog::error("{}: {}", options.audit, audit.error());
+        spdlog::error("cannot open audit log '{}': {}", options.audit, audit.error());
         return exit_usage;
     }
     const auto host = std::make_shared<Host>(

@@ -16,8 +16,8 @@
 namespace skep::host {
 namespace {
 
-// Sends one datagram, as sd_notify() of libsystemd does, but without waiting: the thread that takes
-// the signals sends one as well, and the queue of the service manager may be full.
+// Sends one datagram, as sd_notify() of libsystemd does, but never blocks: the thread that reads
+// the signals sends one too, and the queue of the service manager may be full.
 void notify(const std::string& state) {
     const char* const name = std::getenv("NOTIFY_SOCKET");
     const std::optional<sockaddr_un> address =
@@ -36,17 +36,17 @@ void notify(const std::string& state) {
 
 }  // namespace
 
-void tell_ready(const std::string& status) {
-    // One line: a line feed begins the next variable.
+void report_ready(const std::string& status) {
+    // Only the first line: a line feed begins the next variable.
     notify("READY=1\nSTATUS=" + escaped(status.substr(0, status.find('\n'))));
 }
 
-void tell_reloading() {
+void report_reloading() {
     const auto now = std::chrono::duration_cast<std::chrono::microseconds>(steady_now());
     notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
 }
 
-void tell_stopping() {
+void report_stopping() {
     notify("STOPPING=1");
 }
 

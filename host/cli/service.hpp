@@ -1,14 +1,14 @@
-// What a service manager is told, by sd_notify(3): for a unit of Type=notify or notify-reload.
-// Nothing happens where nobody listens ($NOTIFY_SOCKET). [any-thread]
+// Reports the state of the host to a service manager by sd_notify(3), for a unit of Type=notify or
+// notify-reload. Does nothing if $NOTIFY_SOCKET is not set. [any-thread]
 #pragma once
 
 #include <string>
 
 namespace skep::host {
 
-// The host runs, or does again after a reload.
-void tell_ready(const std::string& status);
-void tell_reloading();
-void tell_stopping();
+// Reports that the host runs: after its start, and after each reload.
+void report_ready(const std::string& status);
+void report_reloading();
+void report_stopping();
 
 }  // namespace skep::host

@@ -27,19 +27,19 @@
 namespace skep::host {
 namespace {
 
-// How long after its time a host is left: the machine may be busy.
+// How long after its deadline the process leaves the host: the machine may be busy.
 constexpr Nanos scheduling = std::chrono::milliseconds(400);
 
-// Wakes the main thread. Its default is to be ignored, so one that comes late does nothing.
+// Wakes the main thread. Its default action is to be ignored; a late one thus has no effect.
 constexpr int wake_signal = SIGURG;
 
 constexpr std::array<int, 4> guarded = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
-// Global, because a handler reads it. Written before the first of them is installed.
+// Global, because signal handlers read it. Written before the first handler is installed.
 pthread_t guard_thread{};
 
-// A plugin has called exit(), and its thread waits for the end of the host. Global, because it is
-// set while the process exits.
+// True if a plugin has called exit(); its thread waits for the end of the host. Global, because it
+// is set while the process exits.
 std::atomic<bool> has_plugin_exited{false};
 
 // [the plugin's thread]
@@ -48,15 +48,15 @@ void end_after_plugin_exit() {
     ::pthread_kill(guard_thread, wake_signal);
 }
 
-// A signal that came to another thread, because the guard was not waiting just then, or because a
-// plugin raised it.
+// Handles a signal on another thread: the guard was not waiting at that moment, or a plugin raised
+// the signal.
 void forward(int signal, siginfo_t* /*info*/, void* /*context*/) {
     const int before = errno;
     ::pthread_kill(guard_thread, signal);
     errno = before;
 }
 
-// The next of `signals`; 0: there was none until the deadline.
+// Blocks until one of `signals` comes, and returns it. 0: none came before the deadline.
 int wait_for_signal(const sigset_t& signals, Nanos deadline) {
     if (deadline == forever) {
         return std::max(::sigwaitinfo(&signals, nullptr), 0);
@@ -86,7 +86,7 @@ Guard::Guard() {
     guard_thread = ::pthread_self();
     ::sigemptyset(&signals_);
     for (const int signal : guarded) {
-        if (!is_ignored(signal)) {  // only SIGHUP can be, under nohup
+        if (!is_ignored(signal)) {  // only SIGHUP can be ignored, under nohup
             ::sigaddset(&signals_, signal);
             set_own_handler(signal, forward);
         }
@@ -102,7 +102,7 @@ int Guard::watch(const std::function<int()>& work) {
     std::thread worker;
     try {
         worker = std::thread([&] {
-            unblock_all_signals();  // all other threads inherit the mask of this one
+            unblock_all_signals();  // all other threads inherit the signal mask of this thread
             exit_code = work();
             has_ended = true;
             ::pthread_kill(guard_thread, wake_signal);
@@ -126,12 +126,12 @@ int Guard::watch(const std::function<int()>& work) {
                 write_stderr("skep: stopped before the host ran, while a plugin was opened\n");
                 leave(exit_ok);
             }
-            write_stderr("skep: the host did not end in time; leaving it\n");
+            write_stderr("skep: the host did not end in time; the process ends now\n");
             leave(exit_internal);
         }
     }
     worker.join();
-    if (has_plugin_exited) {  // the exit of that thread is still on its way
+    if (has_plugin_exited) {  // the plugin's thread is still inside exit()
         (void)flush_log();
         ::_exit(exit_failed);
     }
@@ -216,7 +216,7 @@ void Guard::handle(int signal) {
         }
         return;
     }
-    // All that decides comes before what is logged.
+    // Logs only after everything is decided and done.
     const StopStep step = steps_.next(signal);
     if (!stop) {
         if (is_stop_wanted_.exchange(true)) {
@@ -235,14 +235,14 @@ void Guard::handle(int signal) {
     end_within(stop_times(grace).total);
     stop(grace);
     if (step == StopStep::stop_now) {
-        spdlog::warn("stopping now; what is queued is left undone");
+        spdlog::warn("stopping now; queued messages are not processed");
     } else {
         spdlog::info("stopping: draining for up to {:g}s; press Ctrl-C again to stop now",
                      std::chrono::duration<double>(grace).count());
     }
 }
 
-// The signals that come from now on change nothing: what can be done is being done.
+// Stops the host at once. Later signals change nothing.
 void Guard::stop_after_plugin_exit() {
     Stop stop;
     {

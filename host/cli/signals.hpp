@@ -1,21 +1,21 @@
-// The guard: the main thread, which reads the signals while all work is done by another thread.
+// The guard runs on the main thread and reads the signals; another thread does all the work.
 //
-//   first SIGINT or SIGTERM    the host is asked to stop within its grace
-//   second, or SIGQUIT         it is asked to stop now; the exit code becomes 130
-//   one more                   the process ends at once, with 130
-//   SIGHUP                     the topology is read again
+//   first SIGINT or SIGTERM    asks the host to stop within its grace
+//   second, or SIGQUIT         asks the host to stop now; the exit code becomes 130
+//   one more                   ends the process at once, with 130
+//   SIGHUP                     reads the topology again
 //
-// All other threads block nothing, so that the children of plugins do not either. The kernel gives
-// a signal of the process to the main thread while that waits for it, whatever the other threads
-// have blocked or a plugin has installed as its handler. A signal that comes to another thread
-// nevertheless is forwarded by a handler.
+// No other thread blocks a signal; the children of plugins thus inherit no blocked signal. The
+// kernel gives a signal of the process to the main thread while that thread waits for it, whatever
+// the other threads have blocked and whatever handler a plugin has installed. A handler forwards a
+// signal that another thread still gets.
 //
-// While there is no host yet, any of them ends the process at once. For a host that is about to be,
-// from expect_host() on, a signal to stop is remembered, and one more ends the process at once;
-// SIGHUP is made up for when the host runs. A host that has not ended when its time is over ends
-// the process with exit code 70: no thread of a plugin, and no stuck manager, can keep it alive.
-// The guard itself waits for nothing but signals: it needs no descriptor, which a plugin could
-// close, and what it logs is written by another thread.
+// Before expect_host(), each of these signals ends the process at once. From expect_host() until
+// stop_with(), the guard remembers a signal to stop, and one more ends the process at once. A
+// SIGHUP of that time is carried out when the host runs. If the host has not ended when its time is
+// over, the guard ends the process with exit code 70: neither a thread of a plugin nor a stuck
+// manager can keep the process alive. The guard waits only for signals: it needs no descriptor,
+// which a plugin could close, and another thread writes its log lines.
 #pragma once
 
 #include <atomic>
@@ -30,10 +30,10 @@
 
 namespace skep::host {
 
-// What a signal asks for.
+// The action that a signal asks for.
 enum class StopStep { drain, stop_now, leave };
 
-// Pure: the steps that follow each other as signals come.
+// The order of the steps as signals arrive. Pure.
 class StopSteps {
 public:
     StopStep next(int signal);
@@ -44,46 +44,47 @@ private:
 
 class Guard {
 public:
-    // Normalises the state of the process, and blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP on this
-    // thread, but SIGHUP if the parent ignores it (nohup). To be made first thing in main, before
-    // any other thread.
+    // Normalises the state of the process and blocks SIGINT, SIGTERM, SIGQUIT and SIGHUP on this
+    // thread; not SIGHUP if the parent ignores it (nohup). Must run first in main, before any other
+    // thread starts.
     Guard();
 
-    // Runs `work` on a thread of its own and reads signals until it has returned. The exit code of
-    // the process: what `work` returned, or 130 when the end was forced. [main-thread]
+    // Runs `work` on a new thread and reads signals until `work` has returned. Returns the exit
+    // code of the process: that of `work`, or 130 if the end was forced. [main-thread]
     int watch(const std::function<int()>& work);
 
-    // From now on a host is being made, and asks is_stop_wanted() now and then. [any-thread]
+    // Announces that a host is being made. Its maker must poll is_stop_wanted(). [any-thread]
     void expect_host();
 
-    // Whether a signal to stop came before stop_with(), or the host has ended. Never becomes false
-    // again. [any-thread]
+    // True after a signal to stop that came before stop_with(), and after the host has ended. Never
+    // becomes false again. [any-thread]
     [[nodiscard]] const std::atomic<bool>& is_stop_wanted() const { return is_stop_wanted_; }
 
     using Stop = std::function<void(Nanos grace)>;
-    // From now on signals call `stop`, with `grace` at first and then with 0. It is called by the
-    // main thread, must not wait, and lives as long as the guard needs it. [any-thread]
+    // Makes later signals call `stop`: the first with `grace`, the next with 0. The main thread
+    // calls it; it must not block, and lives as long as the guard needs it. [any-thread]
     void stop_with(Stop stop, Nanos grace);
 
-    // From now on SIGHUP calls `reload`, as a stop is called; null: nothing. One that came since
-    // expect_host() is made up for here. [any-thread]
+    // Makes later SIGHUPs call `reload`, on the main thread and without blocking; null: nothing.
+    // Calls it here if a SIGHUP has come since expect_host(). [any-thread]
     void reload_with(const std::function<void()>& reload);
 
-    // The host is to end within `time`, which it has all to itself: a moment later the process ends
-    // with exit code 70. Only shortens a time that was given before. [any-thread]
+    // Gives the host `time` to end. The process ends with exit code 70 shortly after that time. A
+    // later call can only shorten the time. [any-thread]
     void end_within(Nanos time);
 
-    // How long the host may still take. forever: nobody has asked it to end. [any-thread]
+    // Returns the time that the host still has to end. forever: end_within() was not called.
+    // [any-thread]
     [[nodiscard]] Nanos time_left() const;
 
-    // The host has ended: trials of plugins that still run end too. [any-thread]
+    // Ends trials of plugins that still run, because the host has ended. [any-thread]
     void cancel_trials() { is_stop_wanted_ = true; }
 
-    // Whether stop_with() was called. [any-thread]
+    // True after stop_with(). [any-thread]
     [[nodiscard]] bool has_host();
 
-    // Ends the process without running a destructor, since threads are still inside of plugins.
-    // Flushes the log. [any-thread]
+    // Flushes the log and ends the process without destructors, because threads are still inside
+    // plugins. [any-thread]
     [[noreturn]] void leave(int exit_code) const;
 
 private:
@@ -91,17 +92,17 @@ private:
     void handle(int signal);
     void stop_after_plugin_exit();
 
-    // Of the main thread.
-    sigset_t signals_{};  // those that it waits for
+    // Used only by the main thread.
+    sigset_t signals_{};  // the signals that it waits for
     StopSteps steps_;
 
-    // By the steady clock, in nanoseconds. Nothing else depends on it, so any order will do.
+    // By the steady clock, in nanoseconds. No other data depends on it; any memory order works.
     std::atomic<std::int64_t> deadline_ns_{forever.count()};
 
-    // Written by the main thread, read by leave(); nothing else depends on it, so any order will
-    // do.
+    // Written by the main thread, read by leave(). No other data depends on it; any memory order
+    // works.
     std::atomic<bool> forced_{false};
-    // The same; stop_with() has followed, or will.
+    // As forced_; stop_with() has followed, or will.
     std::atomic<bool> is_stop_wanted_{false};
 
     Mutex mutex_;

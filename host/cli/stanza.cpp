@@ -7,7 +7,7 @@
 namespace skep::host {
 namespace {
 
-// A basic string of TOML.
+// Returns `text` as a basic string of TOML.
 std::string quoted(const std::string& text) {
     constexpr const char* digits = "0123456789ABCDEF";
     std::string result = "\"";
@@ -29,7 +29,7 @@ std::string quoted(const std::string& text) {
     return result + "\"";
 }
 
-// A topology interpolates ${...} in its strings; $$ stands for one dollar.
+// Doubles each dollar sign: a topology interpolates ${...} in its strings, and $$ means one dollar.
 std::string interpolation_safe(const std::string& text) {
     std::string result;
     for (const char c : text) {
@@ -38,7 +38,7 @@ std::string interpolation_safe(const std::string& text) {
     return result;
 }
 
-// A value as TOML writes it. Durations and sizes keep the unit that the plugin's author chose.
+// Returns a value in TOML. Durations and sizes keep the unit that the plugin's author chose.
 std::string toml_value(ParamType type, const ParamValue& value, const std::string& text) {
     switch (type) {
         case ParamType::boolean:
@@ -52,7 +52,7 @@ std::string toml_value(ParamType type, const ParamValue& value, const std::strin
     }
 }
 
-// Something of the right type, for the user to replace.
+// Returns a value of the right type, which the user has to replace.
 std::string placeholder(const ParamInfo& param) {
     if (param.min_text && param.min_value) {
         return toml_value(param.type, *param.min_value, *param.min_text);

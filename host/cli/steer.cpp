@@ -17,7 +17,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What others wrote must not act on the terminal. "" for what is not there.
+// Returns the value of a key, escaped because the text must not act on the terminal. "" if the key
+// is missing or null.
 std::string text_at(const Json& json, const char* key) {
     const auto found = json.find(key);
     if (found == json.end() || found->is_null()) {
@@ -48,7 +49,8 @@ Json workers_of(const HostAnswer& answer) {
     return found != json.end() && found->is_array() ? std::move(*found) : Json::array();
 }
 
-// The same, one at a time: none is kept, so that 100,000 take the memory of one.
+// Calls `act` for each worker of the response. Keeps only one worker in memory, because a host may
+// have 100,000.
 void for_each_worker(const HostAnswer& answer, const std::function<void(const Json&)>& act) {
     constexpr int depth_of_a_worker = 2;  // {"workers":[{...},...]}
     const Json rest = Json::parse(
@@ -64,7 +66,7 @@ void for_each_worker(const HostAnswer& answer, const std::function<void(const Js
         false);
 }
 
-// "2, 1 rolled back; the last in 4.1 us, with 120 bytes of state", or "".
+// Returns "2, 1 rolled back; the last in 4.1 us, with 120 bytes of state", or "".
 std::string swaps_text(const Json& worker) {
     const auto swaps = worker.value("swaps", std::uint64_t{0});
     if (swaps == 0) {
@@ -80,7 +82,7 @@ std::string swaps_text(const Json& worker) {
                        last.value("state_bytes", std::uint64_t{0}));
 }
 
-// "  name    value", for each that has a value.
+// Returns a line "  name    value" for each fact that has a value.
 std::string facts_text(const std::vector<std::vector<std::string>>& facts) {
     std::vector<std::vector<std::string>> rows;
     for (const std::vector<std::string>& fact : facts) {
@@ -101,7 +103,7 @@ std::string flow_text(const Json& flow) {
     return text;
 }
 
-// "no route 3, misuse 1", of those that are not 0.
+// Returns "no route 3, misuse 1" for the counts that are not 0.
 std::string rejected_text(const Json& counts) {
     Json some = Json::object();
     for (const auto& [reason, count] : counts.items()) {

@@ -26,14 +26,15 @@ std::string worker_target(const Options& options, const std::string& what = "") 
     return "/v1/workers/" + encoded(options.worker) + (what.empty() ? "" : "/" + what);
 }
 
-// The bytes of the argument, also those that JSON cannot hold as text.
+// Returns a body with the bytes of the argument: as text, or as hex if they are not UTF-8.
 std::string payload_body(const Options& options) {
     const Json body =
         is_utf8(options.text) ? Json{{"text", options.text}} : Json{{"hex", hex(options.text)}};
     return body.dump();
 }
 
-// Whether every worker of a status is at rest; of a host, never.
+// Returns exit_at_rest for the status of a worker that has ended; otherwise exit_ok, also for the
+// status of a host.
 int status_code(const std::string& body) {
     const Json json = Json::parse(body, nullptr, false);
     const std::string status =
@@ -82,17 +83,18 @@ int wait(const Options& options, const FoundHost& host) {
     if (json.is_object() && json.value("reached", false)) {
         return exit_ok;
     }
-    const std::string who =
-        options.worker.empty() ? "not every worker" : options.worker + " is not";
-    return complain(who + (options.worker.empty() ? " is " : " ") + state + " in that time",
-                    exit_failed);
+    const std::string who = options.worker.empty()
+                                ? "not all workers reached"
+                                : "worker '" + options.worker + "' did not reach";
+    return complain(who + " state '" + state + "' in time", exit_failed);
 }
 
-// Ends when the process has: what it had to say at its end is then said. The process is the one
-// that listens at the socket, by its number here: its own may be that of another pid namespace.
+// Stops a host and blocks until its process has ended and has written all its output. Finds the
+// process by the number that this pid namespace gives to the listener of the socket: the host may
+// know another number.
 int stop(const Options& options, const FoundHost& host) {
-    // A host takes no longer than it says, unless it is stopped or the machine is out of breath.
-    constexpr Nanos beyond_its_word = std::chrono::seconds(10);
+    // A host keeps its stated time, unless it is stopped (SIGSTOP) or the machine is overloaded.
+    constexpr Nanos extra_patience = std::chrono::seconds(10);
     const pid_t pid = listener_of(host.path);
     Json body = Json::object();
     if (options.now) {
@@ -103,23 +105,23 @@ int stop(const Options& options, const FoundHost& host) {
             std::chrono::duration_cast<std::chrono::milliseconds>(*options.grace).count();
     }
     const Nanos answers_within = std::min(short_patience, options.timeout.value_or(short_patience));
-    const Result<std::string, int> told =
+    const Result<std::string, int> response =
         ask(options, host, "POST", "/v1/stop", body.dump(), answers_within);
-    if (!told) {
-        return told.error();
+    if (!response) {
+        return response.error();
     }
-    const Json json = Json::parse(*told, nullptr, false);
+    const Json json = Json::parse(*response, nullptr, false);
     const std::chrono::milliseconds within(
         json.is_object() ? json.value("within_ms", std::int64_t{0}) : 0);
-    const Nanos patience = options.timeout.value_or(within + beyond_its_word);
+    const Nanos patience = options.timeout.value_or(within + extra_patience);
     if (wait_for_end_of(host.path, pid, patience)) {
         return exit_ok;
     }
-    return complain("the host was told to stop, and still runs after " + span_text(patience),
+    return complain("cannot stop the host: it still runs after " + span_text(patience),
                     exit_failed);
 }
 
-// Each line as it comes.
+// Prints each line of the tap when it arrives.
 int tap(const Options& options, const FoundHost& host) {
     std::string target = "/v1/tap?from=" + encoded(options.from) + "&to=" + encoded(options.to);
     for (const auto& [key, value] : {std::pair("limit", options.limit), {"bytes", options.bytes}}) {
@@ -127,9 +129,9 @@ int tap(const Options& options, const FoundHost& host) {
             target += "&" + std::string(key) + "=" + std::to_string(value);
         }
     }
-    std::string begun;  // a line that has not come to its end
+    std::string begun;  // an incomplete line
     int exit_code = exit_ok;
-    const int heard = hear(options, host, target, [&](std::string_view piece) {
+    const int read = read_stream(options, host, target, [&](std::string_view piece) {
         begun += piece;
         const std::size_t end = begun.rfind('\n') + 1;  // 0: none
         const std::string lines = begun.substr(0, end);
@@ -138,13 +140,14 @@ int tap(const Options& options, const FoundHost& host) {
             lines.empty() ? int(exit_ok) : answer(options.json ? lines : tap_text(lines), exit_ok);
         return exit_code == exit_ok;
     });
-    return heard == exit_ok ? exit_code : heard;
+    return read == exit_ok ? exit_code : read;
 }
 
-// A refusal is an answer too.
+// Prints the verdict of a reload or rollback, also a refusal. Waits for the final verdict unless
+// --in-force is given.
 int reload(const Options& options, const FoundHost& host, const std::string& target) {
-    const std::string wish = options.discard_state ? R"({"discard_state":true})" : "";
-    Result<std::string, int> body = ask(options, host, "POST", target, wish, long_patience);
+    const std::string request = options.discard_state ? R"({"discard_state":true})" : "";
+    Result<std::string, int> body = ask(options, host, "POST", target, request, long_patience);
     if (!body) {
         return body.error();
     }
@@ -182,7 +185,7 @@ Result<HostAnswer, int> ask_for_list(const Options& options, const FoundHost& ho
 
 }  // namespace
 
-// All hosts at once: one that does not answer holds up none of the others.
+// Asks all hosts at once: a host that does not answer does not delay the others.
 int ps(const Options& options) {
     const Result<std::vector<FoundHost>, std::string> hosts = hosts_meant(options);
     if (!hosts) {

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t text_columns = 2;  // the first ones stand at the left, numbers at the right
+constexpr std::size_t text_columns = 2;  // aligned left; the other columns are numbers
 using Row = std::vector<std::string>;
 
 Row row_of(const WorkerMetrics& worker) {
@@ -112,10 +112,10 @@ Result<Done> check_writable(const std::string& path) {
     std::error_code error;
     const fs::path folder = folder_of(path);
     if (!fs::is_directory(folder, error)) {
-        return cannot_write(path, "there is no folder '" + folder.string() + "'");
+        return cannot_write(path, "folder '" + folder.string() + "' does not exist");
     }
     if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
-        return cannot_write(path, "there is something at that place that is no file");
+        return cannot_write(path, "the path exists and is not a file");
     }
     if (::access(folder.c_str(), W_OK) != 0) {
         return cannot_write(path, std::generic_category().message(errno));
@@ -135,7 +135,7 @@ Result<Done> write_whole(const std::string& path, const std::string& text) {
         fs::rename(draft, path, error);
     }
     if (error) {
-        std::error_code ignored;  // the draft may never have come to be
+        std::error_code ignored;  // the draft may not exist
         fs::remove(draft, ignored);
         return cannot_write(path, error.message());
     }

@@ -1,4 +1,5 @@
-// What a run came to: one line for each worker, and the accounting over all of them.
+// The summary at the end of a run: one line for each worker, and the message accounting over all
+// workers.
 #pragma once
 
 #include <string>
@@ -8,21 +9,21 @@
 
 namespace skep::host {
 
-// For people: a table of plain text, and the message accounting below it.
+// Returns the summary for people: a table of plain text, and the message accounting below it.
 [[nodiscard]] std::string summary_text(const HostMetrics& metrics);
 
-// "accounting: offered 3 = accepted 3 + rejected 0; accepted = delivered 3 + ...: balanced", without a
-// newline.
+// Returns "accounting: offered 3 = accepted 3 + rejected 0; accepted = delivered 3 + ...:
+// balanced", without a newline.
 [[nodiscard]] std::string accounting_text(const FlowCounts& accounting);
 
-// For programs: one JSON object and a newline.
+// Returns the summary for programs: one JSON object and a newline.
 [[nodiscard]] std::string summary_json(const HostMetrics& metrics);
 
-// Whether a file could be written at `path`: its folder is there, and it would replace nothing but
-// a file. To be asked before a long run, not after it.
+// Checks, before a long run, that a file can be written at `path`: its folder exists and is
+// writable, and `path` is a regular file or does not exist.
 [[nodiscard]] Result<Done> check_writable(const std::string& path);
 
-// Puts `text` into the file at `path`, whole or not at all.
+// Writes `text` to the file at `path`, completely or not at all.
 [[nodiscard]] Result<Done> write_whole(const std::string& path, const std::string& text);
 
 }  // namespace skep::host

@@ -1,4 +1,4 @@
-// Tables for people. Pure.
+// Formats tables for people. Pure.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace skep::host {
 
-// The first row is the head. Columns as wide as their widest cell, two spaces between them. The
-// first `left` columns stand at the left, the others, which are numbers, at the right. Cells are
-// escaped (base/printable.hpp): no name acts on a terminal.
+// Returns the table as text; the first row is the head. A column is as wide as its widest cell, and
+// two spaces separate columns. The first `left` columns are aligned left; the others, which are
+// numbers, right. Cells are escaped (base/printable.hpp), thus no name can act on a terminal.
 [[nodiscard]] std::string table_text(const std::vector<std::vector<std::string>>& rows,
                                      std::size_t left = std::numeric_limits<std::size_t>::max());
 

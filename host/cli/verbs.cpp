@@ -34,7 +34,8 @@ std::string json_of(const Diagnostics& diagnostics, bool ok) {
     return result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-// The loader has just accepted this file, so that these steps fail only if it changes meanwhile.
+// Reads the ELF facts of a file that the loader has just accepted. Fails only if the file has
+// changed meanwhile.
 Result<ElfFacts> facts_of(const std::string& path) {
     const Result<FileBytes> bytes = read_trusted(path);
     if (!bytes) {
@@ -93,7 +94,7 @@ int inspect(const Options& options) {
     if (!facts) {
         return refuse(facts.error(), exit_config);
     }
-    // A path is made absolute, so that the stanza works wherever it is pasted.
+    // An absolute path makes the stanza work in any topology.
     const std::string path = std::filesystem::absolute(found->path).lexically_normal();
     const bool is_name =
         options.target.find('/') == std::string::npos && !options.target.ends_with(".so");

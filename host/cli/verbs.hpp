@@ -1,5 +1,5 @@
-// What skep can be asked to do. Each gives the exit code of the process; data goes to stdout, all
-// else to stderr.
+// The verbs of skep. Each function returns the exit code of the process. Data goes to stdout,
+// everything else to stderr.
 #pragma once
 
 #include <functional>
@@ -9,26 +9,26 @@
 
 namespace skep::host {
 
-// Runs a topology until it ends or a signal ends it. As `dev` it ends by a signal alone, and is
-// reloaded when it or a plugin changes, whatever it says of `watch`.
+// Runs a topology until it ends or a signal ends it. With `dev` only a signal ends it, and the host
+// reloads when the topology or a plugin changes, even if the topology does not say `watch`.
 [[nodiscard]] int run(const Options& options, Guard& guard);
 
-// Carries out a verb. That no thread or no memory can be had is reported, with exit_failed.
+// Carries out a verb. Reports a lack of threads or memory, and returns exit_failed.
 [[nodiscard]] int contained(const std::function<int()>& verb);
 
-// Says what is wrong with a topology.
+// Prints what is wrong with a topology.
 [[nodiscard]] int check(const Options& options);
 
-// Shows what a plugin says of itself.
+// Prints the description of a plugin.
 [[nodiscard]] int inspect(const Options& options);
 
 // Draws a topology.
 [[nodiscard]] int graph(const Options& options);
 
-// Lists the workers of every host that runs.
+// Lists the workers of every running host.
 [[nodiscard]] int ps(const Options& options);
 
-// All other verbs for a running host: asks it over its control socket.
+// Carries out all other verbs for a running host, over its control socket.
 [[nodiscard]] int steer(const Options& options);
 
 }  // namespace skep::host

@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The body of a request: nothing, or an object with some of the keys that the command knows.
+// The body of a request: empty, or an object with some of the keys that the command accepts.
 class Body {
 public:
     static Result<Body, Response> of(const Request& request,
@@ -34,7 +34,7 @@ public:
         }
         Json json = Json::parse(request.body, nullptr, false);
         if (!json.is_object()) {
-            return Unexpected<Response>(refused(bad_request, "the body has to be a JSON object"));
+            return Unexpected<Response>(refused(bad_request, "the body must be a JSON object"));
         }
         for (const auto& [key, value] : json.items()) {
             if (!contains(keys, key)) {
@@ -44,7 +44,7 @@ public:
         return Body(std::move(json));
     }
 
-    // False when it is not there, and empty when it is something else.
+    // Returns false if the key is missing, and empty if its value is not a boolean.
     [[nodiscard]] std::optional<bool> flag(const char* key) const {
         const auto found = json_.find(key);
         if (found == json_.end()) {
@@ -113,17 +113,17 @@ Response pause(ControlWorld& world, const Request& request, const std::string& w
         return too_many_held();
     }
     return waits ? reply_of(world.manager.pause(worker, *waits))
-                 : refused(bad_request, "'wait' has to be true or false");
+                 : refused(bad_request, "'wait' must be true or false");
 }
 
-// For what takes no body but an empty one.
+// For commands that accept only an empty body.
 template <Answer<Done> (Manager::*verb)(const std::string&)>
 Response plain(ControlWorld& world, const Request& request, const std::string& worker) {
     const Result<Body, Response> body = Body::of(request, {});
     return body ? reply_of((world.manager.*verb)(worker)) : body.error();
 }
 
-// The payload of a message: text, or any bytes as hexadecimal digits.
+// Returns the payload of a message: text, or any bytes as hexadecimal digits.
 Result<std::string, Response> payload_in(const Request& request) {
     const Result<Body, Response> body = Body::of(request, {"text", "hex"});
     if (!body) {
@@ -139,10 +139,10 @@ Result<std::string, Response> payload_in(const Request& request) {
             return std::move(*bytes);
         }
         return Unexpected<Response>(
-            refused(bad_request, "'hex' has to be two digits for each byte"));
+            refused(bad_request, "'hex' must have two digits for each byte"));
     }
     return Unexpected<Response>(
-        refused(bad_request, R"(the body has to be {"text":"..."} or {"hex":"..."})"));
+        refused(bad_request, R"(the body must be {"text":"..."} or {"hex":"..."})"));
 }
 
 Response send(ControlWorld& world, const Request& request, const std::string& worker) {
@@ -168,12 +168,12 @@ Response stop(ControlWorld& world, const Request& request, const std::string& /*
     }
     const std::optional<bool> now = body->flag("now");
     if (!now) {
-        return refused(bad_request, "'now' has to be true or false");
+        return refused(bad_request, "'now' must be true or false");
     }
     std::optional<Nanos> grace;
     if (const Json* const span = body->find("grace_ms")) {
         if (!span->is_number_unsigned() || span->get<std::uint64_t>() > longest_wait_ms) {
-            return refused(bad_request, "'grace_ms' has to be a number of milliseconds");
+            return refused(bad_request, "'grace_ms' must be a number of milliseconds");
         }
         grace = std::chrono::milliseconds(span->get<std::int64_t>());
     }
@@ -191,7 +191,7 @@ Response stop(ControlWorld& world, const Request& request, const std::string& /*
 }
 
 Response reply_of(const Verdict& verdict) {
-    const Json json = {{"kind", name_of(verdict.wish.kind)},
+    const Json json = {{"kind", name_of(verdict.request.kind)},
                        {"number", verdict.number},
                        {"run", verdict.run},
                        {"verdict", name_of(verdict.outcome.result)},
@@ -200,7 +200,7 @@ Response reply_of(const Verdict& verdict) {
     return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-// Answers when the plan is in force, or will not be.
+// Answers when the plan is in force or refused.
 template <ReloadKind kind>
 Response reload(ControlWorld& world, const Request& request, const std::string& /*target*/) {
     const Result<Body, Response> body = Body::of(request, {"discard_state"});
@@ -209,7 +209,7 @@ Response reload(ControlWorld& world, const Request& request, const std::string& 
     }
     const std::optional<bool> discards = body->flag("discard_state");
     if (!discards) {
-        return refused(bad_request, "'discard_state' has to be true or false");
+        return refused(bad_request, "'discard_state' must be true or false");
     }
     const StateLoss loss = *discards ? StateLoss::accepted : StateLoss::refused;
     return reply_of(world.reloads.wait(
@@ -226,7 +226,8 @@ Response show_reload(ControlWorld& world, const Request& request, const std::str
         const std::optional<Verdict> verdict =
             number ? world.reloads.look(static_cast<std::uint64_t>(*number)) : std::nullopt;
         if (!verdict) {
-            return refused(not_found, "the verdict of '" + target + "' is not known, or was told");
+            return refused(not_found,
+                           "the verdict of '" + target + "' is unknown, or was already returned");
         }
         if (verdict->is_final) {
             return reply_of(*verdict);
@@ -262,22 +263,22 @@ Response wait(ControlWorld& world, const Request& request, const std::string& /*
     return request.hold() ? wait_for(world, request, *wanted) : too_many_held();
 }
 
-// Why it was refused, or "".
+// Returns why the request was refused, or "".
 std::string refusal_in(const Response& response) {
     if (response.status < 400) {
         return "";
     }
-    constexpr const char* no_word = "without a word";
+    constexpr const char* no_message = "no message";
     const Json body = Json::parse(response.body, nullptr, false);
-    return body.is_object() ? body["error"].value("message", no_word) : no_word;
+    return body.is_object() ? body["error"].value("message", no_message) : no_message;
 }
 
-// In both logs.
-void note(const ControlWorld& world,
-          const Request& request,
-          const ControlRoute& route,
-          const std::string& target,
-          const Response& response) {
+// Writes a line to the log and to the audit log, if the route asks for it.
+void log_request(const ControlWorld& world,
+                 const Request& request,
+                 const ControlRoute& route,
+                 const std::string& target,
+                 const Response& response) {
     const std::string refusal = refusal_in(response);
     if (route.noted == Noted::never || (route.noted == Noted::when_refused && refusal.empty())) {
         return;
@@ -351,12 +352,12 @@ Response handle_request(ControlWorld& world, const Request& request) {
             continue;
         }
         Response response = route.handler(world, request, target);
-        note(world, request, route, target, response);
+        log_request(world, request, route, target, response);
         return response;
     }
     return is_path_known ? refused(method_not_allowed,
-                                   "'" + request.path + "' does not take " + request.method)
-                         : refused(not_found, "there is no '" + request.path + "' here");
+                                   "'" + request.path + "' does not accept " + request.method)
+                         : refused(not_found, "unknown path '" + request.path + "'");
 }
 
 }  // namespace skep::host

@@ -1,8 +1,8 @@
-// What a running host can be asked over its control socket: one table of routes. The specification
-// for who asks is docs/control-api.md.
+// The requests that a running host accepts over its control socket: one table of routes. The
+// specification for clients is docs/control-api.md.
 //
-// A new command is one more row in api.cpp and its function. Handlers ask the manager, whose
-// answers they wait for; they run on a thread of their own each, and share nothing.
+// To add a command, add a row and its function to api.cpp. Handlers ask the manager and block until
+// it answers. Each runs on its own thread; they share nothing.
 #pragma once
 
 #include <functional>
@@ -17,53 +17,53 @@
 
 namespace skep::host {
 
-// What a host is, beside what its manager knows.
+// Facts about a host that its manager does not know.
 struct HostIdentity {
     std::string name;
     std::string file;  // the topology
     Nanos started{0};  // by the steady clock
 };
 
-// What handlers work with.
+// The objects that handlers use.
 struct ControlWorld {
     Manager& manager;
     HostIdentity facts;
-    // Asks the host to end within this time. Does not wait.
+    // Asks the host to end within this time. Does not block.
     std::function<void(Nanos)> stop;
     Reloads& reloads;
     Audit& audit;
-    // What a reload would do now, as JSON, or why it would be refused.
+    // Returns what a reload would change now, as JSON, or why it would be refused.
     std::function<Result<std::string, std::string>()> preview;
 };
 
-// `target` is what stands for {} in the pattern.
+// `target` is the part of the path that matches {} in the pattern.
 using ControlHandler = Response (*)(ControlWorld& world,
                                     const Request& request,
                                     const std::string& target);
 
-// Whether a request gets a line in both logs.
+// When a request gets a line in the log and in the audit log.
 enum class Noted {
-    never,         // it only looks
-    always,        // it changes something, or shows what messages say
-    when_refused,  // what it does is told where it is done, with what came of it
+    never,         // it only reads
+    always,        // it changes something, or shows the payloads of messages
+    when_refused,  // if accepted, the code that carries it out logs it with its outcome
 };
 
 struct ControlRoute {
     std::string_view method;
-    std::string_view pattern;  // {} stands for one part of a path
+    std::string_view pattern;  // {} matches one part of a path
     Noted noted;
     ControlHandler handler;
 };
 
 [[nodiscard]] const std::vector<ControlRoute>& control_routes();
 
-// Whether the path fits the pattern; `target` is then what stands for {}.
+// True if the path matches the pattern; `target` is then the part that matches {}.
 [[nodiscard]] bool fits(std::string_view pattern, std::string_view path, std::string& target);
 
-// The word for the log: "pause" of "/v1/workers/{}/pause".
+// Returns the word for the logs: "pause" for "/v1/workers/{}/pause".
 [[nodiscard]] std::string_view verb_of(const ControlRoute& route);
 
-// Finds the route of a request, runs it, and writes the line for the log. Any thread.
+// Finds the route of a request, runs its handler, and writes the log lines. [any-thread]
 [[nodiscard]] Response handle_request(ControlWorld& world, const Request& request);
 
 }  // namespace skep::host

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The first members of every line, and then `more`.
+// Returns a line: the members that every line has, then `more`.
 std::string line_of(const std::string& host, std::string_view event, const Json& more) {
     Json line = {
         {"time", time_text(std::chrono::system_clock::now())}, {"host", host}, {"event", event}};
@@ -32,7 +32,7 @@ Result<std::unique_ptr<Audit>, std::string> Audit::open(const std::string& file,
         fd = ::open(
             file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
         if (fd < 0 && errno == ENXIO) {
-            return Unexpected<std::string>("it is a socket, or a pipe that nobody reads");
+            return Unexpected<std::string>("it is a socket, or a pipe without a reader");
         }
         if (fd < 0) {
             return Unexpected<std::string>(error_text(errno));
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Audit>, std::string> Audit::open(const std::string& file,
 
 void Audit::verdict(const Verdict& verdict, const std::string& who) {
     Json more = {{"number", verdict.number}, {"who", who}};
-    if (verdict.wish.loss == StateLoss::accepted) {
+    if (verdict.request.loss == StateLoss::accepted) {
         more["discard_state"] = true;
     }
     if (verdict.run != verdict.number) {
@@ -57,7 +57,7 @@ void Audit::verdict(const Verdict& verdict, const std::string& who) {
             more.update(details);
         }
     }
-    write(line_of(host_, name_of(verdict.wish.kind), more));
+    write(line_of(host_, name_of(verdict.request.kind), more));
 }
 
 void Audit::command(std::string_view verb,
@@ -105,8 +105,8 @@ void Audit::write(const std::string& line) {
     }
     const ssize_t written = ::write(file_.get(), line.data(), line.size());
     if (written != static_cast<ssize_t>(line.size()) && !has_failed_.exchange(true)) {
-        spdlog::error("the audit log takes no more: {}",
-                      written < 0 ? error_text(errno) : "the place is full");
+        spdlog::error("cannot write to the audit log: {}",
+                      written < 0 ? error_text(errno) : "only a part of the line was written");
     }
 }
 

@@ -1,10 +1,10 @@
-// The audit log: a JSON object a line, appended to a file, for whatever is asked of a running host
-// or changes in it. docs/reload.md is the specification for who reads it.
+// The audit log: one JSON object per line, appended to a file, for each command to a running host
+// and each change in it. docs/reload.md is the specification for readers.
 //
 // A line is one write() to a file opened with O_APPEND: lines of several threads, and of several
-// hosts with one file, do not mix. What cannot be written is told in the log, once.
+// hosts with one file, do not mix. The first failed write is reported in the log.
 //
-// All but open() is [any-thread].
+// All functions but open() are [any-thread].
 #pragma once
 
 #include <atomic>
@@ -23,20 +23,20 @@ namespace skep::host {
 
 class Audit {
 public:
-    // Makes `file` with mode 0600 if it is not there; "": nothing is written anywhere. The error is
-    // the system's words. `host` stands in each line.
+    // Opens `file`, and creates it with mode 0600 if it does not exist. "": the audit log writes
+    // nothing. The error is the text of the system. Each line contains `host`.
     [[nodiscard]] static Result<std::unique_ptr<Audit>, std::string> open(const std::string& file,
                                                                           std::string host);
 
-    // The verdict of a trigger; of one that was merged only that.
+    // Records the verdict of a trigger. For a merged trigger, records only the run that served it.
     void verdict(const Verdict& verdict, const std::string& who);
-    // A command at the control socket. `refusal`: "" when it was done.
+    // Records a command from the control socket. `refusal`: "" if the command was carried out.
     void command(std::string_view verb,
                  const std::string& worker,
                  const Peer& peer,
                  const std::string& refusal);
 
-    // What the manager's observer hears, as far as it stands in the log.
+    // Record events of the manager's observer.
     void reverted(const ManagerObserver::Reverted& it);
     void closed(const LibraryFacts& facts);
 

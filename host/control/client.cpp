@@ -31,14 +31,14 @@ namespace fs = std::filesystem;
 constexpr Nanos asks_again_for = std::chrono::seconds(1);
 constexpr int asks_again_every_ms = 10;
 
-// Connects, and goes: who listens there, or why nobody can be reached.
+// Connects and closes. Returns the process that listens, or why the connection failed.
 Result<pid_t, AskError> probe(const std::string& path) {
     const std::optional<sockaddr_un> address = socket_address(path);
     if (!address) {
         return Unexpected<AskError>({AskError::Kind::nobody, path + ": " + bad_socket_path});
     }
     const Fd fd(make_socket());
-    // EAGAIN: so many wait there already.
+    // EAGAIN: the socket exists, but its queue of connections is full.
     if (fd.get() < 0 ||
         (::connect(fd.get(), generic(*address), sizeof(*address)) != 0 && errno != EAGAIN)) {
         const bool is_forbidden = errno == EACCES || errno == EPERM;
@@ -49,8 +49,8 @@ Result<pid_t, AskError> probe(const std::string& path) {
     return peer_of(fd.get()).value_or(Peer{}).pid;
 }
 
-// While it lives, asks the host now and then for its state, on a connection of its own. Ends
-// `request` when the host does not answer.
+// Asks the host now and then whether it still answers, on a second connection, while a request
+// lasts. Ends the request when the host does not answer.
 class LifeWatch {
 public:
     LifeWatch(const std::string& path, httplib::Client& request)
@@ -82,7 +82,7 @@ private:
         ping_.set_connection_timeout(sign_of_life_within - first_look);
         ping_.set_read_timeout(sign_of_life_within - first_look);
         for (Nanos rest = first_look; !is_over_within(rest); rest = look_every) {
-            // A host without a place left refuses, or hangs up: it lives.
+            // A host without a free connection refuses, or closes the connection: it lives.
             const auto error = ping_.Get("/v1/host").error();
             if (error == httplib::Error::Read || error == httplib::Error::Connection) {
                 if (!is_over_within(Nanos(0))) {
@@ -108,7 +108,7 @@ private:
     std::thread thread_;
 };
 
-// Sends what `send` sends, and gives what came back, or why nothing did.
+// Calls `send` to send a request. Returns the response, or why none came.
 template <typename Send>
 Result<Response, AskError> request(const std::string& path, Nanos patience, Send&& send) {
     if (const Result<pid_t, AskError> pid = probe(path); !pid) {
@@ -119,15 +119,15 @@ Result<Response, AskError> request(const std::string& path, Nanos patience, Send
     client.set_connection_timeout(patience);
     client.set_read_timeout(patience);
     client.set_write_timeout(patience);
-    // A host without a place left refuses before it reads, and its words are lost when they are
-    // faster than the request. It has done nothing, so asking again is safe.
+    // A host without a free connection refuses before it reads. Its response is lost if it is
+    // faster than the request. The host has done nothing, so repeating the request is safe.
     const Nanos begin = steady_now();
     const Nanos last_try = begin + std::min(patience, asks_again_for);
     std::optional<LifeWatch> watch;
     if (patience > sign_of_life_within) {
         try {
             watch.emplace(path, client);
-        } catch (const std::system_error&) {  // no thread: the request goes without
+        } catch (const std::system_error&) {  // no thread: the request runs without a watch
         }
     }
     httplib::Result result = send(client);
@@ -136,10 +136,11 @@ Result<Response, AskError> request(const std::string& path, Nanos patience, Send
         result = send(client);
     }
     if (!result) {
-        const std::string why =
-            result.error() == httplib::Error::Read    ? "it has not answered, or has hung up"
-            : result.error() == httplib::Error::Write ? "it hung up before it had read the request"
-                                                      : httplib::to_string(result.error());
+        const std::string why = result.error() == httplib::Error::Read
+                                    ? "no response, or the host closed the connection"
+                                : result.error() == httplib::Error::Write
+                                    ? "the host closed the connection before it read the request"
+                                    : httplib::to_string(result.error());
         const bool is_silent = watch && watch->has_seen_death();
         const Nanos waited = steady_now() - begin;
         return Unexpected<AskError>({AskError::Kind::no_answer,
@@ -187,12 +188,12 @@ Result<Response, AskError> ask_host(const std::string& path,
     });
 }
 
-Result<Response, AskError> hear_host(const std::string& path,
-                                     const std::string& target,
-                                     const Hears& hears,
-                                     Nanos patience) {
+Result<Response, AskError> read_host_stream(const std::string& path,
+                                            const std::string& target,
+                                            const OnPiece& on_piece,
+                                            Nanos patience) {
     int status = 0;
-    bool has_heard_enough = false;
+    bool is_stopped = false;
     std::string refusal;
     Result<Response, AskError> response = request(path, patience, [&](httplib::Client& client) {
         return client.Get(
@@ -206,11 +207,11 @@ Result<Response, AskError> hear_host(const std::string& path,
                     refusal.append(data, size);
                     return true;
                 }
-                has_heard_enough = !hears({data, size});
-                return !has_heard_enough;
+                is_stopped = !on_piece({data, size});
+                return !is_stopped;
             });
     });
-    if (response || has_heard_enough) {
+    if (response || is_stopped) {
         return Response{status, std::move(refusal)};
     }
     return response;
@@ -249,7 +250,7 @@ bool wait_for_end_of(const std::string& path, pid_t pid, Nanos patience) {
         }
         return true;
     }
-    // Without pidfd_open, as under valgrind: by looking.
+    // Without pidfd_open, as under valgrind: polls.
     const auto has_ended = [&] {
         return pid == 0 ? !probe(path) : ::kill(pid, 0) != 0 && errno == ESRCH;
     };

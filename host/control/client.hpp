@@ -1,4 +1,4 @@
-// The other end of the control socket: finds running hosts, and asks one of them.
+// The client of the control socket: finds running hosts and sends requests to them.
 #pragma once
 
 #include <functional>
@@ -14,21 +14,22 @@
 
 namespace skep::host {
 
-// A socket at which somebody listens.
+// A socket at which a host listens.
 struct FoundHost {
-    std::string name;  // of the file, without ".sock"
+    std::string name;  // the name of the file, without ".sock"
     std::string path;
     pid_t pid = 0;
 };
 
-// Those in the folders, by name; of two with one name, the one in the first folder.
+// Returns the hosts in the folders, sorted by name. Of two hosts with one name, returns the one in
+// the first folder.
 [[nodiscard]] std::vector<FoundHost> find_hosts(const std::vector<std::string>& folders);
 
 struct AskError {
     enum class Kind {
-        nobody,     // there is no socket, or nobody listens at it
+        nobody,     // the socket does not exist, or no host listens at it
         forbidden,  // this user may not connect
-        no_answer,  // none came in time, or none that is one
+        no_answer,  // no response came in time, or an invalid one
     };
     Kind kind;
     std::string why;
@@ -38,33 +39,36 @@ struct AskError {
 // How long a host may give no sign of life.
 inline constexpr Nanos sign_of_life_within = std::chrono::seconds(10);
 
-// Sends one request. `patience` bounds each wait for bytes; where it is longer than
-// sign_of_life_within, a second connection asks now and then whether the host still answers, and
-// the request fails when it does not. `target` may have a query, and is encoded.
+// Sends one request and blocks until its response has come. `patience` bounds each wait for bytes.
+// If it is longer than sign_of_life_within, a second connection asks now and then whether the host
+// still answers, and the request fails when the host does not. `target` may have a query and must
+// be encoded.
 [[nodiscard]] Result<Response, AskError> ask_host(const std::string& path,
                                                   const std::string& method,
                                                   const std::string& target,
                                                   const std::string& body,
                                                   Nanos patience);
 
-// Is given an answer piece by piece. False: that was enough.
-using Hears = std::function<bool(std::string_view piece)>;
+// Takes one piece of a response. False: stop reading.
+using OnPiece = std::function<bool(std::string_view piece)>;
 
-// GET, for an answer that comes in pieces. The response has a body only where it is a refusal.
-[[nodiscard]] Result<Response, AskError> hear_host(const std::string& path,
-                                                   const std::string& target,
-                                                   const Hears& hears,
-                                                   Nanos patience);
+// Sends a GET request whose response comes in pieces. The returned response has a body only if it
+// is a refusal.
+[[nodiscard]] Result<Response, AskError> read_host_stream(const std::string& path,
+                                                          const std::string& target,
+                                                          const OnPiece& on_piece,
+                                                          Nanos patience);
 
-// For a part of a target: "parse#0" becomes "parse%230".
+// Encodes a part of a target: "parse#0" becomes "parse%230".
 [[nodiscard]] std::string encoded(const std::string& text);
 
-// Waits until the host that listens at `path` as process `pid` has ended. 0, for a process of
-// another pid namespace: until nobody listens there any more. False: it still runs after that time.
+// Blocks until the host that listens at `path` as process `pid` has ended. `pid` 0, for a process
+// of another pid namespace: until no process listens there. False: the host still runs after that
+// time.
 [[nodiscard]] bool wait_for_end_of(const std::string& path, pid_t pid, Nanos patience);
 
-// The process that listens at `path`, as this pid namespace numbers it; 0: it has no number here,
-// or nobody listens.
+// Returns the process that listens at `path`, as this pid namespace numbers it. 0: it has no number
+// here, or no process listens.
 [[nodiscard]] pid_t listener_of(const std::string& path);
 
 }  // namespace skep::host

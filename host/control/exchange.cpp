@@ -19,7 +19,8 @@ namespace {
 
 enum class Trouble { none, too_slow, too_large, gone };
 
-// The connection as httplib wants it: bytes in and out, each way with one deadline for all.
+// The connection as a stream for httplib. Reading has one deadline for the whole request, and
+// writing one for the whole response or for each of its pieces.
 class BoundedStream final : public httplib::Stream {
 public:
     BoundedStream(int fd, int ended, const ControlLimits& limits)
@@ -31,13 +32,13 @@ public:
 
     [[nodiscard]] Trouble trouble() const { return trouble_; }
 
-    // The head has been read; what comes is the body, with what frames it when it is in chunks.
+    // Sets the limit for the body, including the framing of chunks. Call it after the head is read.
     void begin_body() { budget_ = 2 * limits_.body + limits_.head; }
 
-    // What is written next has its own time.
+    // Gives the next piece of the response its own deadline.
     void begin_piece() { write_deadline_.reset(); }
 
-    // Waits for that long. False, and at once, when the peer has gone or the server ends.
+    // Blocks for this time. Returns false at once if the peer has gone or the server ends.
     [[nodiscard]] bool rest(Nanos duration) const {
         const Nanos until = duration > Nanos(0) ? steady_now() + duration : Nanos(0);
         std::array<pollfd, 2> fds = {{{fd_, 0, 0}, {ended_, POLLIN, 0}}};
@@ -88,8 +89,8 @@ public:
         }
     }
 
-    // Whoever is told that a request is too large has to be let finish, or would find the
-    // connection broken before it reads the answer.
+    // Reads and drops the rest of a request that is too large. Otherwise the client would find the
+    // connection broken before it reads the response.
     void drop_rest() {
         ::shutdown(fd_, SHUT_WR);
         budget_ = 8 * limits_.body;
@@ -111,11 +112,11 @@ public:
         get_remote_ip_and_port(ip, port);
     }
 
-    // httplib asks only whether its select() could take this number; none is used here.
+    // httplib only checks that its select() could use this number; this stream uses no select().
     [[nodiscard]] int socket() const override { return 0; }
 
 private:
-    // False at the end of what comes, and when that end is a trouble.
+    // Reads into the buffer. False at the end of the request, or on trouble.
     bool fill() {
         while (true) {
             if (steady_now() >= read_deadline_) {
@@ -154,15 +155,15 @@ private:
     const int ended_;
     const ControlLimits& limits_;
     std::array<char, 16384> buffer_{};
-    std::size_t first_ = 0, last_ = 0;  // what of the buffer has not been read yet
-    std::size_t budget_;                // how many bytes may still be read
+    std::size_t first_ = 0, last_ = 0;  // the unread part of the buffer
+    std::size_t budget_;                // the number of bytes that may still be read
     const Nanos read_deadline_;
     std::optional<Nanos> write_deadline_;
     bool is_ending_ = false;
     Trouble trouble_ = Trouble::none;
 };
 
-// A server of httplib for one request. It never listens.
+// An httplib server for one request. It never listens.
 class Exchange final : public httplib::Server {
 public:
     Exchange(BoundedStream& stream,
@@ -174,7 +175,7 @@ public:
           limits_(limits),
           progress_(progress),
           answers_(answers) {
-        svr_sock_ = 0;  // httplib writes an answer in pieces only while it believes to listen
+        svr_sock_ = 0;  // httplib writes a response in pieces only if it seems to listen
         request_.peer = peer;
         request_.hold = progress.hold;
         request_.rest = [this](Nanos duration) { return stream_.rest(duration); };
@@ -189,7 +190,7 @@ public:
         set_error_handler([this](const httplib::Request&, httplib::Response& to) { fail(to); });
         set_exception_handler(
             [](const httplib::Request&, httplib::Response& to, const std::exception_ptr&) {
-                put(to, refused(internal_error, "the request failed inside of skep"));
+                put(to, refused(internal_error, "the request failed inside skep"));
             });
     }
 
@@ -229,8 +230,8 @@ private:
             });
     }
 
-    // The head is there. What httplib would do by itself with ranges, packed answers and patterns
-    // of paths is taken from it.
+    // Called when the head is read. Removes ranges, compression and the path from the request,
+    // because httplib would act on them.
     void prepare(httplib::Request& request) {
         request_.method = request.method;
         request_.path = std::move(request.path);
@@ -245,7 +246,7 @@ private:
 
     HandlerResponse begin(const httplib::Request& request, httplib::Response& to) {
         if (request.has_header("Content-Encoding") || request.is_multipart_form_data()) {
-            put(to, refused(unsupported, "the body has to be plain JSON"));
+            put(to, refused(unsupported, "the body must be plain JSON"));
             return HandlerResponse::Handled;
         }
         if (request.get_header_value<std::uint64_t>("Content-Length") > limits_.body) {
@@ -275,7 +276,7 @@ private:
         if (is_whole) {
             put_answer(to);
         } else {
-            to.status = 400;  // and fail() says why
+            to.status = 400;  // fail() adds the reason
         }
     }
 
@@ -285,19 +286,19 @@ private:
                        "the body has more than " + std::to_string(limits_.body) + " bytes");
     }
 
-    // An answer without words yet.
+    // Adds the body to an error response without one.
     void fail(httplib::Response& to) {
         if (!to.body.empty()) {
             return;
         }
         if (stream_.trouble() == Trouble::too_slow) {
-            put(to, refused(too_slow, "the request did not come in time"));
+            put(to, refused(too_slow, "the request did not arrive in time"));
         } else if (is_too_large_) {
             put(to, body_too_large());
         } else if (stream_.trouble() == Trouble::too_large || to.status == 414) {
             put(to, refused(head_too_large, "the request is too large"));
         } else {
-            put(to, refused(bad_request, "this is no request of HTTP/1.1"));
+            put(to, refused(bad_request, "not an HTTP/1.1 request"));
         }
     }
 

@@ -1,10 +1,10 @@
-// One connection to the control socket: one request comes in over it, one answer goes out, and it
-// is closed. HTTP itself is read and written by cpp-httplib; what bounds it is here:
+// Serves one connection to the control socket: reads one request, writes one response, and closes.
+// cpp-httplib reads and writes HTTP; this file adds the limits:
 //
-//   - the whole request has come in within a time, however it is sliced, and so goes the answer
-//     out;
-//   - its head and its body have a limit each; nothing is unpacked, and no answer is packed;
-//   - descriptors of any number will do, where the server of httplib stops at 1024 (select).
+//   - the whole request must arrive within a time, in however many pieces, and the response must
+//     leave within another;
+//   - head and body of a request have a size limit each; requests and responses are not compressed;
+//   - descriptors may have any number; the server of httplib only works below 1024 (select).
 #pragma once
 
 #include <chrono>
@@ -17,31 +17,32 @@
 namespace skep::host {
 
 struct ControlLimits {
-    std::size_t connections = 32;  // at once; more are answered with 503
-    std::size_t held = 24;         // of these, by taps and by waits without a bound of ours
-    // A connection that has not asked for that long gives way to a new one when all are taken.
+    std::size_t connections = 32;  // at once; the host answers more with 503
+    std::size_t held = 24;         // of these, the most for taps and for waits of any length
+    // If all connections are taken, a connection that has sent no request for this time is closed
+    // to make room for a new one.
     Nanos patience = std::chrono::milliseconds(250);
     std::size_t head = std::size_t(16) << 10;
     std::size_t body = std::size_t(1) << 20;
     Nanos request = std::chrono::seconds(5);  // from the connection to the end of the request
-    Nanos answer = std::chrono::seconds(30);  // from its first byte to its last
-    // When the server ends: an answer that is on its way has that long.
+    Nanos answer = std::chrono::seconds(30);  // from the first byte of the response to its last
+    // When the server ends, a response that is being written gets this time.
     Nanos farewell = std::chrono::milliseconds(500);
-    // How often the server looks whether its socket is still in the file system.
+    // How often the server checks that its socket is still in the file system.
     Nanos look_at_socket = std::chrono::seconds(1);
 };
 
-// Answers a request. Any thread; several at once.
+// Answers a request. [any-thread]; several calls may run at once.
 using RequestHandler = std::function<Response(const Request&)>;
 
-// What the server learns of a connection while it is served. Both are called by its thread.
+// Reports the progress of a connection to the server. Both are called on the connection's thread.
 struct Progress {
-    std::function<void()> asked;  // the request has come in
+    std::function<void()> asked;  // the request has arrived
     Hold hold;
 };
 
-// Serves the connection that is open as `fd`, which does not block and is not closed here. From the
-// moment `ended` (an eventfd) can be read, nothing more is waited for.
+// Serves the connection `fd`, which must be non-blocking; the caller closes it. Stops waiting when
+// `ended` (an eventfd) becomes readable.
 void serve(int fd,
            int ended,
            const Peer& peer,
@@ -49,7 +50,7 @@ void serve(int fd,
            const Progress& progress,
            const RequestHandler& answers);
 
-// The whole of an answer as it stands on the wire, for who is sent away before asking.
+// Returns a complete HTTP response, for a client that is rejected before its request is read.
 [[nodiscard]] std::string wire_text(const Response& response);
 
 }  // namespace skep::host

@@ -9,7 +9,7 @@
 namespace skep::host {
 namespace {
 
-// A checkpoint that is longer ago tells of a worker that is inside of a long call.
+// If its last checkpoint is older than this, a worker is in a long call.
 constexpr Nanos long_call = std::chrono::seconds(1);
 
 std::string quoted(const std::string& name) {
@@ -22,12 +22,12 @@ std::string messages_wait(std::uint64_t count) {
 
 std::string last_checkpoint(const WorkerMetrics& worker) {
     if (!worker.call.empty() && worker.checkpoint_age >= long_call) {
-        return "it has been inside of " + quoted(worker.call) + " of its plugin for " +
+        return "it has been inside " + quoted(worker.call) + " of its plugin for " +
                span_text(*worker.checkpoint_age);
     }
     return worker.checkpoint_age
                ? "its last checkpoint was " + span_text(*worker.checkpoint_age) + " ago"
-               : "its thread has not begun";
+               : "its thread has not started";
 }
 
 class Explainer {
@@ -36,24 +36,23 @@ public:
         : worker_(worker),
           plan_(plan) {
         for (const WorkerMetrics& it : host.workers) {
-            by_name_[it.name] =
-                &it;  // one that came later stands behind one of its name that is gone
+            by_name_[it.name] = &it;  // of two with one name, the later worker is the current one
         }
     }
 
     Explanation explain() {
         by_state();
         if (worker_.in.queued > 0) {
-            it_.also.push_back(messages_wait(worker_.in.queued) + " at it");
+            it_.also.push_back(messages_wait(worker_.in.queued) + " in its mailbox");
         }
         if (worker_.state == WorkerState::running && !plan_.workers.empty() &&
             plan_.find(worker_.name) == nullptr) {
             it_.also.push_back(
                 "a reload removed it; it drains when the removed workers that feed it have ended");
         }
-        const bool is_told =
+        const bool is_in_why =
             worker_.state == WorkerState::failed || worker_.state == WorkerState::lost;
-        if (!worker_.error.empty() && !is_told) {
+        if (!worker_.error.empty() && !is_in_why) {
             it_.also.push_back("its last error: " + worker_.error);
         }
         return std::move(it_);
@@ -64,41 +63,42 @@ private:
         const std::string& name = worker_.name;
         switch (worker_.state) {
             case WorkerState::created:
-                it_.why = "it was made, and nobody has started it";
+                it_.why = "it was created, but not started";
                 it_.advice = "skep restart " + name;
                 break;
             case WorkerState::loading:
                 it_.why = "its plugin is being opened";
                 break;
             case WorkerState::starting:
-                it_.why = "its plugin is making the instance; " + last_checkpoint(worker_);
+                it_.why = "its plugin is creating the instance; " + last_checkpoint(worker_);
                 break;
             case WorkerState::running:
                 explain_running();
                 break;
             case WorkerState::pausing:
-                it_.why = "it was asked to pause, and has not reached a checkpoint; " +
+                it_.why = "it was asked to pause, but has not reached a checkpoint; " +
                           last_checkpoint(worker_);
                 explain_full_routes();
                 break;
             case WorkerState::paused:
-                it_.why = "it was asked to pause, and stands still at a checkpoint";
+                it_.why = "it was asked to pause, and waits at a checkpoint";
                 it_.advice = "skep resume " + name;
                 break;
             case WorkerState::draining:
-                it_.why = "it finishes what is queued, and then ends; " + last_checkpoint(worker_);
+                it_.why =
+                    "it finishes its queued messages and then ends; " + last_checkpoint(worker_);
                 explain_full_routes();
                 break;
             case WorkerState::stopping:
                 it_.why =
-                    "it was told to stop now, and has not come back; " + last_checkpoint(worker_);
+                    "it was asked to stop now, but has not returned; " + last_checkpoint(worker_);
                 break;
             case WorkerState::stopped:
-                it_.why = "it has ended well";
+                it_.why = "it has ended without an error";
                 it_.advice = "skep restart " + name;
                 break;
             case WorkerState::backoff:
-                it_.why = "it failed, and waits before it is started again";
+                it_.why = "it failed, and waits for its restart";
                 it_.advice = "skep restart " + name;
                 break;
             case WorkerState::failed:
@@ -107,13 +107,12 @@ private:
                 break;
             case WorkerState::lost:
                 it_.why = "it " + worker_.error +
-                          ": its thread is still inside of the plugin, and "
-                          "is given up";
+                          ": its thread is still inside the plugin, and the host has abandoned it";
                 break;
         }
     }
 
-    // It is busy, held up, or has nothing to do.
+    // Explains a running worker: it waits for a receiver, is busy, or has nothing to do.
     void explain_running() {
         explain_full_routes();
         if (!it_.waits_for.empty()) {
@@ -121,10 +120,10 @@ private:
         } else if (is_late() && !worker_.call.empty()) {
             it_.why = last_checkpoint(worker_);
         } else if (is_late() && worker_.in.queued > 0) {
-            it_.why = "it has not looked at its messages for " +
-                      span_text(*worker_.checkpoint_age) + ": its thread gets no processor";
+            it_.why = "it has not read its messages for " + span_text(*worker_.checkpoint_age) +
+                      ": its thread gets no processor";
         } else if (worker_.in.queued == 0 && worker_.in.in_flight == 0) {
-            it_.why = "no message waits at it";
+            it_.why = "no message waits in its mailbox";
             explain_senders();
         } else {
             it_.why = "it has messages to work on";
@@ -133,7 +132,7 @@ private:
 
     [[nodiscard]] bool is_late() const { return worker_.checkpoint_age >= long_call; }
 
-    // A full route that blocks, to a receiver: who sends there waits.
+    // Finds the full routes to receivers that make this worker wait.
     void explain_full_routes() {
         for (const RoutePlan& route : plan_.routes) {
             if (route.from != worker_.name || route.when_full != WhenFull::block) {
@@ -192,7 +191,7 @@ Explanation explain(const WorkerMetrics& worker, const HostMetrics& host, const 
 }
 
 std::string span_text(Nanos span) {
-    using namespace std::chrono;  // NOLINT(google-build-using-namespace): units alone
+    using namespace std::chrono;  // NOLINT(google-build-using-namespace): only units
     const auto whole = [](auto count) { return std::to_string(count.count()); };
     if (span < seconds(1)) {
         return whole(duration_cast<milliseconds>(span)) + "ms";

@@ -1,4 +1,4 @@
-// Why a worker does what it does, or does not: sentences, made of what the manager knows. Pure.
+// Explains the state of a worker in sentences, from the metrics and the plan. Pure.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@
 namespace skep::host {
 
 struct Explanation {
-    std::string why;  // one sentence: "it is paused since somebody asked for that"
-    // What else bears on it: what waits at it, whom it waits for, how the last generation ended.
+    std::string why;  // one sentence: "no message waits at it"
+    // Other facts: the messages that wait, the workers that it waits for, its last error.
     std::vector<std::string> also;
-    std::vector<std::string> waits_for;  // the workers whose doing would let it go on
-    std::string advice;                  // a command that would help; "" when there is none
+    std::vector<std::string> waits_for;  // the workers that could let it continue
+    std::string advice;                  // a command that would help; "": none
 };
 
-// `worker` is one of `host.workers`; of the others, those count that the plan connects with it.
+// `worker` must be one of `host.workers`. Only the workers that the plan connects with it count.
 [[nodiscard]] Explanation explain(const WorkerMetrics& worker,
                                   const HostMetrics& host,
                                   const Plan& plan);
 
-// "1.5s", "200ms", "3m12s": for people.
+// Formats a duration for people: "1.5s", "200ms", "3m12s".
 [[nodiscard]] std::string span_text(Nanos span);
 
 }  // namespace skep::host

@@ -24,12 +24,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_links = 40;  // on the way to a file; as many as the kernel follows
+constexpr int most_links = 40;  // on the path to a file; the limit of the kernel
 
-// The times of files come from a clock that is some milliseconds late.
+// The kernel takes the times of files from a clock that is some milliseconds late.
 constexpr Nanos clock_lag = std::chrono::milliseconds(20);
 
-// Which file it is, and in which version. All zero: there is none.
+// The identity and version of a file. All zero: the file does not exist.
 struct Look {
     dev_t device = 0;
     ino_t number = 0;
@@ -55,7 +55,7 @@ Look look_at(const std::string& file) {
 
 using Points = std::map<std::string, std::set<std::string>>;  // names by their folder
 
-// Everything by whose change the path would lead elsewhere.
+// Adds every folder entry whose change could make the path lead to another file.
 void add_points(const std::string& file, Points& points) {
     std::error_code error;
     const fs::path path = fs::absolute(file, error);
@@ -86,13 +86,13 @@ void add_points(const std::string& file, Points& points) {
     }
 }
 
-// The folders that the kernel watches for this.
+// The folders that the kernel watches.
 class Folders {
 public:
     Folders()
         : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
         if (fd_.get() < 0) {
-            spdlog::warn("files are not watched: {}", error_text(errno));
+            spdlog::warn("cannot watch files: {}", error_text(errno));
         }
     }
 
@@ -109,7 +109,8 @@ public:
             if (id >= 0) {
                 watched[id].insert(names.begin(), names.end());
             } else if (errno == ENOSPC && !std::exchange(has_warned_, true)) {
-                spdlog::warn("{} is not watched: fs.inotify.max_user_watches is too low", folder);
+                spdlog::warn("cannot watch folder '{}': fs.inotify.max_user_watches is too low",
+                             folder);
             }
         }
         for (const auto& [id, names] : names_) {
@@ -120,7 +121,7 @@ public:
         names_ = std::move(watched);
     }
 
-    // Whether anything has happened that may concern a file, since the last time.
+    // Reads all pending events. True if one of them may concern a file.
     bool take_events() {
         bool any = false;
         alignas(inotify_event) std::array<char, 16'384> buffer{};
@@ -147,18 +148,18 @@ private:
     }
 
     const Fd fd_;
-    std::map<int, std::set<std::string>> names_;  // by the kernel's number of their folder
+    std::map<int, std::set<std::string>> names_;  // by the watch descriptor of their folder
     bool has_warned_ = false;
 };
 
-// The files, as they were when they were last looked at.
+// The files, as they were at the last check.
 class Files {
 public:
     explicit Files(Nanos since)
         : looked_at_(since) {}
 
-    // Looks at these files. Whether one of them is another than it was; one that is gone may come
-    // back, and is not.
+    // Checks these files. True if one of them has changed. A missing file does not count as
+    // changed, because it may come back.
     bool look(const std::vector<std::string>& files) {
         const Nanos now = std::chrono::system_clock::now().time_since_epoch();
         std::map<std::string, Look> looks;
@@ -208,8 +209,7 @@ void FileWatch::watch(std::vector<std::string> files) {
                 serve();
             });
         } catch (const std::system_error& error) {
-            spdlog::warn("files are not watched: cannot start a thread: {}",
-                         error.code().message());
+            spdlog::warn("cannot watch files: cannot start a thread: {}", error.code().message());
         }
     }
     wake();
@@ -237,8 +237,8 @@ void FileWatch::serve() {
     Folders folders;
     Files files(since_.time_since_epoch());
     bool is_settling = false;
-    Nanos rests_at{0};  // when it has been quiet for long enough
-    Nanos look_by{0};   // or no longer waited for
+    Nanos rests_at{0};  // the time of the check, if no further event comes
+    Nanos look_by{0};   // the latest time of the check
     for (;;) {
         std::array<pollfd, 2> fds = {{{wake_.get(), POLLIN, 0}, {folders.fd(), POLLIN, 0}}};
         (void)::poll(fds.data(), fds.size(), is_settling ? poll_timeout(rests_at) : -1);
@@ -249,7 +249,7 @@ void FileWatch::serve() {
             rests_at = std::min(now + patience_.quiet, look_by);
         }
         std::uint64_t ignored = 0;
-        const bool is_told = ::read(wake_.get(), &ignored, sizeof(ignored)) > 0;
+        const bool is_woken = ::read(wake_.get(), &ignored, sizeof(ignored)) > 0;
         std::vector<std::string> wanted;
         {
             const MutexLock lock(mutex_);
@@ -258,7 +258,7 @@ void FileWatch::serve() {
             }
             wanted = files_;
         }
-        if (is_settling ? now < rests_at : !is_told) {
+        if (is_settling ? now < rests_at : !is_woken) {
             continue;
         }
         Points points;
@@ -266,7 +266,7 @@ void FileWatch::serve() {
             add_points(file, points);
         }
         folders.set(points);
-        // After that: what changes from now on is an event.
+        // Checks the files after the watches are set: every later change is an event.
         if (files.look(wanted)) {
             changed_();
         }

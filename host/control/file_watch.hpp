@@ -1,11 +1,10 @@
-// Watches files, and says when some of them have changed and come to rest.
+// Watches files and reports when some of them have changed and no further change follows.
 //
-// What is watched is not the files, because a watch dies with the file it was set on, and most
-// tools replace files: it is each folder on the way to one, symbolic links included, for the one
-// name in it that leads on. So a file may be written in place, renamed into its place, or be
-// reached by a link, of a file or of a folder, that is pointed elsewhere (as Kubernetes does it
-// with a ConfigMap: no event on the file at all). An event only says when to look; whether a file
-// is another one is seen by its identity, size and times.
+// An inotify watch ends with its file, and most tools replace files. Therefore this class watches
+// each folder on the path to a file, symbolic links included, for the one name in it that is on the
+// path. A file may thus be written in place, renamed into place, or reached by a link to a file or
+// a folder that changes its target (as Kubernetes does with a ConfigMap: no event on the file at
+// all). An event only triggers a check; identity, size and times show if a file has changed.
 #pragma once
 
 #include <chrono>
@@ -23,11 +22,11 @@ namespace skep::host {
 class FileWatch {
 public:
     struct Patience {
-        Nanos quiet = std::chrono::milliseconds(200);  // so long nothing may happen
-        Nanos most = std::chrono::seconds(5);          // and so long it may go on happening
+        Nanos quiet = std::chrono::milliseconds(200);  // reports after this time without an event
+        Nanos most = std::chrono::seconds(5);          // reports at the latest after this time
     };
 
-    // What has changed since `since` is told of too, although nobody watched yet.
+    // Also reports files that have changed since `since`, before the watch began.
     FileWatch(std::chrono::system_clock::time_point since, Patience patience);
 
     explicit FileWatch(std::chrono::system_clock::time_point since)
@@ -37,14 +36,16 @@ public:
     FileWatch(const FileWatch&) = delete;
     FileWatch& operator=(const FileWatch&) = delete;
 
-    // Who is told, on a thread of this object's. Before the first watch().
+    // Sets the callback, which runs on this object's thread. Must be called before the first
+    // watch().
     void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
 
-    // These files from now on, and no others; none is right. One that does not exist is told of
-    // when it does. [any-thread]
+    // Replaces the watched files; the list may be empty. A file that does not exist is reported
+    // when it appears. [any-thread]
     void watch(std::vector<std::string> files);
 
-    // Nobody is told any more once this has returned. [any thread but this object's]
+    // Blocks until the callback has returned; it is not called again. [any thread but this
+    // object's]
     void end();
 
 private:
@@ -59,7 +60,7 @@ private:
     Mutex mutex_;
     std::vector<std::string> files_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
-    std::thread thread_ GUARDED_BY(mutex_);  // once there is something to watch
+    std::thread thread_ GUARDED_BY(mutex_);  // started with the first file to watch
 };
 
 }  // namespace skep::host

@@ -25,7 +25,7 @@ std::string folder_of(const std::string& path) {
     return folder.empty() ? "." : folder;
 }
 
-// What speaks against the folder, which is open as `fd`; "" when nothing does.
+// Returns why the folder `fd` cannot be used, or "".
 std::string folder_trouble(int fd) {
     struct stat folder {};
 
@@ -42,7 +42,7 @@ struct Living {
     pid_t pid = 0;  // 0: not known
 };
 
-// Who listens at the address, if anybody does.
+// Returns the process that listens at the address, or none.
 Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address) {
     const Fd probe(make_socket());
     if (probe.get() < 0) {
@@ -52,7 +52,7 @@ Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address
         if (errno == ECONNREFUSED || errno == ENOENT) {
             return std::optional<Living>();
         }
-        if (errno == EAGAIN) {  // so many wait there already
+        if (errno == EAGAIN) {  // its queue of connections is full
             return std::optional<Living>(Living{});
         }
         return Unexpected<std::string>(error_text(errno));
@@ -60,7 +60,7 @@ Result<std::optional<Living>, std::string> listens_at(const sockaddr_un& address
     return std::optional<Living>(Living{peer_of(probe.get()).value_or(Peer{}).pid});
 }
 
-// Waits for the lock on the folder, but not for a process that is stopped while it has it.
+// Locks the folder. Gives up after 2 s, because a stopped process may hold the lock.
 bool lock_soon(int folder) {
     constexpr Nanos patience = std::chrono::seconds(2);
     constexpr int pause_ms = 10;
@@ -102,7 +102,7 @@ Result<Listener::Bound, Listener::Refused> Listener::bind_at(const std::string& 
 
     if (::lstat(path.c_str(), &file) == 0) {
         if (!S_ISSOCK(file.st_mode)) {
-            return refused("it exists and is no socket");
+            return refused("it exists and is not a socket");
         }
         const Result<std::optional<Living>, std::string> living = listens_at(*address);
         if (!living) {
@@ -124,8 +124,7 @@ Result<Listener::Bound, Listener::Refused> Listener::bind_at(const std::string& 
     if (fd < 0) {
         return refused(error_text(errno));
     }
-    // On Linux bind() gives the file the mode of the socket: there is no moment at which others
-    // could connect.
+    // On Linux bind() gives the file the mode of the socket: others cannot connect at any moment.
     if (::fchmod(fd, 0600) != 0 || ::bind(fd, generic(*address), sizeof(*address)) != 0 ||
         ::lstat(path.c_str(), &file) != 0) {
         return refused(error_text(errno));
@@ -159,7 +158,7 @@ Listener::Opened Listener::open(const std::string& path, const std::string& host
 Listener::Opened Listener::open_in(const std::vector<std::string>& folders,
                                    const std::string& host) {
     if (!is_socket_name(host)) {
-        return Unexpected<Refused>({"'" + host + "' cannot be the name of a file", false});
+        return Unexpected<Refused>({"host name '" + host + "' is not a valid file name", false});
     }
     std::vector<std::string> paths;
     paths.reserve(folders.size());
@@ -202,7 +201,7 @@ Listener::Checked Listener::keep_in_place() {
     if (bound_.is_in_place()) {
         return {};
     }
-    // A logout takes the folder of this user away, with that of the sockets in it.
+    // A logout removes the runtime folder of the user, which contains the folder of the sockets.
     (void)::mkdir(folder_of(folder_of(bound_.path)).c_str(), 0700);
     Result<Bound, Refused> bound = bind_in(paths_, host_);
     if (!bound) {

@@ -1,12 +1,12 @@
 // The control socket in the file system, from bind to unlink.
 //
-// Its folder is made with mode 0700 when it is missing, and refused when it belongs to another user
-// or when others may write to it; the socket has mode 0600. A socket that a dead host left behind
-// is replaced, one at which somebody listens is refused. Hosts that begin at the same moment are
-// kept apart by a lock on the folder, which nobody holds for long.
+// The listener creates a missing folder with mode 0700. It refuses a folder that belongs to another
+// user or that others may write to. The socket has mode 0600. The listener replaces a socket that a
+// dead host left behind, and refuses one at which a process listens. A lock on the folder, held for
+// a short time, separates hosts that start at the same moment.
 //
-// Others may remove the socket while the host runs: a cleaner of old files, or a logout that takes
-// the runtime folder away. keep_in_place() then binds it again.
+// Others may remove the socket while the host runs: a cleaner of old files, or a logout that
+// removes the runtime folder. keep_in_place() then binds the socket again.
 #pragma once
 
 #include <memory>
@@ -24,24 +24,25 @@ class Listener {
 public:
     struct Refused {
         std::string why;        // "PATH: others may write to its folder"
-        bool is_taken = false;  // by a living host
+        bool is_taken = false;  // a running host uses the socket
     };
 
     using Opened = Result<std::unique_ptr<Listener>, Refused>;
 
-    // `host` is for the sentence about a living one.
+    // Binds the socket at `path`. `host` is the name for the error about a running host.
     [[nodiscard]] static Opened open(const std::string& path, const std::string& host);
 
-    // In the first of the folders that can be used. The host lives in one of them: refused.
+    // Binds the socket in the first usable folder. Refuses if a host of this name already listens
+    // in a folder that it tries.
     [[nodiscard]] static Opened open_in(const std::vector<std::string>& folders,
                                         const std::string& host);
 
-    // Removes the socket, unless somebody has put another in its place.
+    // Removes the socket, unless another file has replaced it.
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    // Does not block. Whoever connects waits until it is accepted.
+    // The listening descriptor, non-blocking. Clients that connect wait until they are accepted.
     [[nodiscard]] int fd() const { return bound_.fd->get(); }
 
     [[nodiscard]] const std::string& path() const { return bound_.path; }
@@ -50,16 +51,16 @@ public:
 
     struct Checked {
         Place place = Place::kept;
-        std::string why;  // of a lost one
+        std::string why;  // for Place::lost
     };
 
-    // Looks whether the socket is where clients look for it. If it is gone, makes its folder again,
-    // also the one around that, and binds another, there or in the next of the folders: fd() and
-    // path() may be others then. A host that has taken the name meanwhile keeps it.
+    // Checks that the socket is still in the file system. If not, creates its folder and the parent
+    // folder again and binds a new socket, there or in the next folder: fd() and path() may change.
+    // If another host has taken the name meanwhile, that host keeps it.
     [[nodiscard]] Checked keep_in_place();
 
 private:
-    // A socket that listens, and which file it is.
+    // A listening socket, and the identity of its file.
     struct Bound {
         std::unique_ptr<const Fd> fd;
         std::string path;
@@ -78,7 +79,7 @@ private:
                                           const std::string& host);
 
     Bound bound_;
-    const std::vector<std::string> paths_;  // where it may be, the preferred one first
+    const std::vector<std::string> paths_;  // the allowed paths, the preferred one first
     const std::string host_;
 };
 

@@ -21,7 +21,7 @@ std::int64_t milliseconds(Nanos span) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
 }
 
-// Or null.
+// Returns the time as text, or null.
 Json time_json(const std::optional<std::chrono::system_clock::time_point>& time) {
     return time ? Json(time_text(*time)) : Json(nullptr);
 }
@@ -37,7 +37,7 @@ Json flow_json(const FlowCounts& flow) {
             {"dead_lettered", flow.dead_lettered.total()}};
 }
 
-// What a worker sent and was offered to no receiver, by reason.
+// Messages that a worker sent and the host could offer to no receiver, by reason.
 Json out_rejected_json(const FlowCounts::Rejected& rejected) {
     return {{"no_route", rejected.no_route},
             {"too_big", rejected.too_big},
@@ -84,13 +84,13 @@ struct Use {
     std::string why;
 };
 
-// What the host has a library for.
+// Returns the use of a library in the host.
 Use use_of(const LibraryUse& it) {
     if (!it.workers.empty()) {
         return {"in use", ""};
     }
     if (!it.standby.empty()) {
-        return {"standing by", "its successor is on probation, or it is about to take over"};
+        return {"standing by", "its successor is on probation, or it is about to become active"};
     }
     if (it.is_open) {
         return {"ending", "its last instance is being destroyed"};
@@ -138,7 +138,7 @@ std::string worker_json(const WorkerMetrics& worker) {
 }
 
 std::string workers_json(const HostMetrics& host) {
-    // One worker at a time: all of 100,000 as a tree take ten times the memory of the text.
+    // One worker at a time: a tree of 100,000 workers takes ten times the memory of the text.
     std::string text = R"({"workers":[)";
     for (const WorkerMetrics& worker : host.workers) {
         text += (&worker == host.workers.data() ? "" : ",") + text_of(json_of(worker));

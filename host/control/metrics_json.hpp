@@ -1,4 +1,4 @@
-// The numbers of a host as JSON texts. Pure.
+// Formats the metrics of a host as JSON. Pure.
 #pragma once
 
 #include <chrono>
@@ -12,17 +12,17 @@
 
 namespace skep::host {
 
-// "2026-11-22T16:04:05Z"
+// Returns "2026-11-22T16:04:05Z".
 [[nodiscard]] std::string time_text(std::chrono::system_clock::time_point time);
 
 [[nodiscard]] std::string worker_json(const WorkerMetrics& worker);
 
-// {"workers":[...]}
+// Returns {"workers":[...]}.
 [[nodiscard]] std::string workers_json(const HostMetrics& host);
 
 [[nodiscard]] std::string explanation_json(const WorkerMetrics& worker, const Explanation& it);
 
-// {"generations":[...]}: the versions of plugins that a host has, and what for.
+// Returns {"generations":[...]}: the versions of plugins that a host has, and their use.
 [[nodiscard]] std::string generations_json(const std::vector<LibraryUse>& libraries,
                                            std::chrono::system_clock::time_point now);
 

@@ -1,4 +1,5 @@
-// What is on probation, for whoever waits for what becomes of it. The manager's observer tells it.
+// Tracks the instances on probation for the thread that reloads. The manager's observer reports to
+// it.
 #pragma once
 
 #include <atomic>
@@ -15,7 +16,7 @@ namespace skep::host {
 
 class Probations {
 public:
-    // -- As the observer; [manager-thread]. --
+    // -- Events from the observer; [manager-thread]. --
     void swapped(const std::string& worker, std::uint64_t generation);
     void settled(const std::string& worker, std::uint64_t generation);
     void reverted(const ManagerObserver::Reverted& it);
@@ -28,9 +29,9 @@ public:
 
     void hangs(const Hanging& it);
 
-    // -- Whoever reloads. --
+    // -- For the thread that reloads. --
 
-    // What is told from now on counts, and nothing that was told before.
+    // Forgets all earlier events.
     void begin();
 
     [[nodiscard]] bool is_empty();
@@ -40,10 +41,10 @@ public:
         std::vector<Hanging> hanging;
     };
 
-    // Waits until nothing is on probation any more but what hangs, or `is_cut_short`.
+    // Blocks until every probation has ended or its instance hangs, or until `is_cut_short`.
     [[nodiscard]] Outcome wait(const std::atomic<bool>& is_cut_short);
 
-    // After `is_cut_short` has become true. [any-thread]
+    // Wakes wait(). Call it after `is_cut_short` has become true. [any-thread]
     void cut_short();
 
 private:

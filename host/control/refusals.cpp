@@ -35,8 +35,7 @@ Response refused(const Refusal& refusal) {
 }
 
 Response too_many_held() {
-    return refused(busy,
-                   "as many taps and waits are open as this host allows at once; end one of them");
+    return refused(busy, "too many taps and waits are open on this host; end one of them");
 }
 
 }  // namespace skep::host

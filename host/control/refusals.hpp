@@ -1,5 +1,5 @@
-// What a request is refused with: the HTTP status, and a word for programs beside the sentence for
-// people. docs/control-api.md lists them. Pure.
+// The errors of requests: an HTTP status, a code for programs, and a sentence for people.
+// docs/control-api.md lists them. Pure.
 #pragma once
 
 #include <string>
@@ -15,10 +15,10 @@ struct RequestError {
     std::string_view code;
 };
 
-// Why the manager refuses.
+// Returns the error for a refusal by the manager.
 [[nodiscard]] RequestError request_error(Refusal::Code code);
 
-// What is wrong with a request before the manager hears of it.
+// Errors of requests that do not reach the manager.
 inline constexpr RequestError bad_request = {400, "bad_request"};
 inline constexpr RequestError forbidden = {403, "forbidden"};
 inline constexpr RequestError not_found = {404, "not_found"};
@@ -30,11 +30,11 @@ inline constexpr RequestError head_too_large = {431, "head_too_large"};
 inline constexpr RequestError internal_error = {500, "internal"};
 inline constexpr RequestError busy = {503, "busy"};
 
-// {"error":{"code":"unknown_worker","message":"no worker 'x'"}}
+// Returns {"error":{"code":"unknown_worker","message":"no worker 'x'"}}.
 [[nodiscard]] Response refused(RequestError error, const std::string& message);
 [[nodiscard]] Response refused(const Refusal& refusal);
 
-// A request that was refused its Request::hold.
+// Returns the response to a request whose Request::hold was refused.
 [[nodiscard]] Response too_many_held();
 
 }  // namespace skep::host

@@ -15,21 +15,21 @@
 namespace skep::host {
 namespace {
 
-// Of so many runs the outcome can still be asked for. A signal never asks.
+// The number of runs whose outcome is kept. Triggers by signals never ask for it.
 constexpr std::size_t outcomes_kept = 100;
 
 std::string text_of(const ManagerObserver::Reverted& it) {
-    const char* const form = it.with.empty()
-                                 ? "; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}"
-                                 : "; {0}@{1} went with {5} after {2} messages, {0}@{3} is back{4}";
+    const char* const form =
+        it.with.empty()
+            ? "; {0}@{1} failed after {2} messages, {0}@{3} is back: {4}"
+            : "; {0}@{1} was rolled back with {5} after {2} messages, {0}@{3} is back{4}";
     return fmt::format(
         fmt::runtime(form), it.worker, it.failed, it.consumed, it.back, it.error, it.with);
 }
 
 std::string text_of(const Probations::Hanging& it) {
     return fmt::format(
-        "; {}@{} has not come back from a call for {:.1f} s, and nothing can take its "
-        "thread from it",
+        "; {}@{} has not returned from a call for {:.1f} s, and its thread cannot be interrupted",
         it.worker,
         it.generation,
         std::chrono::duration<double>(it.lasts).count());
@@ -56,9 +56,9 @@ std::string_view name_of(ReloadKind kind) {
     return kind == ReloadKind::rollback ? "rollback" : "reload";
 }
 
-Reloads::Reloads(Run run, Tell tell, std::shared_ptr<Probations> probations)
+Reloads::Reloads(Run run, Report report, std::shared_ptr<Probations> probations)
     : run_(std::move(run)),
-      tell_(std::move(tell)),
+      report_(std::move(report)),
       probations_(std::move(probations)),
       thread_([this] {
           pthread_setname_np(pthread_self(), "reload");
@@ -82,16 +82,17 @@ bool Reloads::end(Nanos patience) {
     return changed_.wait_for(mutex_, patience, [this]() REQUIRES(mutex_) { return is_over_; });
 }
 
-std::uint64_t Reloads::trigger(std::string who, const ReloadWish& wish) {
+std::uint64_t Reloads::trigger(std::string who, const ReloadRequest& request) {
     std::uint64_t number = 0;
     {
         const MutexLock lock(mutex_);
         number = ++last_;
-        if (waiting_.empty() || wish.kind == ReloadKind::rollback || waiting_.back().wish != wish) {
-            waiting_.push_back({wish, number});
+        if (waiting_.empty() || request.kind == ReloadKind::rollback ||
+            waiting_.back().request != request) {
+            waiting_.push_back({request, number});
             has_next_ = true;
         }
-        triggers_[number] = {wish, waiting_.back().run, std::move(who)};
+        triggers_[number] = {request, waiting_.back().run, std::move(who)};
         changed_.notify_all();
     }
     probations_->cut_short();
@@ -122,7 +123,7 @@ std::optional<Verdict> Reloads::known(std::uint64_t number) {
     if (found == triggers_.end()) {
         return std::nullopt;
     }
-    Verdict verdict{found->second.wish, number, found->second.run, {}};
+    Verdict verdict{found->second.request, number, found->second.run, {}};
     if (const auto it = outcomes_.find(verdict.run); it != outcomes_.end()) {
         verdict.outcome = it->second.outcome;
         verdict.is_final = it->second.is_final;
@@ -133,7 +134,7 @@ std::optional<Verdict> Reloads::known(std::uint64_t number) {
     return verdict;
 }
 
-// It is in force, and on probation.
+// Records that the plan of a run is in force and on probation.
 void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
     Trigger first;
     {
@@ -141,7 +142,7 @@ void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
         first = triggers_.at(run);  // it has no verdict yet
     }
     spdlog::info("{} #{} ({}): in force, on probation: {}",
-                 name_of(first.wish.kind),
+                 name_of(first.request.kind),
                  run,
                  first.who,
                  outcome.text);
@@ -150,7 +151,8 @@ void Reloads::announce(std::uint64_t run, const ReloadOutcome& outcome) {
     changed_.notify_all();
 }
 
-// The audit log has a verdict before whoever waits for it.
+// Records the final verdict of a run. Writes it to the audit log before wait() and look() return
+// it.
 void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
     const bool is_bad = outcome.result == ReloadResult::refused ||
                         outcome.result == ReloadResult::rolled_back ||
@@ -167,15 +169,15 @@ void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
         if (number == run) {
             spdlog::log(is_bad ? spdlog::level::err : spdlog::level::info,
                         "{} #{} ({}): {}: {}",
-                        name_of(it.wish.kind),
+                        name_of(it.request.kind),
                         run,
                         it.who,
                         name_of(outcome.result),
                         outcome.text);
         }
-        tell_({it.wish, number, run, outcome, true}, it.who);
+        report_({it.request, number, run, outcome, true}, it.who);
     }
-    outcome.details.clear();  // told, and nobody asks for them again
+    outcome.details.clear();  // only the audit log needs them
     const MutexLock lock(mutex_);
     outcomes_[run] = {std::move(outcome), true};
     if (outcomes_.size() > outcomes_kept) {
@@ -186,10 +188,10 @@ void Reloads::conclude(std::uint64_t run, ReloadOutcome outcome) {
     changed_.notify_all();
 }
 
-// What a reload cannot have refuses it, and nothing else.
-ReloadOutcome Reloads::run_contained(const ReloadWish& wish) const {
+// Runs a reload. A lack of memory or threads refuses only this reload.
+ReloadOutcome Reloads::run_contained(const ReloadRequest& request) const {
     try {
-        return run_(wish);
+        return run_(request);
     } catch (const std::bad_alloc&) {
         return {ReloadResult::refused, "out of memory", ""};
     } catch (const std::system_error& error) {  // of std::thread
@@ -220,7 +222,7 @@ void Reloads::serve() {
             continue;
         }
         probations_->begin();
-        ReloadOutcome outcome = run_contained(next.wish);
+        ReloadOutcome outcome = run_contained(next.request);
         if (outcome.result == ReloadResult::applied && !probations_->is_empty()) {
             announce(next.run, outcome);
             const Probations::Outcome ended = probations_->wait(has_next_);

@@ -1,12 +1,13 @@
-// Reloads: triggers in, verdicts out. One runs at a time.
+// Runs reloads and rollbacks one at a time, and gives each trigger a number and a verdict.
 //
-// Every trigger gets a number and a verdict. What comes while one runs waits for the next, which
-// serves all that wait: of a thousand triggers in a second two reloads run, and the second sees
-// what the last one meant. (Fluent Bit lost such triggers, fluent-bit#8457.) A rollback takes its
-// turn among them: it is a run of its own, since two of them go back twice.
+// Triggers that come during a run wait for the next run, which serves all of them: a thousand
+// triggers in a second cause two reloads, and the second reads the latest files. (Fluent Bit lost
+// such triggers, fluent-bit#8457.) Each rollback is a separate run in this order, because two
+// rollbacks go back twice.
 //
-// A run that has applied a plan is in force, and waits for the end of the probation before its
-// verdict is told; the next trigger cuts that short. (Kubernetes' minReadySeconds, with a verdict.)
+// The plan that a run has applied is in force at once. The run waits for the end of the probation
+// before it reports its verdict; the next trigger ends this wait. (Kubernetes' minReadySeconds,
+// with a verdict.)
 #pragma once
 
 #include <atomic>
@@ -28,80 +29,82 @@ namespace skep::host {
 
 enum class ReloadResult {
     applied,      // the new plan is in force
-    no_change,    // it was in force already
-    refused,      // the plan before is in force as if nothing had been asked
+    no_change,    // the plan was in force already
+    refused,      // the previous plan stays in force, unchanged
     hangs,        // the new plan is in force, and a successor on probation hangs in a call
-    rolled_back,  // the new plan is in force, but for workers whose successor failed on probation
+    rolled_back,  // as applied, except for workers whose successor failed on probation
 };
 
 [[nodiscard]] std::string_view name_of(ReloadResult result);
 
 enum class ReloadKind {
-    reload,    // to the files as they are
-    rollback,  // to the plan before
+    reload,    // to the current files
+    rollback,  // to the previous plan
 };
 
 [[nodiscard]] std::string_view name_of(ReloadKind kind);
 
-struct ReloadWish {
+struct ReloadRequest {
     ReloadKind kind = ReloadKind::reload;
     StateLoss loss = StateLoss::refused;
 
-    bool operator==(const ReloadWish&) const = default;
+    bool operator==(const ReloadRequest&) const = default;
 };
 
-// What became of a reload.
+// The outcome of a reload.
 struct ReloadOutcome {
     ReloadResult result = ReloadResult::refused;
-    std::string text;     // what has changed, or why nothing has; it may have several lines
+    std::string text;     // the changes, or why nothing has changed; it may have several lines
     std::string details;  // for the audit log: a JSON object, or ""
 };
 
 struct Verdict {
-    ReloadWish wish;
-    std::uint64_t number = 0;  // of the trigger: 1, 2, 3, ...
-    std::uint64_t run = 0;     // of the trigger whose run served it; another one's: merged
+    ReloadRequest request;
+    std::uint64_t number = 0;  // the number of the trigger: 1, 2, 3, ...
+    std::uint64_t run = 0;     // the number of the run that served it; not `number`: merged
     ReloadOutcome outcome;
-    bool is_final = false;  // else it has no outcome yet, or is applied, and on probation
+    bool is_final = false;  // false: there is no outcome yet, or the plan is on probation
 };
 
 class Reloads {
 public:
-    using Run = std::function<ReloadOutcome(const ReloadWish&)>;
-    // `run` reads what is wanted now, and does it. It is called on a thread of this object's.
-    // `tell` is told each verdict, and who asked, on the same thread.
-    using Tell = std::function<void(const Verdict&, const std::string& who)>;
-    // `probations` is told what `run` puts on probation, while it runs and after.
+    using Run = std::function<ReloadOutcome(const ReloadRequest&)>;
+    // Called with each verdict and the origin of its trigger.
+    using Report = std::function<void(const Verdict&, const std::string& who)>;
+    // Calls `run` and `report` on this object's thread. `run` reads the current files and applies
+    // them. `probations` must get the events of the probations that `run` starts, while it runs and
+    // after.
     explicit Reloads(
         Run run,
-        Tell tell = [](const Verdict&, const std::string&) {},
+        Report report = [](const Verdict&, const std::string&) {},
         std::shared_ptr<Probations> probations = std::make_shared<Probations>());
-    // Ends as end() does, without a bound.
+    // Ends as end() does, without a time limit.
     ~Reloads();
     Reloads(const Reloads&) = delete;
     Reloads& operator=(const Reloads&) = delete;
 
-    // Refuses the triggers that wait, and waits for the reload that runs, but for no probation.
-    // False: that reload did not come back in this time, and hangs in a plugin or a file; this
-    // object must then stay as it is, and the process ends by _exit().
+    // Refuses the waiting triggers and blocks until the running reload has returned; does not wait
+    // for a probation. False: the reload did not return in this time, and hangs in a plugin or a
+    // file. This object must then not be destroyed, and the process ends with _exit().
     [[nodiscard]] bool end(Nanos patience);
 
-    // `who`: for the logs. Returns the number. [any-thread]
-    std::uint64_t trigger(std::string who, const ReloadWish& wish = {});
-    // Waits until the plan of a trigger is in force, or will not be. [any-thread]
+    // Queues a run and returns the number of the trigger. `who` is the origin, for the logs.
+    // [any-thread]
+    std::uint64_t trigger(std::string who, const ReloadRequest& request = {});
+    // Blocks until the plan of a trigger is in force or refused. [any-thread]
     Verdict wait(std::uint64_t number);
-    // What is known of a trigger by now. None: it is not one, or is forgotten, as its final verdict
-    // has been asked for, or lies far back. [any-thread]
+    // Returns the current verdict of a trigger. None: the number is unknown or forgotten. A trigger
+    // is forgotten when its final verdict has been returned, or after many later runs. [any-thread]
     [[nodiscard]] std::optional<Verdict> look(std::uint64_t number);
 
 private:
     struct Waiting {
-        ReloadWish wish;
-        std::uint64_t run;  // the first trigger that it serves
+        ReloadRequest request;
+        std::uint64_t run;  // the number of the first trigger that it serves
     };
 
     struct Trigger {
-        ReloadWish wish;
+        ReloadRequest request;
         std::uint64_t run;
         std::string who;
     };
@@ -111,25 +114,25 @@ private:
         bool is_final = false;
     };
 
-    [[nodiscard]] ReloadOutcome run_contained(const ReloadWish& wish) const;
+    [[nodiscard]] ReloadOutcome run_contained(const ReloadRequest& request) const;
     void serve();
     [[nodiscard]] std::optional<Verdict> known(std::uint64_t number) REQUIRES(mutex_);
     void announce(std::uint64_t run, const ReloadOutcome& outcome);
     void conclude(std::uint64_t run, ReloadOutcome outcome);
 
     const Run run_;
-    const Tell tell_;
+    const Report report_;
     const std::shared_ptr<Probations> probations_;
 
     Mutex mutex_;
     Condition changed_;
-    std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // trigger
+    std::uint64_t last_ GUARDED_BY(mutex_) = 0;  // the number of the last trigger
     std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
     bool is_ending_ GUARDED_BY(mutex_) = false;
     bool is_over_ GUARDED_BY(mutex_) = false;  // the thread is about to end
-    // The run after this one waits, or the end. Written under mutex_.
+    // True if another run waits, or the end. Written under mutex_.
     std::atomic<bool> has_next_{false};
-    // By number: those that have no verdict yet, or whose verdict nobody has taken.
+    // By number: triggers without a final verdict, or whose final verdict has not been returned.
     std::map<std::uint64_t, Trigger> triggers_ GUARDED_BY(mutex_);
     std::map<std::uint64_t, Outcome> outcomes_ GUARDED_BY(mutex_);  // by run
 

@@ -1,4 +1,4 @@
-// One request to a running host and its answer, whatever brought them here.
+// One request to a running host and its response, independent of the transport.
 #pragma once
 
 #include <functional>
@@ -12,18 +12,18 @@
 
 namespace skep::host {
 
-// Who asks, as the kernel says.
+// The process that sent the request, as reported by the kernel.
 struct Peer {
     uid_t uid = 0;
-    pid_t pid = 0;  // 0: of another pid namespace
+    pid_t pid = 0;  // 0: a process of another pid namespace
 };
 
-// Waits for that long. False, and at once, when nobody wants the answer any more: whoever asked has
-// gone, or the server ends.
+// Blocks for this time. Returns false at once if the response is no longer needed: the client has
+// disconnected, or the server ends.
 using Rest = std::function<bool(Nanos)>;
 
-// Says that the answer may take as long as whoever asks wants it to. False: too many such requests
-// are open, and this one is to be refused. Twice is once.
+// Declares that the response may take as long as the client waits for it. False: too many such
+// requests are open, and this one must be refused. A second call has no effect.
 using Hold = std::function<bool()>;
 
 struct Request {
@@ -37,12 +37,12 @@ struct Request {
 };
 
 struct Response {
-    // The next piece of an answer that is told piece by piece, "" when there is nothing yet; none:
-    // that was all. On the thread that writes the answer.
+    // Returns the next piece of a response in pieces. "": nothing yet; none: the end. Called on the
+    // thread that writes the response.
     using More = std::function<std::optional<std::string>()>;
 
-    int status = 200;     // of HTTP
-    std::string body;     // JSON; "" if there is more
+    int status = 200;     // the HTTP status
+    std::string body;     // JSON; "" if `more` is set
     More more = nullptr;  // lines of JSON
 };
 

@@ -21,10 +21,10 @@
 namespace skep::host {
 namespace {
 
-// How long nobody is accepted when the process has no descriptor left.
+// How long the server accepts no connection if the process has no descriptor left.
 constexpr int breather_ms = 100;
 
-// A fresh connection has room for that much; nothing waits here.
+// Sends a response without blocking: the buffer of a new connection has room for it.
 void send_away(int fd, const Response& response) {
     const std::string text = wire_text(response);
     (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -86,7 +86,7 @@ void ControlServer::loop() {
             return;
         }
         if ((fds[0].revents & POLLNVAL) != 0) {
-            spdlog::error("the control socket was closed by a plugin; it is no longer served");
+            spdlog::error("a plugin closed the control socket; the host no longer serves it");
             return;
         }
         if (fds[0].revents != 0) {
@@ -100,7 +100,7 @@ void ControlServer::loop() {
     }
 }
 
-// Says once what became of the socket.
+// Puts the socket back in its place if it was removed. Logs each change once.
 void ControlServer::keep_in_place() {
     const std::string path = listener_->path();
     const Listener::Checked checked = listener_->keep_in_place();
@@ -108,7 +108,7 @@ void ControlServer::keep_in_place() {
         spdlog::warn(
             "control socket {} was removed; the host listens at {} now", path, listener_->path());
     } else if (checked.place == Listener::Place::lost && checked.why != why_lost_) {
-        spdlog::warn("control socket {} was removed, and nobody can connect to this host: {}",
+        spdlog::warn("control socket {} was removed, and no client can connect to this host: {}",
                      path,
                      checked.why);
     }
@@ -128,7 +128,7 @@ void ControlServer::accept_one() {
     Connection& connection = connections_.back();
     const Peer peer = peer_of(fd).value_or(Peer{static_cast<uid_t>(-1), 0});
     if (!admits_(peer)) {
-        spdlog::warn("control: uid {} (process {}) is not let in", peer.uid, peer.pid);
+        spdlog::warn("control: rejected connection from uid {} (process {})", peer.uid, peer.pid);
         send_away(fd, refused(forbidden, "this host belongs to another user"));
         connections_.pop_back();
         return;
@@ -145,7 +145,7 @@ void ControlServer::accept_one() {
     try {
         connection.thread = std::thread([this, &connection, peer] { run(connection, peer); });
     } catch (const std::system_error&) {
-        send_away(fd, refused(busy, "the host has no thread left for this"));
+        send_away(fd, refused(busy, "the host cannot start a thread for this connection"));
         connections_.pop_back();
     }
 }
@@ -161,7 +161,7 @@ void ControlServer::run(Connection& connection, const Peer& peer) {
     if (connection.is_held) {
         --held_;
     }
-    // Whoever asked need not wait until the thread is joined.
+    // Closes the connection now: the client need not wait until the thread is joined.
     (void)::shutdown(connection.fd.get(), SHUT_RDWR);
     connection.is_over.store(true, std::memory_order_release);
 }
@@ -175,7 +175,8 @@ bool ControlServer::hold(Connection& connection) {
     return true;
 }
 
-// One that gave way is about to end.
+// True if all connections are taken. A connection that has given way is about to end and does not
+// count.
 bool ControlServer::is_full() {
     return static_cast<std::size_t>(
                std::count_if(connections_.begin(), connections_.end(), [](const Connection& it) {
@@ -183,7 +184,8 @@ bool ControlServer::is_full() {
                })) > limits_.connections;
 }
 
-// The oldest stands first.
+// Closes the oldest connection that has sent no request; connections_ is in order of age. False: no
+// connection may be closed.
 bool ControlServer::make_room() {
     const Nanos latest = steady_now() - limits_.patience;
     const auto idle =
@@ -198,7 +200,7 @@ bool ControlServer::make_room() {
     return true;
 }
 
-// Joins the threads that are through.
+// Joins the threads that have ended.
 void ControlServer::reap() {
     for (auto it = connections_.begin(); it != connections_.end();) {
         if (it->thread.joinable() && it->is_over.load(std::memory_order_acquire)) {

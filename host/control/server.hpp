@@ -1,11 +1,11 @@
-// The server of the control socket: a thread that accepts, and one for each connection while it
-// lasts. They share nothing with the manager and the workers but what `answers` does.
+// The server of the control socket: one thread that accepts, and one thread for each open
+// connection. Only `answers` gives these threads access to the manager and the workers.
 //
-// Whoever connects is first looked at by the uid that the kernel reports. One connection carries
-// one request; docs/control-api.md says which there are.
+// The server admits clients by the uid that the kernel reports. One connection carries one request;
+// docs/control-api.md lists the requests.
 //
-// However many connections are held open, a command gets in: taps and waits get only a part of the
-// places, and of the other connections the oldest that has asked for nothing gives way.
+// Open connections cannot keep a command out. Taps and waits may take only a part of the
+// connections; of the others, the server closes the oldest that has sent no request.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@
 
 namespace skep::host {
 
-// The user of this process, and root.
+// True for the user of this process and for root.
 [[nodiscard]] bool is_own_or_root(const Peer& peer);
 
 class ControlServer {
@@ -34,8 +34,9 @@ public:
                                        const ControlLimits& limits = {},
                                        Admits admits = is_own_or_root);
 
-    // Takes the socket away, sends away who has not finished asking, and waits for the answers that
-    // are being made: the manager has ended, or nothing is asked of it that takes long.
+    // Removes the socket, closes connections whose request is incomplete, and blocks until running
+    // handlers have returned. Handlers return soon if the manager has ended, or if no long request
+    // is open.
     ~ControlServer();
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
@@ -47,11 +48,12 @@ private:
 
         Fd fd;
         const Nanos begin = steady_now();
-        bool has_given_way = false;  // of the accepting thread
-        // Written by its thread; a server that reads an older value only waits a little longer.
+        bool has_given_way = false;  // used only by the accepting thread
+        // Written by the connection's thread. A stale value only delays the server a little.
         std::atomic<bool> has_asked{false};
-        bool is_held = false;  // of its thread
-        // Set as the thread's last act; whoever reads it joins the thread, which orders the rest.
+        bool is_held = false;  // used only by the connection's thread
+        // Set by the last statement of the thread. The reader then joins the thread, which orders
+        // all other accesses.
         std::atomic<bool> is_over{false};
         std::thread thread;
     };
@@ -75,11 +77,11 @@ private:
     const Admits admits_;
     const Fd ended_;  // an eventfd that stays readable once the server ends
 
-    std::atomic<std::size_t> held_{0};  // connections; a count, on which nothing else depends
+    std::atomic<std::size_t> held_{0};  // held connections; no other data depends on the count
 
-    // Of the accepting thread, and of the destructor after it.
+    // Used by the accepting thread, and by the destructor after it.
     std::unique_ptr<Listener> listener_;
-    std::string why_lost_;  // of the socket, which is said already; "": it is in place
+    std::string why_lost_;  // the logged reason why the socket is lost; "": it is in place
     std::list<Connection> connections_;
     std::thread thread_;
 };

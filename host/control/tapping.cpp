@@ -20,11 +20,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// How often it is looked at: with what a tap holds, some 5,000 messages a second are shown.
+// The pause between polls of a tap. With the capacity of a tap, the host thus shows some 5,000
+// messages per second.
 constexpr Nanos rest_between_looks = std::chrono::milliseconds(50);
 constexpr std::size_t most_bytes_of_one = 65536;
 
-struct Wish {
+struct TapRequest {
     TapFilter filter;
     std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();  // messages
 };
@@ -35,30 +36,30 @@ std::optional<std::uint64_t> read_count(const std::string& text, std::uint64_t m
     return is_good ? std::optional<std::uint64_t>(*read) : std::nullopt;
 }
 
-Result<Wish, std::string> read_wish(const std::map<std::string, std::string>& query) {
-    Wish wish;
+Result<TapRequest, std::string> read_tap_request(const std::map<std::string, std::string>& query) {
+    TapRequest wanted;
     for (const auto& [key, value] : query) {
         if (key == "from") {
             const std::size_t dot = value.find('.');
-            wish.filter.from = value.substr(0, dot);
-            wish.filter.output = dot == std::string::npos ? "" : value.substr(dot + 1);
+            wanted.filter.from = value.substr(0, dot);
+            wanted.filter.output = dot == std::string::npos ? "" : value.substr(dot + 1);
         } else if (key == "to") {
-            wish.filter.to = value;
+            wanted.filter.to = value;
         } else if (key == "limit" || key == "bytes") {
             const bool is_limit = key == "limit";
-            const std::uint64_t most = is_limit ? wish.limit : most_bytes_of_one;
+            const std::uint64_t most = is_limit ? wanted.limit : most_bytes_of_one;
             const std::optional<std::uint64_t> count = read_count(value, most);
             if (!count) {
-                return Unexpected<std::string>(is_limit ? "'limit' has to be a number above 0"
-                                                        : "'bytes' has to be from 1 to " +
+                return Unexpected<std::string>(is_limit ? "'limit' must be a number above 0"
+                                                        : "'bytes' must be from 1 to " +
                                                               std::to_string(most));
             }
-            (is_limit ? wish.limit : wish.filter.bytes) = *count;
+            (is_limit ? wanted.limit : wanted.filter.bytes) = *count;
         } else {
             return Unexpected<std::string>("unknown parameter '" + key + "'");
         }
     }
-    return wish;
+    return wanted;
 }
 
 bool has_worker(const Plan& plan, const std::string& worker) {
@@ -67,7 +68,7 @@ bool has_worker(const Plan& plan, const std::string& worker) {
     });
 }
 
-// Nothing would ever be shown; or none.
+// Returns an error if the filter can never match a message of the plan.
 std::optional<Response> problem_of(const TapFilter& filter, const Plan& plan) {
     for (const std::string& worker : {filter.from, filter.to}) {
         if (!worker.empty() && !has_worker(plan, worker)) {
@@ -85,13 +86,14 @@ std::optional<Response> problem_of(const TapFilter& filter, const Plan& plan) {
     }
     std::string why = "no route leaves '" + filter.from + "." + filter.output + "'";
     for (const std::string& output : outputs) {
-        why += (output == *outputs.begin() ? "; those of '" + filter.from + "' leave by " : ", ") +
+        why += (output == *outputs.begin() ? "; outputs of '" + filter.from + "' with a route: "
+                                           : ", ") +
                output;
     }
     return refused(bad_request, why);
 }
 
-// Its text, without a character that was cut in two. None: it is no text.
+// Returns the shown text, without a character that was cut in two. None: the payload is not text.
 std::optional<std::string_view> text_of(const Tap::Shown& it) {
     constexpr std::size_t most_of_a_cut_one = 3;
     const std::string_view bytes = it.bytes;
@@ -125,7 +127,7 @@ std::string line_of(const Tap::Shown& it, const std::string& time) {
     return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// An open tap, and what of it is still to be told.
+// An open tap, read piece by piece.
 class Telling {
 public:
     Telling(std::shared_ptr<Taps> taps, std::shared_ptr<Tap> tap, std::uint64_t limit, Rest rest)
@@ -170,27 +172,27 @@ private:
 }  // namespace
 
 Response tap(ControlWorld& world, const Request& request, const std::string& /*target*/) {
-    Result<Wish, std::string> wish = read_wish(request.query);
-    if (!wish) {
-        return refused(bad_request, wish.error());
+    Result<TapRequest, std::string> wanted = read_tap_request(request.query);
+    if (!wanted) {
+        return refused(bad_request, wanted.error());
     }
     const auto plan = world.manager.plan();
     if (!plan) {
         return refused(plan.error());
     }
-    if (std::optional<Response> problem = problem_of(wish->filter, **plan)) {
+    if (std::optional<Response> problem = problem_of(wanted->filter, **plan)) {
         return std::move(*problem);
     }
     if (!request.hold()) {
         return too_many_held();
     }
     const std::shared_ptr<Taps>& taps = world.manager.taps();
-    std::shared_ptr<Tap> opened = taps->open(std::move(wish->filter));
+    std::shared_ptr<Tap> opened = taps->open(std::move(wanted->filter));
     if (opened == nullptr) {
-        return refused(busy, "there are " + std::to_string(Taps::most) + " taps already");
+        return refused(busy, std::to_string(Taps::most) + " taps are open already");
     }
     const auto telling =
-        std::make_shared<Telling>(taps, std::move(opened), wish->limit, request.rest);
+        std::make_shared<Telling>(taps, std::move(opened), wanted->limit, request.rest);
     Response response;
     response.more = [telling] { return telling->next(); };
     return response;

@@ -1,5 +1,6 @@
-// GET /v1/tap: what passes on the routes, as it passes, a JSON object a line; docs/control-api.md
-// is the specification for who asks. The tap is open for as long as the answer is being told.
+// GET /v1/tap: shows the messages on the routes as they pass, one JSON object per line.
+// docs/control-api.md is the specification for clients. The tap is open while the response is being
+// written.
 #pragma once
 
 #include "host/control/api.hpp"

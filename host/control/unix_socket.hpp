@@ -1,4 +1,4 @@
-// What both ends of the control socket ask of the system.
+// The system calls that both ends of the control socket use.
 #pragma once
 
 #include <optional>
@@ -11,20 +11,20 @@
 
 namespace skep::host {
 
-inline constexpr const char* bad_socket_path = "the path of a socket has 1 to 107 bytes";
+inline constexpr const char* bad_socket_path = "the path of a socket must have 1 to 107 bytes";
 
-// Empty for a bad_socket_path.
+// Returns the address of `path`. Empty for a bad_socket_path.
 [[nodiscard]] std::optional<sockaddr_un> socket_address(const std::string& path);
 
-// What bind() and connect() take.
+// Casts to the type that bind() and connect() take.
 [[nodiscard]] inline const sockaddr* generic(const sockaddr_un& address) {
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
-// A stream socket that does not block; negative, with errno, when there is none.
+// Returns a non-blocking stream socket; negative, with errno, on failure.
 [[nodiscard]] int make_socket();
 
-// Who is at the other end, as the kernel says; empty when it does not.
+// Returns the process at the other end, as reported by the kernel; empty if it is not reported.
 [[nodiscard]] std::optional<Peer> peer_of(int fd);
 
 }  // namespace skep::host

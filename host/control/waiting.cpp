@@ -13,7 +13,7 @@ namespace skep::host {
 namespace {
 
 constexpr Nanos shortest_rest = std::chrono::milliseconds(10);
-constexpr int rest_factor = 20;  // so many times as long as the look took
+constexpr int rest_factor = 20;  // the pause, as a multiple of the time of the last poll
 
 Answer<bool> has_reached(Manager& manager, const Wait& wait) {
     if (!wait.worker.empty()) {
@@ -22,7 +22,7 @@ Answer<bool> has_reached(Manager& manager, const Wait& wait) {
                        : Unexpected<Refusal>(metrics.error());
     }
     const auto plan = manager.plan();
-    std::set<std::string_view> planned;  // of a host that has ended, all count
+    std::set<std::string_view> planned;  // unused if the host has ended: all workers count
     if (plan) {
         for (const WorkerPlan& worker : (*plan)->workers) {
             planned.insert(worker.name);
@@ -63,7 +63,7 @@ Result<Wait, std::string> read_wait(const std::map<std::string, std::string>& qu
         } else if (key == "timeout_ms") {
             const std::optional<std::int64_t> span = parse_integer(value);
             if (!span || *span < 0 || static_cast<std::uint64_t>(*span) > longest_wait_ms) {
-                return Unexpected<std::string>("'timeout_ms' has to be a number of milliseconds");
+                return Unexpected<std::string>("'timeout_ms' must be a number of milliseconds");
             }
             wait.timeout = std::chrono::milliseconds(*span);
         } else {
@@ -71,7 +71,7 @@ Result<Wait, std::string> read_wait(const std::map<std::string, std::string>& qu
         }
     }
     if (!is_awaitable(wait.state)) {
-        return Unexpected<std::string>("there is no state '" + wait.state + "'");
+        return Unexpected<std::string>("unknown state '" + wait.state + "'");
     }
     return wait;
 }

@@ -1,4 +1,4 @@
-// Waiting until a worker, or every worker, is in a state: GET /v1/wait.
+// GET /v1/wait: waits until one worker or every worker is in a state.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,23 @@ namespace skep::host {
 
 inline constexpr std::uint64_t longest_wait_ms = 366ULL * 24 * 60 * 60 * 1000;
 
-// A name of worker/state.hpp, or one of two words for several: "ended" (stopped, failed or lost),
-// "error" (failed or lost).
+// True for a state name of worker/state.hpp and for two words that mean several states: "ended"
+// (stopped, failed or lost) and "error" (failed or lost).
 [[nodiscard]] bool is_awaitable(const std::string& state);
 [[nodiscard]] bool is_in(WorkerState state, const std::string& wanted);
 
 struct Wait {
-    std::string worker;  // "": all that the plan has
+    std::string worker;  // "": all workers of the plan
     std::string state = "running";
-    std::optional<Nanos> timeout;  // none: for as long as somebody wants the answer
+    std::optional<Nanos> timeout;  // none: as long as the client is connected
 };
 
-// The error is a sentence.
+// Reads the parameters of a query. The error is a sentence for people.
 [[nodiscard]] Result<Wait, std::string> read_wait(const std::map<std::string, std::string>& query);
 
-// {"reached":true}, or false when the time is over. Looks again and again, the more seldom the
-// longer the manager takes to say how things are, so that it has the better part of its time for
-// others.
+// Returns {"reached":true}, or false if the time is over. Polls the manager. The pause between
+// polls grows with the time that the manager takes to answer, which leaves the manager most of its
+// time for other work.
 [[nodiscard]] Response wait_for(ControlWorld& world, const Request& request, const Wait& wait);
 
 }  // namespace skep::host

@@ -1,6 +1,6 @@
-// Plugins are never called on the manager's thread: what has to be called outside of a worker is
-// called on a short-lived thread of its own. It ends before its plugin may be closed, so a
-// thread_local that the plugin touches there does not pin it.
+// Calls plugins outside of workers on short-lived helper threads, because the manager's thread
+// never calls a plugin. A helper thread ends before its plugin may be closed. Therefore a
+// thread_local that the plugin touches there does not pin the plugin.
 #include <system_error>
 
 #include <pthread.h>
@@ -13,8 +13,8 @@
 
 namespace skep::host {
 
-// `then` runs on the manager's thread, when `work` has. The error: there was no thread to be had,
-// and `work` is dropped.
+// Runs `work` on a helper thread, then `then` on the manager's thread. The error: no thread could
+// be started, and `work` is dropped.
 Result<Done, std::string> Core::try_aside(std::function<std::string()> what,
                                           std::function<void()> work,
                                           EventQueue::Action then) {
@@ -25,13 +25,13 @@ Result<Done, std::string> Core::try_aside(std::function<std::string()> what,
     const EventQueue::Action ended = [this, number, then = std::move(then)] {
         const auto found = asides_.find(number);
         if (found == asides_.end()) {
-            return;  // given up; what it held stays
+            return;  // abandoned; everything that it holds stays
         }
         found->second.thread.join();
         asides_.erase(found);
         then();
     };
-    const std::shared_ptr<Parker> presence = clock_.make_parker();  // somebody is at work
+    const std::shared_ptr<Parker> presence = clock_.make_parker();  // marks a thread at work
     const auto run = [queue = queue_, id = made.id, work = std::move(work), ended, presence] {
         const SignalStack signal_stack;
         id->store(gettid());
@@ -51,7 +51,8 @@ Result<Done, std::string> Core::try_aside(std::function<std::string()> what,
     return Done{};
 }
 
-// The same for what has to be done: without a thread it is neither done nor let go.
+// As try_aside(), for work that must be done. Without a thread the work is not done, and its
+// objects stay.
 void Core::aside(const std::function<std::string()>& what,
                  const std::function<void()>& work,
                  EventQueue::Action then) {
@@ -64,8 +65,8 @@ void Core::aside(const std::function<std::string()>& what,
     }
 }
 
-// Destroys an instance that nobody uses any more. Its thread ends first: what its thread_locals do
-// then may still need the instance.
+// Destroys an unused instance. Its thread ends first, because destructors of its thread_locals may
+// still need the instance.
 void Core::destroy_later(PendingInstance pending) {
     const auto shared = std::make_shared<PendingInstance>(std::move(pending));
     aside([shared] { return "worker '" + shared->worker + "' in destroy"; },
@@ -83,7 +84,7 @@ void Core::destroy_later(PendingInstance pending) {
           });
 }
 
-// The host ends, and they have not come back.
+// Abandons helper threads that have not returned at the end of the host.
 void Core::give_up_asides() {
     for (auto& [number, it] : asides_) {
         if (it.thread.joinable()) {

@@ -15,7 +15,7 @@ namespace skep::host {
 
 namespace {
 
-// How many workers that are gone are still listed one by one.
+// The number of workers that are gone and still listed one by one.
 constexpr std::size_t retired_max = 1000;
 
 Refusal unknown(const std::string& worker) {
@@ -43,7 +43,7 @@ Core::Core(Clock& clock,
              std::make_shared<RestWatch>(
                  [this, queue = queue_] { (void)queue->post([this] { look_again(); }); })},
       report_(std::make_shared<const Worker::Report>([this, queue = queue_](WorkerReport fact) {
-          // Nobody to hear it: the host has ended without this thread.
+          // False: the host has ended without this thread, and the report is dropped.
           (void)queue->post([this, fact = std::move(fact)] { on_report(fact); });
       })) {
     parker_->attach();
@@ -64,7 +64,7 @@ void Core::loop() {
         }
     }
     for (const auto& action : queue_->close()) {
-        action();  // whoever asked in time is answered
+        action();  // answers the requests that came in time
     }
     parker_->detach();
     for (const auto& [thread, worker] : lost_threads_) {
@@ -98,7 +98,8 @@ void Core::set_deadline(WorkerEntry& entry, Nanos deadline) {
     earliest_deadline_ = std::min(earliest_deadline_, deadline);
 }
 
-// Those whose deadline is over. They are looked for when one may be, not for every event.
+// Returns the entries whose deadline is over. Searches only when one may be over, not at each
+// event.
 std::vector<WorkerEntry*> Core::take_late(Nanos now) {
     std::vector<WorkerEntry*> late;
     if (now < earliest_deadline_) {
@@ -151,7 +152,7 @@ void Core::run_schedule() {
            *schedule_start_ + schedule_.front().at <= clock_.now()) {
         const SchedulePlan entry = std::move(schedule_.front());
         schedule_.pop_front();
-        needs_advance_ = true;  // what waited for the last of them may end
+        needs_advance_ = true;  // workers that waited for the last schedule entry may end
         const Completion log_refusal = [](const Answer<Done>& answer) {
             if (!answer) {
                 spdlog::warn("schedule: {}", answer.error().message);
@@ -169,7 +170,7 @@ void Core::run_schedule() {
                 break;
             case ScheduleAction::broadcast:
                 if (const Answer<std::size_t> taken = broadcast(entry.message)) {
-                    spdlog::info("schedule: {} workers took the broadcast", *taken);
+                    spdlog::info("schedule: {} workers accepted the broadcast", *taken);
                 } else {
                     spdlog::warn("schedule: {}", taken.error().message);
                 }
@@ -195,7 +196,7 @@ std::optional<Refusal> Core::end_refusal() const {
     return std::nullopt;
 }
 
-// No such worker, or it has gone in the course of the end.
+// Returns the refusal for a missing worker: it is unknown, or the end of the host has removed it.
 Refusal Core::absent(const std::string& worker) const {
     return is_work_done_ ? *end_refusal() : unknown(worker);
 }
@@ -232,7 +233,7 @@ void Core::start(const std::string& worker, const Completion& reply) {
         reply(opened);
     } else {
         entry->waiting_for_run.push_back(reply);
-        entry->home->mailbox->open();  // before the routes to it are made
+        entry->home->mailbox->open();  // before the routes to it exist
         rewire();
         start_worker(*entry);
     }
@@ -244,7 +245,7 @@ void Core::pause(const std::string& worker, bool waits, const Completion& reply)
         reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
-    if (is_work_done_) {  // a worker that stands still would not drain
+    if (is_work_done_) {  // a paused worker would not drain
         reply(Unexpected<Refusal>(*end_refusal()));
         return;
     }
@@ -254,7 +255,7 @@ void Core::pause(const std::string& worker, bool waits, const Completion& reply)
         case WorkerState::starting:
         case WorkerState::pausing:
         case WorkerState::paused:
-            break;  // it is on its way, or there
+            break;  // it is pausing or paused already
         default:
             reply(Unexpected<Refusal>(cannot("pause", *entry)));
             return;
@@ -293,7 +294,7 @@ void Core::resume(const std::string& worker, const Completion& reply) {
     }
     answer_all(entry->waiting_for_pause,
                Unexpected<Refusal>({Refusal::Code::illegal_state,
-                                    "worker '" + worker + "' was resumed before it stood still"}));
+                                    "worker '" + worker + "' was resumed before it paused"}));
     needs_advance_ = true;
     reply(Done{});
 }
@@ -323,8 +324,8 @@ void Core::restart(const std::string& worker, const Completion& reply) {
         start(worker, reply);
         return;
     }
-    // Whether it ended well or failed: it is started again in the same breath, before the host
-    // looks whether all are at rest.
+    // Starts the worker again in the completion of its end, also after a failure. The host cannot
+    // check in between if all workers are at rest.
     stop(worker, [this, worker, reply](const Answer<Done>& ended) {
         const WorkerEntry* const now = find(worker);
         if (now != nullptr && can(*now, WorkerEvent::start)) {
@@ -437,7 +438,7 @@ void Core::retire(WorkerEntry& entry) {
     if (last_busy_ == &entry) {
         last_busy_ = nullptr;
     }
-    entries_.erase(entries_.find(entry.home->name));  // and with it `entry`
+    entries_.erase(entries_.find(entry.home->name));  // destroys `entry`
     close_unused_libraries();
 }
 

@@ -1,19 +1,20 @@
-// The manager's inside: its queue, its thread, its entries. See manager.hpp for what it promises.
+// The implementation of the manager: its queue, its thread, its entries. manager.hpp has the
+// contract.
 //
-// The queue is the only thing here that other threads touch. Everything else belongs to the
-// manager's thread: a request is a closure that runs there, a fact from a worker is another.
+// Other threads touch only the queue. Everything else belongs to the manager's thread: requests and
+// reports of workers are closures that run there.
 //
-//   core.cpp        the queue, the loop, requests, time
-//   launch.cpp      a plan being applied
-//   swap.cpp        workers that get a successor
-//   probation.cpp   how that ends
-//   libraries.cpp   the plugins, as long as somebody needs them
-//   pools.cpp       the pools, likewise
-//   hangs.cpp       calls of plugins that hang
-//   aside.cpp       what calls plugins, on threads of its own
-//   lifecycle.cpp   what happens to one worker: start, facts, ends
-//   ending.cpp      the order in which workers drain, and the end of the host
-//   leaving.cpp     the workers that a reload removes, until they have ended
+//   core.cpp         the queue, the loop, requests, time
+//   plan_change.cpp  applies a plan
+//   swap.cpp         gives workers a successor
+//   probation.cpp    ends swaps: the end of the probation, or a rollback
+//   libraries.cpp    the plugins, from their first to their last use
+//   pools.cpp        the pools, from their first to their last use
+//   hangs.cpp        finds calls into plugins that hang
+//   aside.cpp        calls plugins on helper threads
+//   lifecycle.cpp    the life of one worker: start, reports, end
+//   ending.cpp       the order in which workers drain, and the end of the host
+//   leaving.cpp      the workers that a reload removes, until they have ended
 #pragma once
 
 #include <atomic>
@@ -47,15 +48,15 @@ public:
          const Manager::Limits& limits,
          ManagerObserver* observer);
 
-    // [any-thread] Runs `action` on the manager's thread. False when that has ended.
+    // [any-thread] Runs `action` on the manager's thread. False if that thread has ended.
     bool post(EventQueue::Action action) { return queue_->post(std::move(action)); }
 
-    // [manager-thread] Until the host has ended.
+    // [manager-thread] Runs until the host has ended.
     void loop();
-    // [any-thread]
+    // [any-thread] Blocks until the host has ended.
     Ending wait();
 
-    // [manager-thread], all of them.
+    // The following are [manager-thread].
     void apply(std::shared_ptr<const Plan> next,
                bool starts,
                const Completion& reply,
@@ -88,25 +89,26 @@ public:
     [[nodiscard]] HostMetrics last_metrics() const { return collect(); }
 
 private:
-    // A successor that is to be created, or an instance that is to be destroyed, with its place if
-    // it has one to itself. Its worker outlives it.
+    // A successor to create or an instance to destroy, with its place if the place is its own. Its
+    // worker outlives it.
     struct PendingInstance {
         std::string worker;
         std::shared_ptr<Worker> owner;
         std::unique_ptr<Instance> instance;
         WorkerPlace place;
         Placement placement;  // of its thread
-        std::string error;    // why it cannot be created
+        std::string error;    // why its creation failed
     };
 
-    // Successors that are created, one after the other, on a thread aside. Their names stay.
+    // Successors that a helper thread creates, one after the other. Their names stay.
     struct Creation {
         std::vector<PendingInstance> pending;
-        std::atomic<std::size_t> at{0};  // the one in `create`; only shown, so any order will do
+        std::atomic<std::size_t> at{0};  // the one in `create`; only shown, any memory order works
     };
 
-    // A plan being applied, in two steps: instances are made, then successors take over. When all
-    // have, the plan is in force; the first failure undoes what was begun, and it never was.
+    // A plan being applied, in two steps: the instances are created, then the successors become
+    // active. When all are active, the plan is in force. The first failure aborts all of it, and
+    // the plan was never in force.
     struct PlanChange {
         std::uint64_t number = 0;
         std::shared_ptr<const Plan> next;
@@ -114,39 +116,39 @@ private:
         StateLoss loss = StateLoss::refused;
         std::vector<WorkerEntry*> starts;  // receivers before their senders
         std::vector<WorkerEntry*> swaps;
-        std::shared_ptr<const Creation> creation;  // null: no successor is to be created
-        std::size_t making = 0;                    // how many have no instance yet
-        std::size_t taking = 0;  // how many of those offered have not taken over yet
-        std::deque<std::vector<WorkerEntry*>> waves;  // of swaps, that are to be offered yet
+        std::shared_ptr<const Creation> creation;  // null: no successor has to be created
+        std::size_t making = 0;                    // the number of workers without an instance
+        std::size_t taking = 0;  // the number of offered successors that are not active yet
+        std::deque<std::vector<WorkerEntry*>> waves;  // of swaps, not offered yet
         Nanos deadline = forever;
-        ApplySteps steps;  // each is set when it has ended
+        ApplySteps steps;  // each is set when the step has ended
         Nanos step_begin{0};
         Completion reply;
     };
 
-    // There may be another of the same name: one with other settings is another pool.
+    // Two pools may have the same name: a pool with other settings is another pool.
     struct StartedPool {
         PoolPlan plan;
         std::shared_ptr<Pool> pool;
     };
 
-    // A thread of its own that calls plugins.
+    // A helper thread that calls plugins.
     struct Aside {
         std::thread thread;
         std::shared_ptr<std::atomic<pid_t>> id;
-        std::function<std::string()> what;  // for people
+        std::function<std::string()> what;  // describes the work, for people
         std::function<void()> keeps;
     };
 
-    // A group of the plan's workers. Null: one that is gone.
+    // A group of the plan's workers. A null entry: the worker is gone.
     struct EntryGroup {
         std::vector<WorkerEntry*> entries;
         std::vector<std::size_t> upstream;
         bool is_cycle = false;
     };
 
-    // A worker that is gone. Whoever still has the routes of a plan before may offer to its
-    // mailbox, which is closed; its counts are therefore read when they are asked for.
+    // A worker that is gone. A sender with an older route table may still offer messages to its
+    // closed mailbox. Therefore its counts are read on demand.
     struct Retired {
         std::size_t order = 0;
         WorkerMetrics metrics;
@@ -165,7 +167,7 @@ private:
 
     [[nodiscard]] bool is_ending() const { return ending_.has_value(); }
 
-    // Why no more work is taken from outside.
+    // Returns why the host accepts no more requests, or none.
     [[nodiscard]] std::optional<Refusal> end_refusal() const;
     [[nodiscard]] Refusal absent(const std::string& worker) const;
 
@@ -176,7 +178,7 @@ private:
     void close_unused_libraries();
     void close_library(std::shared_ptr<Library> library);
 
-    // launch.cpp
+    // plan_change.cpp
     [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
     [[nodiscard]] std::optional<Refusal> swaps_refusal(const Plan& next,
                                                        const Changes& changes,
@@ -303,45 +305,45 @@ private:
     const WorkerWorld world_;
     const std::shared_ptr<const Worker::Report> report_;
 
-    // The manager's thread alone.
+    // Used only by the manager's thread.
     std::shared_ptr<const Plan> plan_ = std::make_shared<const Plan>();
-    ApplySteps steps_;                                      // by which it came into force
-    std::deque<std::shared_ptr<const Plan>> plans_before_;  // the last that was in force is last
+    ApplySteps steps_;                                      // of the plan in force
+    std::deque<std::shared_ptr<const Plan>> plans_before_;  // the previous plan is last
     std::vector<EntryGroup> flow_;                          // as flow_groups()
     Rings rings_;
-    std::vector<StartedPool> pools_;       // those that the plan has, or a worker is in
+    std::vector<StartedPool> pools_;       // those of the plan, and those that workers still use
     std::optional<Nanos> next_pool_look_;  // for workers that block a thread
     std::optional<Nanos> next_hang_look_;  // for workers that hang in a call
-    std::vector<int> own_cpus_;            // those that the process may use
+    std::vector<int> own_cpus_;            // the cpus that the process may use
     std::map<std::string, std::unique_ptr<WorkerEntry>> entries_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
         libraries_;                      // by path and content
-    std::set<const Library*> on_pools_;  // of these, those of which a plan had a worker on a pool
+    std::set<const Library*> on_pools_;  // those that a worker on a pool has used
     std::deque<Retired> retired_;
-    FlowCounts forgotten_accounting_;                 // of those that no longer fit into retired_
-    std::multimap<pid_t, std::string> lost_threads_;  // and the workers that they were
+    FlowCounts forgotten_accounting_;                 // of workers that no longer fit in retired_
+    std::multimap<pid_t, std::string> lost_threads_;  // and their workers
     std::size_t entries_made_ = 0;
     std::optional<PlanChange> change_;
     std::uint64_t changes_begun_ = 0;
 
-    // Until when the swap of whom is on probation: Swap::probation_end of each.
+    // Probation deadlines, as (Swap::probation_end, worker name).
     std::set<std::pair<Nanos, std::string>> probations_;
     std::map<std::uint64_t, Aside> asides_;
     std::uint64_t asides_made_ = 0;
-    Nanos asides_deadline_ = forever;      // at the end: then they are given up
-    Nanos earliest_deadline_ = forever;    // no entry has one before that
-    std::deque<SchedulePlan> schedule_;    // what is still to come
+    Nanos asides_deadline_ = forever;      // at the end of the host: then they are abandoned
+    Nanos earliest_deadline_ = forever;    // no entry has an earlier deadline
+    std::deque<SchedulePlan> schedule_;    // the entries that are still pending
     std::optional<Nanos> schedule_start_;  // when the first plan ran
     std::uint64_t host_sequence_ = 0;
     std::optional<Ending> ending_;   // set when the end has begun
-    Nanos stop_deadline_ = forever;  // of what drains, once the end has begun
-    Nanos give_up_at_ = forever;     // likewise, of what was told to stop now
-    bool is_work_done_ = false;      // the verdict: all that is left to do is to drain
-    // Looking whether all messages are finished.
+    Nanos stop_deadline_ = forever;  // of draining workers, once the end has begun
+    Nanos give_up_at_ = forever;     // likewise, of workers that must stop now
+    bool is_work_done_ = false;      // the verdict: the workers only have to drain
+    // The state of the search for unfinished messages.
     std::optional<Nanos> next_look_;
-    Nanos earliest_look_{0};                  // it is not worth it before
+    Nanos earliest_look_{0};                  // no look before this time
     std::optional<Nanos> looking_since_;      // without a result
-    const WorkerEntry* last_busy_ = nullptr;  // that had a message when it was last looked for one
+    const WorkerEntry* last_busy_ = nullptr;  // the worker that had a message at the last look
     bool has_anything_ended_ = false;
     bool needs_advance_ = false;  // something has changed since the last advance()
 

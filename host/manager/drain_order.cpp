@@ -8,8 +8,8 @@ namespace skep::host {
 
 namespace {
 
-// Up to so many groups drain one by one at the end, and of more so many parts after each other: a
-// host of 100,000 workers must not take as many looks at all of them.
+// At the end up to `one_by_one` groups drain one by one, and more groups in `parts` parts: a host
+// of 100,000 workers must not look at all of them 100,000 times.
 constexpr std::size_t one_by_one = 256;
 constexpr std::size_t parts = 32;
 
@@ -28,8 +28,8 @@ bool all_of_upstream(const GroupFacts& group, const std::vector<bool>& has) {
         group.upstream.begin(), group.upstream.end(), [&](std::size_t up) { return has[up]; });
 }
 
-// A worker that is fed by routes drains when all that feed it have ended, unless workers send to it
-// directly as well: then, like one that no route feeds, when the host's work is done.
+// A worker that routes feed drains when all its feeders have ended. If workers also send to it
+// directly, or if no route feeds it, it drains when the host's work is done.
 DrainDecision while_working(Groups groups, const HostFacts& host) {
     DrainDecision made;
     const std::vector<bool> has_ended = ended(groups, true);
@@ -44,7 +44,7 @@ DrainDecision while_working(Groups groups, const HostFacts& host) {
         }
         is_any_left = is_any_left || it.is_at_work;
         made.is_in_motion = made.is_in_motion || it.is_in_motion || it.is_loop_busy;
-        // One that waits for a worker that an operator has stopped waits on.
+        // A worker that waits for one that an operator has stopped keeps waiting.
         is_alive = is_alive || it.is_alive() ||
                    std::any_of(it.upstream.begin(), it.upstream.end(), [&](std::size_t up) {
                        return groups[up].is_halted && it.is_at_work;
@@ -68,9 +68,9 @@ DrainDecision while_working(Groups groups, const HostFacts& host) {
     return made;
 }
 
-// One after the other, so that what on_drain sends finds its receiver: along the flow, and where
-// that leaves it open in the order of the file. Those that nobody has sent to directly are first,
-// and those without on_drain, which send nothing, last.
+// Drains the groups one after the other, which lets messages from on_drain find their receivers.
+// The order is that of the flow, then that of the file. Groups that got no direct message come
+// first, and groups without on_drain, which send nothing, last.
 DrainDecision once_done(Groups groups) {
     DrainDecision made;
     const std::vector<bool> has_ended = ended(groups, false);
@@ -79,7 +79,7 @@ DrainDecision once_done(Groups groups) {
     for (std::size_t i = 0; i < groups.size(); ++i) {
         const GroupFacts& it = groups[i];
         if (it.is_changing) {
-            return made;  // it drains
+            return made;  // this group drains
         }
         made.is_in_motion = made.is_in_motion || it.is_in_motion;
         if (has_ended[i]) {
@@ -101,13 +101,13 @@ DrainDecision once_done(Groups groups) {
     return made;
 }
 
-// From the sources down, whether messages are left or not: there is a deadline for all. Handlers
-// that no route feeds and that have no timer are fed by others directly, and go last.
+// Drains from the sources down, even if messages are left, because one deadline applies to all.
+// Handlers without feeding routes and without a timer get direct messages, and drain last.
 DrainDecision while_stopping(Groups groups) {
     DrainDecision made;
     const std::vector<bool> has_ended = ended(groups, true);
     std::vector<bool> is_passive(groups.size());
-    std::vector<bool> waits(groups.size());  // passive, or fed by such
+    std::vector<bool> waits(groups.size());  // passive, or fed by a passive group
     bool have_others_ended = true;
     for (std::size_t i = groups.size(); i-- > 0;) {
         const GroupFacts& it = groups[i];

@@ -1,6 +1,6 @@
-// The end: which worker may drain when, and when the host is done. Called again after every change;
-// it decides from what is, not from what happened, so no order of events can make it forget a
-// worker.
+// The end of a host: decides when each worker may drain, and when the host is done. Runs after
+// every change and decides from the current facts, not from past events. Thus no order of events
+// can make it forget a worker.
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
@@ -11,9 +11,9 @@ namespace skep::host {
 
 namespace {
 
-// A conversation is looked at so often at most, and so seldom at least; in between, so often that
-// its end is noticed within a twentieth of the time that it took. A look never takes more than a
-// twentieth of the manager's time.
+// The shortest and the longest interval between looks for unfinished messages. In between, the
+// manager notices the end of a conversation within a twentieth of its duration. Looks never take
+// more than a twentieth of the manager's time.
 constexpr Nanos shortest_look_interval = std::chrono::milliseconds(1);
 constexpr Nanos longest_look_interval = std::chrono::milliseconds(100);
 constexpr int time_share = 20;
@@ -60,7 +60,7 @@ bool has_finished_all(const WorkerEntry& entry) {
 
 }  // namespace
 
-// The diff to the empty plan, with one deadline for all.
+// Stops the host: the diff to the empty plan, with one deadline for all workers.
 void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
     const StopTimes times = stop_times(grace);
     stop_deadline_ = std::min(stop_deadline_, deadline_after(clock_.now(), times.drain));
@@ -98,7 +98,7 @@ bool Core::is_all_at_rest() const {
 void Core::advance() {
     needs_advance_ = false;
     if (change_) {
-        return;  // nothing ends before everything has begun
+        return;  // no worker ends before all have begun
     }
     drain_what_may();
     if (!is_ending() && ends_ == Manager::When::all_done && has_anything_ended_ &&
@@ -108,8 +108,8 @@ void Core::advance() {
     retire_what_is_gone();
 }
 
-// A worker has come to rest, or has one timer less. When that happens all the time the manager does
-// not look each time. (On a manual clock a look takes no time.)
+// Plans a look after a worker came to rest or lost a timer. If this happens often, the manager
+// skips some looks. (On a manual clock a look takes no time.)
 void Core::look_again() {
     if (clock_.now() >= earliest_look_) {
         needs_advance_ = true;
@@ -174,7 +174,7 @@ bool Core::drain_groups(const std::vector<std::size_t>& groups) {
             continue;
         }
         for (WorkerEntry* const entry : flow_[group].entries) {
-            // A pause holds until the host ends: what is queued waits with it.
+            // A pause holds until the host ends: the queued messages of the worker wait.
             if (entry != nullptr && (entry->state == WorkerState::running ||
                                      (is_ending() && can(*entry, WorkerEvent::drain)))) {
                 drain(*entry);
@@ -185,14 +185,14 @@ bool Core::drain_groups(const std::vector<std::size_t>& groups) {
     return has_drained;
 }
 
-// Step 1 of drain_order.hpp. False: this one has not finished all that it has accepted.
+// Step 1 of drain_order.hpp. False: this worker has not finished all accepted messages.
 bool Core::note_finished(WorkerEntry& entry) {
     const FlowCounts counts = entry.home->mailbox->counts();
     entry.finished = counts.finished();
     return entry.finished == counts.accepted;
 }
 
-// The three steps of drain_order.hpp for workers of their own: no message is left among them.
+// The three steps of drain_order.hpp for some workers. True: they have no unfinished message.
 bool Core::are_quiet(const std::vector<WorkerEntry*>& entries) {
     GroupFacts facts;
     if (!std::all_of(entries.begin(), entries.end(), [this](WorkerEntry* it) {
@@ -209,8 +209,8 @@ bool Core::are_quiet(const std::vector<WorkerEntry*>& entries) {
            });
 }
 
-// Of all workers that may have a message. The one that was found busy last is probably busy still:
-// a look at a busy host looks at one worker.
+// Checks all workers that may have a message. Checks first the worker that was busy at the last
+// look: on a busy host it probably still is, and one worker is enough.
 bool Core::note_all_finished() {
     if (last_busy_ != nullptr && !is_at_rest(last_busy_->state) &&
         last_busy_->state != WorkerState::lost) {
@@ -229,7 +229,7 @@ bool Core::note_all_finished() {
     return true;
 }
 
-// The three steps of drain_order.hpp, for all that `decided` wants to know.
+// The three steps of drain_order.hpp, for the groups and the host that `decided` names.
 void Core::drain_quiet(const DrainDecision& decided) {
     std::vector<std::size_t> candidates;
     for (const std::size_t group : decided.if_quiet) {
@@ -255,7 +255,7 @@ void Core::drain_quiet(const DrainDecision& decided) {
                });
     });
     if (drain_groups(candidates)) {
-        return;  // the host is not quiet before they have ended
+        return;  // the host is not quiet before these have ended
     }
     if (may_host && now.is_host_next && !now.is_in_motion &&
         std::all_of(entries_.begin(), entries_.end(), [](const auto& it) {
@@ -270,13 +270,13 @@ void Core::drain_quiet(const DrainDecision& decided) {
     }
 }
 
-// The verdict, which is taken once. From now on nothing is taken from outside.
+// Records once that the host's work is done. The host accepts no more requests.
 void Core::end_working() {
     spdlog::debug("all work is done: the workers drain");
     is_work_done_ = true;
     for (const auto& [name, entry] : entries_) {
         if (entry->state == WorkerState::created) {
-            drain(*entry);  // it never ran
+            drain(*entry);  // this worker never ran
         } else if (entry->state == WorkerState::pausing || entry->state == WorkerState::paused) {
             entry->wants_pause = false;
             set_state(*entry, WorkerEvent::resume);
@@ -299,7 +299,7 @@ void Core::retire_what_is_gone() {
         has_left = has_left || entry->is_leaving;
         retire(*entry);
     }
-    // Nobody finds them any more. Not for each of many that end one after the other.
+    // Removes the routes to retired workers; once, not for each of many that end one by one.
     if (has_left && !is_ending() &&
         std::none_of(entries_.begin(), entries_.end(), [](const auto& it) {
             return it.second->is_leaving;

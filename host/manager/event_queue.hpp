@@ -1,6 +1,6 @@
-// The manager's queue: what other threads want done on the manager's thread, in the order in which
-// they said it. Shared with the workers, because a thread that was given up for lost may still
-// report when the manager is long gone; it is then told so and nothing happens.
+// The manager's queue: actions that other threads post for the manager's thread, in order. Shared
+// with the workers, because an abandoned thread may still report after the manager is gone; post()
+// then returns false and does nothing else.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ public:
     explicit EventQueue(std::shared_ptr<Parker> consumer)
         : consumer_(std::move(consumer)) {}
 
-    // [any-thread] False when the queue is closed; the action is then dropped.
+    // [any-thread] Appends an action. False if the queue is closed; the action is then dropped.
     bool post(Action action) {
         {
             MutexLock lock(mutex_);
@@ -32,7 +32,7 @@ public:
         return true;
     }
 
-    // [manager-thread] All that is waiting.
+    // [manager-thread] Takes all waiting actions.
     [[nodiscard]] std::vector<Action> take() {
         std::vector<Action> taken;
         MutexLock lock(mutex_);
@@ -40,7 +40,7 @@ public:
         return taken;
     }
 
-    // [manager-thread] Refuses all that comes from now on, and returns what came before.
+    // [manager-thread] Refuses all later actions, and returns the waiting ones.
     [[nodiscard]] std::vector<Action> close() {
         std::vector<Action> taken;
         MutexLock lock(mutex_);

@@ -8,8 +8,8 @@ namespace skep::host {
 
 namespace {
 
-// Tarjan's algorithm over worker indexes. It completes a component after everything that it
-// reaches, which is just the order that is wanted here.
+// Tarjan's algorithm over worker indexes. It completes a component after everything that the
+// component reaches, which is the required order.
 class Components {
 public:
     explicit Components(const std::vector<std::vector<std::size_t>>& downstream)
@@ -34,8 +34,8 @@ private:
         bool is_on_path = false;
     };
 
-    // Depth first with a stack of its own: a chain of 100,000 workers must not end in a stack
-    // overflow.
+    // Depth first with an explicit stack: a chain of 100,000 workers must not overflow the call
+    // stack.
     void visit(std::size_t root) {
         std::vector<std::size_t> walk = {root};
         enter(root);

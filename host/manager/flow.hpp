@@ -1,5 +1,4 @@
-// Who feeds whom: the routes of a plan as groups of workers, for the order in which they start and
-// drain.
+// Groups the workers of a plan by its routes, for the order in which they start and drain.
 //
 // A group is one worker, or several that feed each other in a cycle and can only end together.
 // (Strongly connected components, Tarjan 1972.) Pure.
@@ -19,12 +18,13 @@ struct FlowGroup {
     bool is_cycle = false;
 };
 
-// Every worker of the plan is in exactly one group. Sinks come first: a group stands before all
-// that feed it, so starting in this order has every receiver ready before its senders.
+// Returns the groups; every worker of the plan is in exactly one. Sinks come first: a group
+// precedes all groups that feed it, thus starting in this order has every receiver ready before its
+// senders.
 [[nodiscard]] std::vector<FlowGroup> flow_groups(const Plan& plan);
 
-// Those of `workers` that routes join to `worker`, whichever way they lead, directly or through
-// others of `workers`. Without itself.
+// Returns those of `workers` that routes in either direction join to `worker`, directly or through
+// others of `workers`. Without `worker` itself.
 [[nodiscard]] std::set<std::string> joined_to(const std::string& worker,
                                               const std::set<std::string>& workers,
                                               const std::vector<RoutePlan>& routes);

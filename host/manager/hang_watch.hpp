@@ -1,9 +1,9 @@
-// Whether a call into a plugin hangs, as seen from outside, by looking now and then.
+// Finds calls into a plugin that hang, by periodic looks from another thread.
 //
 // A worker hangs while it is in one call, does not sleep in the host (for a message, for room, for
-// a pause), and comes to no checkpoint. The first report is due after hang_limit, the next ones
-// when the time has doubled, and one when the worker goes on. A worker that hangs again and again
-// is reported the 1st, 2nd, 4th, 8th time, and whenever it has hung for twice as long as before.
+// a pause), and reaches no checkpoint. The first report is due after hang_limit, the next ones when
+// the time has doubled, and one when the worker continues. A worker that hangs repeatedly is
+// reported the 1st, 2nd, 4th, 8th time, and whenever it has hung for twice as long as before.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@ public:
     struct Report {
         const char* call;  // "on_message"
         Nanos lasted;
-        bool goes_on;  // it hangs no longer
+        bool goes_on;  // the hang is over
     };
 
     [[nodiscard]] std::optional<Report> look(const CallSight& sight, Nanos now);
 
-    // How long the worker has been where it was at the last look, by the looks.
+    // Returns how long the looks have seen the worker in the same place.
     [[nodiscard]] Nanos lasted(Nanos now) const {
         return seen_.call == nullptr ? Nanos(0) : now - since_;
     }

@@ -1,4 +1,5 @@
-// Calls into plugins that hang, on threads of their own; pools.cpp has those on pools.
+// Finds calls into plugins that hang, for workers with their own thread; pools.cpp does it for
+// pools.
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
@@ -9,13 +10,13 @@ namespace skep::host {
 
 namespace {
 
-// How often workers are looked at, and how much time that may take for each of very many.
+// How often the manager looks at workers, and how much time the look may take per worker.
 constexpr Nanos hang_look = std::chrono::milliseconds(250);
 constexpr Nanos hang_look_each = std::chrono::microseconds(10);
 
 }  // namespace
 
-// Only in real time: on a manual clock it stands still while a plugin is at work.
+// Works only in real time: a manual clock does not advance while a plugin is at work.
 void Core::watch_for_hangs() {
     if (clock_.is_real() && !entries_.empty()) {
         next_hang_look_ =

@@ -1,6 +1,6 @@
-// Workers that a reload removes. Each keeps its routes until it has ended: what it has in hand, and
-// what on_drain emits, goes where it would have gone. A worker, be it leaving or of the plan, does
-// not drain before those that are leaving and feed it.
+// Workers that a reload removes. Each keeps its routes until it has ended: emissions of its last
+// messages and of on_drain still reach their receivers. No worker, leaving or of the plan, drains
+// before the leaving workers that feed it.
 #include <algorithm>
 #include <cstdint>
 #include <set>
@@ -14,12 +14,12 @@ namespace skep::host {
 
 namespace {
 
-// How often a cycle is asked whether it is quiet.
+// How often the manager checks if a cycle is quiet.
 constexpr Nanos look_at_leaving_again = std::chrono::milliseconds(10);
 
 }  // namespace
 
-// The plan in force is about to go, and `workers` with it.
+// Marks `workers` as leaving, just before the plan in force is replaced.
 void Core::begin_leaving(const std::vector<std::string>& workers) {
     if (workers.empty()) {
         return;
@@ -39,8 +39,7 @@ void Core::begin_leaving(const std::vector<std::string>& workers) {
     }
 }
 
-// The plan in force with those that it no longer has and that have not ended: them, and their
-// routes to what is still there.
+// Returns the plan in force, with the leaving workers and their routes to workers that still exist.
 std::shared_ptr<const Plan> Core::plan_with_leaving() {
     std::shared_ptr<Plan> plan;
     for (const auto& [name, entry] : entries_) {
@@ -55,7 +54,7 @@ std::shared_ptr<const Plan> Core::plan_with_leaving() {
             const WorkerEntry* const to = find(last.route.to);
             const bool is_there = to != nullptr && to->order == last.receiver_order &&
                                   (!to->is_removed || to->is_leaving);
-            // One that was started again after it had ended may have other inputs than it had.
+            // A receiver that ended and was started again may have other inputs than before.
             const WorkerTypeInfo* const type = is_there ? to->info() : nullptr;
             if (is_there && (type == nullptr || last.route.input < type->inputs.size())) {
                 plan->routes.push_back(last.route);
@@ -71,7 +70,8 @@ bool Core::is_fed_by_leaving(const EntryGroup& group) {
     });
 }
 
-// Also what a plan that failed had begun to start, which nothing feeds.
+// Drains leaving workers whose feeders have ended. Includes the workers that an aborted plan had
+// begun to start, which have no feeders.
 void Core::drain_leaving() {
     bool is_one_ending = false;
     std::vector<WorkerEntry*> waiting;
@@ -93,8 +93,8 @@ void Core::drain_leaving() {
     }
 }
 
-// All that are left are fed by others of them: there is a cycle. It ends when no message is left in
-// it, but gets no more time for that than for a drain.
+// Drains leaving workers that feed each other in a cycle. They drain when no message is left in the
+// cycle, but after the time of a drain at the latest.
 void Core::drain_leaving_cycles(const std::vector<WorkerEntry*>& waiting) {
     Plan left;
     std::set<std::string_view> names;
@@ -132,7 +132,7 @@ void Core::drain_leaving_cycles(const std::vector<WorkerEntry*>& waiting) {
     }
 }
 
-// It has ended, and feeds nobody any more.
+// Records that a leaving worker has ended and feeds no other worker.
 void Core::end_leaving(const WorkerEntry& entry) {
     needs_advance_ = needs_advance_ || entry.is_leaving;
     for (const LastRoute& last : entry.last_routes) {

@@ -1,4 +1,4 @@
-// The plugins of a host: opened for the first worker that needs one, closed after the last.
+// The plugins of a host: opened for the first worker that needs them, closed after the last.
 #include <algorithm>
 #include <chrono>
 #include <tuple>
@@ -12,7 +12,7 @@ namespace skep::host {
 
 namespace {
 
-// A plugin of 5 MB takes a tenth of it, if it does nothing while it is loaded.
+// A plugin of 5 MB takes a tenth of this time, if its static constructors do nothing.
 constexpr Nanos slow_load = std::chrono::milliseconds(100);
 
 std::string first_line(const Diagnostics& diagnostics) {
@@ -25,7 +25,7 @@ std::string first_line(const Diagnostics& diagnostics) {
 
 }  // namespace
 
-// Whether one more version of the plugin may come, should it stay as the others did.
+// Checks that the limits allow another version of the plugin, in case it stays mapped as well.
 Answer<Done> Core::check_pinned(const std::string& path) {
     const std::vector<LibraryFacts> left = loader_.left();
     std::size_t pinned = 0;
@@ -40,13 +40,12 @@ Answer<Done> Core::check_pinned(const std::string& path) {
         return Done{};
     }
     return Unexpected<Refusal>(
-        bad_plan(path + ": " + std::to_string(pinned) + " versions of it are mapped still, with " +
-                 std::to_string(bytes >> 10) +
-                 " KiB ('skep generations' tells why), and there shall be no more; restart the "
-                 "host"));
+        bad_plan(path + ": cannot load another version: " + std::to_string(pinned) +
+                 " old versions are still mapped, with " + std::to_string(bytes >> 10) +
+                 " KiB ('skep generations' lists the reasons); restart the host"));
 }
 
-// What the plan of a worker wants to be run.
+// Opens the plugin that the plan of a worker names.
 Answer<Revision> Core::open_revision(std::shared_ptr<const WorkerPlan> plan) {
     const auto key = std::pair(plan->plugin_path, plan->plugin_content);
     std::shared_ptr<Library> library;
@@ -65,8 +64,8 @@ Answer<Revision> Core::open_revision(std::shared_ptr<const WorkerPlan> plan) {
         library = std::move(*opened);
         if (const Nanos took = clock_.now() - begin; took >= slow_load) {
             spdlog::warn(
-                "plugin {}: its static constructors are slow: loading it took {} ms, in "
-                "which this host carries out nothing else that is asked of it",
+                "plugin {}: its static constructors are slow: loading it took {} ms, and "
+                "the host carried out no other request in that time",
                 library->info().id,
                 std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
         }
@@ -131,7 +130,7 @@ std::vector<LibraryUse> Core::libraries() {
     return all;
 }
 
-// A library is not closed under a thread that may be inside it: dropping it leaves it mapped.
+// Closes a library, or leaves it mapped if a thread may still be inside it.
 void Core::close_library(std::shared_ptr<Library> library) {
     LibraryFacts facts = facts_of(*library);
     std::map<pid_t, std::string> left = threads_named_as_workers();

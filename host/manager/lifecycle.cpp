@@ -10,7 +10,8 @@ namespace skep::host {
 
 namespace {
 
-// A thread of its own has an id; what is lost on a pool has none, but its place in all listings.
+// Returns the thread id of a worker with its own thread. A worker on a pool has none; its key comes
+// from its order.
 pid_t lost_key(const WorkerEntry& entry) {
     const pid_t thread = entry.worker->thread_id();
     return thread != 0 ? thread : -1 - static_cast<pid_t>(entry.order);
@@ -18,7 +19,7 @@ pid_t lost_key(const WorkerEntry& entry) {
 
 Refusal ended_meanwhile(const WorkerEntry& entry, const WorkerReport& fact) {
     return {Refusal::Code::illegal_state,
-            "worker '" + entry.home->name + "' ended before its successor could take over" +
+            "worker '" + entry.home->name + "' ended before its successor became active" +
                 (fact.error.empty() ? "" : ": " + fact.error)};
 }
 
@@ -28,11 +29,11 @@ bool Core::can(const WorkerEntry& entry, WorkerEvent event) const {
     return next_state(entry.state, event).has_value();
 }
 
-// The one setter.
+// The only function that changes the state of an entry.
 void Core::set_state(WorkerEntry& entry, WorkerEvent event) {
     const std::optional<WorkerState> next = next_state(entry.state, event);
     SKEP_ASSERT(next.has_value());
-    spdlog::debug("{}@{}: {} -> {}",
+    spdlog::debug("worker '{}'@{}: {} -> {}",
                   entry.home->name,
                   entry.generation,
                   name_of(entry.state),
@@ -100,8 +101,8 @@ void Core::start_worker(WorkerEntry& entry) {
     set_state(entry, WorkerEvent::loaded);
 }
 
-// A entry may be younger than a lost thread of its name, and both in their first generation: the
-// order tells.
+// Ignores reports of an earlier worker of the same name: a lost thread of it may be in the same
+// generation, but its order differs.
 void Core::on_report(const WorkerReport& fact) {
     WorkerEntry* const entry = find(fact.worker);
     if (entry == nullptr || entry->order != fact.order || entry->worker == nullptr ||
@@ -138,7 +139,7 @@ void Core::on_report(const WorkerReport& fact) {
             }
             if (entry->swap) {
                 const auto& handover = entry->swap->handover;
-                // Recalled too late: it is not coming to a boundary any more.
+                // The rollback comes too late: the worker reaches no further boundary.
                 (void)handover->move(Handover::Phase::recalled, Handover::Phase::committed);
                 end_probation(*entry);
             }
@@ -165,7 +166,7 @@ void Core::on_ready(WorkerEntry& entry) {
     continue_change();
 }
 
-// Lets a worker go that has been made and holds.
+// Lets a created worker run, which has waited for the others.
 void Core::release(WorkerEntry& entry) {
     if (entry.wants_pause) {
         set_state(entry, WorkerEvent::held);
@@ -178,8 +179,8 @@ void Core::release(WorkerEntry& entry) {
     needs_advance_ = true;
 }
 
-// What is wanted of a worker that stands still or runs. Between two generations that waits until it
-// is decided which one it is: another command would stand in for Command::swap.
+// Sends the wanted state to a worker that is paused or runs. During an undecided swap this waits: a
+// new command would replace Command::swap.
 void Core::send_command(WorkerEntry& entry) {
     const bool is_recalled = entry.swap && entry.swap->handover != nullptr &&
                              entry.swap->handover->phase() == Handover::Phase::recalled;
@@ -211,7 +212,7 @@ void Core::on_ended(WorkerEntry& entry, bool has_failed, const std::string& erro
     entry.deadline.reset();
     entry.home->mailbox->close();
     if (const std::uint64_t rest = entry.home->mailbox->dead_letter_rest(); rest > 0) {
-        spdlog::warn("{}@{}: {} queued messages became dead letters",
+        spdlog::warn("worker '{}'@{}: {} queued messages became dead letters",
                      entry.home->name,
                      entry.generation,
                      rest);
@@ -220,7 +221,7 @@ void Core::on_ended(WorkerEntry& entry, bool has_failed, const std::string& erro
     const std::string why = "worker '" + entry.home->name + "' failed: " + error;
     if (has_failed) {
         add(entry.home->counters->errors, 1);
-        if (!is_launching) {  // then whoever asked for the plan is told
+        if (!is_launching) {  // otherwise the refusal of the plan reports the failure
             spdlog::error("{}", why);
         }
     }
@@ -230,7 +231,7 @@ void Core::on_ended(WorkerEntry& entry, bool has_failed, const std::string& erro
     answer_all(entry.waiting_for_run,
                has_failed ? answer : Unexpected<Refusal>(cannot("run", entry)));
     answer_all(entry.waiting_for_pause, Unexpected<Refusal>(cannot("pause", entry)));
-    answer_all(entry.waiting_for_end, answer);  // the last: one of them may start it again
+    answer_all(entry.waiting_for_end, answer);  // last, because a completion may restart the worker
     needs_advance_ = true;
     if (is_launching) {
         undo_change(has_failed ? bad_plan(why) : cannot("run", entry));
@@ -239,14 +240,15 @@ void Core::on_ended(WorkerEntry& entry, bool has_failed, const std::string& erro
     }
 }
 
-// No new work from now on; what is queued is finished. A worker that is held goes on for that.
+// Ends a worker after its queued messages; it accepts no new ones. A paused worker runs again for
+// this.
 void Core::drain(WorkerEntry& entry) {
     if (entry.state == WorkerState::draining || entry.state == WorkerState::stopping) {
         return;
     }
     entry.home->mailbox->close();
     set_state(entry, WorkerEvent::drain);
-    if (entry.worker == nullptr) {  // it never ran
+    if (entry.worker == nullptr) {  // this worker never ran
         answer_all(entry.waiting_for_end, Done{});
         entry.deadline.reset();
         needs_advance_ = true;
@@ -258,7 +260,7 @@ void Core::drain(WorkerEntry& entry) {
     }
 }
 
-// While the host goes on.
+// Drains one worker while the host continues.
 void Core::drain_alone(WorkerEntry& entry) {
     const StopTimes times = stop_times(entry.plan->stop_grace.value_or(plan_->stop_grace));
     const Nanos now = clock_.now();
@@ -276,7 +278,7 @@ void Core::stop_now(WorkerEntry& entry) {
     set_give_up(entry);
 }
 
-// When it is lost, unless it comes back: by the grace that it was given, and by the host's.
+// Sets the time at which a worker is lost if it has not returned, by its grace and the host's.
 void Core::set_give_up(WorkerEntry& entry) {
     const Nanos without_grace = deadline_after(clock_.now(), stop_times(Nanos(0)).give_up);
     const Nanos latest = std::min(entry.give_up_at.value_or(forever), give_up_at_);
@@ -289,7 +291,7 @@ void Core::lose(WorkerEntry& entry) {
     entry.deadline.reset();
     lost_threads_.emplace(lost_key(entry), entry.home->name);
     entry.worker->give_up();
-    spdlog::error("{}@{}: did not stop in time; its thread is given up for lost",
+    spdlog::error("worker '{}'@{}: did not stop in time; its thread is abandoned",
                   entry.home->name,
                   entry.generation);
     entry.home->mailbox->dead_letter_rest();

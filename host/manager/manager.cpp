@@ -14,7 +14,7 @@ Refusal host_has_ended() {
     return {Refusal::Code::host_ended, "the host has ended"};
 }
 
-// Runs `request(reply)` on the manager's thread and waits for the reply.
+// Runs `request(reply)` on the manager's thread and blocks until `reply` is called.
 template <typename T, typename Request>
 Answer<T> ask(Core& core, Request request) {
     auto promise = std::make_shared<std::promise<Answer<T>>>();
@@ -29,7 +29,7 @@ Answer<T> ask(Core& core, Request request) {
 
 StopTimes stop_times(Nanos grace) {
     constexpr Nanos shortest = std::chrono::milliseconds(500);
-    constexpr Nanos longest_margin = std::chrono::seconds(1);  // for workers to come back
+    constexpr Nanos longest_margin = std::chrono::seconds(1);  // for workers to return
     constexpr Nanos shortest_margin = std::chrono::milliseconds(400);
     constexpr int part_of_the_process = 4;  // of the margin
     if (grace <= Nanos(0)) {
@@ -124,7 +124,7 @@ HostMetrics Manager::metrics() {
     if (answer) {
         return std::move(*answer);
     }
-    (void)core_->wait();  // the queue closes just before the last entry's numbers are final
+    (void)core_->wait();  // the queue closes just before the counts of the last entry are final
     return core_->last_metrics();
 }
 

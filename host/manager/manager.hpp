@@ -1,13 +1,12 @@
-// The manager: owns every worker of a host and is the only one to change what state they are in.
+// The manager owns every worker of a host; only the manager changes the state of a worker.
 //
-// One thread, the manager's, takes requests and facts from a queue and acts on them one by one. A
-// plan is applied as the diff to the plan before: start is a diff from the empty plan, stop the
-// diff to it, so there is one path and one set of mistakes to make. Nothing here runs code of a
-// plugin, and nothing here waits for a worker: what takes long is a fact that arrives later.
+// The manager's thread takes requests and reports from a queue and handles them one by one. It
+// applies a plan as the diff to the plan in force: a start is the diff from the empty plan, a stop
+// the diff to it; all three share one path. The thread never runs code of a plugin and never waits
+// for a worker: the result of long work arrives as a later report.
 //
-// All functions may be called from any thread but a worker's own; they wait for the manager's
-// answer. After the host has ended, requests are refused with host_ended, and metrics() still
-// answers.
+// All functions may be called from any thread but a worker's; they block until the manager answers.
+// After the host has ended, requests are refused with host_ended, and metrics() still answers.
 #pragma once
 
 #include <chrono>
@@ -27,7 +26,7 @@ namespace skep::host {
 
 class Taps;  // of messaging/tap.hpp
 
-// Why a request was not carried out. Nothing has changed then.
+// Why a request was not carried out. A refused request has changed nothing.
 struct Refusal {
     enum class Code {
         unknown_worker,    // "no worker 'x'"
@@ -36,7 +35,7 @@ struct Refusal {
         mailbox_full,
         mailbox_closed,
         host_ended,
-        bad_plan,  // a plugin could not be loaded, or an instance could not be made
+        bad_plan,  // a plugin could not be loaded, or an instance could not be created
     };
     Code code;
     std::string message;
@@ -47,112 +46,111 @@ struct Refusal {
 template <typename T>
 using Answer = Result<T, Refusal>;
 
-// How long the steps took by which a plan came into force.
+// The durations of the steps that put a plan in force.
 struct ApplySteps {
-    Nanos open{0};  // plugins opened, and successors checked
-    Nanos make{0};  // instances made
-    Nanos take{0};  // successors at a boundary, and their states handed over; then the routes
+    Nanos open{0};  // opened the plugins, and checked the successors
+    Nanos make{0};  // created the instances
+    Nanos take{0};  // handed over the states at boundaries, then built the routes
 
     bool operator==(const ApplySteps&) const = default;
 };
 
-// How a stop spends the time that it is given; each counts from its begin. Workers drain until
-// `drain`, and are then told to stop now. Those that have not come back at `give_up` are lost. What
-// is left until `total` is for the end of the process.
+// How a stop spends its time; each value counts from its begin. Workers drain until `drain`, and
+// must then stop now. Those that have not returned at `give_up` are lost. The rest until `total` is
+// for the end of the process.
 struct StopTimes {
     Nanos drain, give_up, total;
 
     bool operator==(const StopTimes&) const = default;
 };
 
-// Pure. The total is the grace itself, but half a second at least. No grace: a second, in which
-// nothing drains.
+// Returns the times for a grace. The total is the grace, but at least half a second. No grace: a
+// total of one second, in which nothing drains. Pure.
 [[nodiscard]] StopTimes stop_times(Nanos grace);
 
-// How a host came to its end.
+// How a host ended.
 struct Ending {
     enum class Cause {
         finished,  // every source ended and everything drained
-        stopped,   // it was asked to
-        failed,    // a worker failed that the host cannot do without
+        stopped,   // on request
+        failed,    // a required worker failed
     };
     Cause cause = Cause::finished;
-    std::string reason;  // for failed: which worker and why
-    std::vector<std::string>
-        lost;  // workers whose threads did not come back: the process must _exit
+    std::string reason;             // for failed: the worker and its error
+    std::vector<std::string> lost;  // workers whose threads did not return: the process must _exit
 };
 
-// A version of a plugin: open, or what is left of one.
+// A version of a plugin: open, or the rest of a closed one.
 struct LibraryUse {
     LibraryFacts facts;
     bool is_open = false;
-    std::vector<std::string> workers;  // that run it, by name: "count@2" is generation 2 of count
-    std::vector<std::string> standby;  // that may go back to it, or are about to get it
+    std::vector<std::string> workers;  // those that run it: "count@2" is generation 2 of count
+    std::vector<std::string> standby;  // those that may roll back to it, or are about to get it
 };
 
-// What plugins say of themselves, by their content.
+// The descriptions of plugins, by the content of their files.
 using PluginInfos = std::map<std::string, PluginInfo>;
 
-// What becomes of a plan that has a successor which cannot take the state of its predecessor.
+// What happens if a successor cannot load the state of its predecessor.
 enum class StateLoss {
-    refused,   // the plan is
-    accepted,  // that successor begins anew; the others take over their states
+    refused,   // the plan is refused
+    accepted,  // that successor starts without state; the others load their states
 };
 
-// Who is told of what a host does by itself. [manager-thread] Must not wait, and must not ask the
-// manager.
+// Gets the events of a host that no request caused. [manager-thread] Must not block, and must not
+// call the manager.
 class ManagerObserver {
 public:
     struct Reverted {
         std::string worker;
         std::uint64_t failed = 0, back = 0;  // generations
-        std::uint64_t consumed = 0;          // messages that the failed one had finished
+        std::uint64_t consumed = 0;          // messages that the failed generation had finished
         std::string error;
-        // It has not failed, but was recalled with this worker, which has; "": it has failed.
+        // The failed worker with which this one was rolled back; "": this worker itself failed.
         std::string with;
     };
 
     virtual ~ManagerObserver() = default;
-    // A successor has taken over, as this generation, and is on probation. Told before the plan is
-    // answered for; one of the next two follows.
+    // A successor is active, as this generation, and on probation. Called before apply() returns;
+    // one of the next two follows.
     virtual void swapped(const std::string& worker, std::uint64_t generation) = 0;
-    // Its probation is over, or cut short by what came next.
+    // Its probation has ended, by time or because the next swap ended it.
     virtual void settled(const std::string& worker, std::uint64_t generation) = 0;
 
-    // On probation it has not come back from a call for this long. It stays on probation, and
-    // settled() or reverted() follows when it comes back.
+    // On probation it has not returned from a call for this long. It stays on probation, and
+    // settled() or reverted() follows when the call returns.
     virtual void hangs(const std::string& /*worker*/,
                        std::uint64_t /*generation*/,
                        Nanos /*lasts*/) {}
 
-    // It has failed, or was recalled, and the instance before it is back. Of a reload whoever
-    // failed first is told first.
+    // It has failed or was rolled back, and its predecessor is active again. Of one reload, the
+    // worker that failed first comes first.
     virtual void reverted(const Reverted& it) = 0;
-    // A library was closed: it is gone for certain, or `cause` says why it is mapped still.
+    // A library was closed: it is unmapped for certain, or `cause` says why it is still mapped.
     virtual void closed(const LibraryFacts& facts) = 0;
 };
 
 class Manager {
 public:
     struct Limits {
-        // So long a plan may take until its instances are made, and then until its successors have
-        // taken over; of this, the longest that one of the workers says for itself.
+        // How long a plan may take until its instances are created, and then until its successors
+        // are active. For the second, the longest time that one of the workers declares wins.
         Nanos make = std::chrono::seconds(30);
         Nanos take = std::chrono::seconds(10);
-        // So many closed versions of a plugin may stay mapped, with so much memory in all; it gets
-        // no more then.
+        // How many closed versions of a plugin may stay mapped, and with how much memory in all.
+        // Beyond that the manager loads no further version of it.
         std::size_t pinned = 64;
         std::size_t pinned_bytes = std::size_t{256} << 20;
-        // As `make`, for a plan that replaces another: whoever reloads waits for the verdict.
+        // As `make`, for a plan that replaces another: a user waits for the verdict.
         Nanos make_beside = std::chrono::seconds(10);
     };
 
     enum class When {
         all_done,  // the host ends by itself when all its work is done: see drain_order.hpp
-        asked,     // it ends when it is asked to
+        asked,     // the host ends only on request
     };
 
-    // The clock, the loader and the observer, if there is one, outlive the manager.
+    // The clock, the loader and the observer, if given, must outlive the manager.
     Manager(Clock& clock,
             Loader& loader,
             When ends,
@@ -162,70 +160,69 @@ public:
     explicit Manager(Clock& clock, Loader& loader, When ends = When::all_done)
         : Manager(clock, loader, ends, Limits()) {}
 
-    // Stops without grace whatever still runs.
+    // Stops all workers without grace.
     ~Manager();
     Manager(const Manager&) = delete;
     Manager& operator=(const Manager&) = delete;
 
-    // Moves from the current plan to `next`, which is in force when it answers: new workers run,
-    // those that differ have got a successor, those that are gone drain, routes are as it says.
-    // All instances are made first, beside what runs; then the successors take over, each at the
-    // next boundary of its worker. A failure up to there undoes what was begun: nothing is lost,
-    // and `next` was never in force. Unchanged workers notice nothing.
+    // Changes from the current plan to `next`, which is in force when this returns: new workers
+    // run, changed workers have a successor, removed workers drain, and the routes are those of
+    // `next`. The manager first creates all instances, while the old ones run; then the successors
+    // become active, each at the next boundary of its worker. A failure before that aborts the
+    // change: nothing is lost, and `next` was never in force. Unchanged workers are not affected.
     //
-    // A successor that fails within Plan::probation is replaced by the instance before it, and so
-    // are those that came with the same plan and that routes join to it, directly or through each
-    // other.
+    // A successor that fails within Plan::probation is rolled back to its predecessor. So are the
+    // other successors of the same plan that routes join to it, directly or through each other.
     Answer<Done> apply(Plan next, StateLoss loss = StateLoss::refused);
 
-    // Whether apply() would refuse `next` now, and why, as far as that can be told without doing
-    // anything. A plugin that `plugins` has not is not asked for.
+    // Returns why apply() would refuse `next` now, as far as that is known without any action. Does
+    // not check plugins that `plugins` lacks.
     Answer<Done> check(Plan next, PluginInfos plugins);
 
-    // Applies the plan that was in force before the one that is now, as apply() does, with the
-    // plugins as they were. Again: the one before that. The last `plans_kept` plans are remembered;
-    // none is left: illegal_state.
+    // Applies the previous plan, as apply() does, with its plugins as they were. A second call goes
+    // back one plan further. The manager keeps the last `plans_kept` plans; none left:
+    // illegal_state.
     Answer<Done> rollback(StateLoss loss = StateLoss::refused);
     static constexpr std::size_t plans_kept = 8;
 
-    // One worker more, not started; and starting it (again, when it is stopped or failed).
+    // Adds a worker without starting it.
     Answer<Done> create(WorkerPlan worker);
+    // Starts a worker, or starts a stopped or failed one again.
     Answer<Done> start(const std::string& worker);
 
-    // Tells a worker to stand still at its next checkpoint. With `wait`, answers when it does.
+    // Pauses a worker at its next checkpoint. With `wait`, blocks until it is paused.
     Answer<Done> pause(const std::string& worker, bool wait = false);
     Answer<Done> resume(const std::string& worker);
-    // Ends one worker: what is queued is finished first, for as long as its stop_grace allows.
-    // Answers when it has ended. It stays known, and can be started again; that is why
-    // workers that it feeds go on waiting for it, where they would drain behind one that ended by
-    // itself.
+    // Ends one worker after its queued messages, within its stop_grace. Blocks until it has ended.
+    // The worker stays known and can be started again. Therefore the workers that it feeds still
+    // wait for it; they would drain after a worker that ended by itself.
     Answer<Done> stop(const std::string& worker);
 
-    // Stops a worker as stop() does, unless it is at rest, and starts it again. The host cannot
-    // come to its end in between. Answers when the new generation runs.
+    // Stops a worker as stop() does, unless it is at rest, and starts it again. The host cannot end
+    // in between. Blocks until the new generation runs.
     Answer<Done> restart(const std::string& worker);
 
     Answer<Done> send(const std::string& worker, std::string payload);
-    // To every worker there is at this moment. How many took it.
+    // Sends to every current worker. Returns the number of workers that accepted the message.
     Answer<std::size_t> broadcast(std::string payload);
 
     [[nodiscard]] Answer<WorkerMetrics> metrics(const std::string& worker);
     [[nodiscard]] HostMetrics metrics();
-    // Of the plan in force.
+    // Returns the steps of the plan in force.
     [[nodiscard]] Answer<ApplySteps> steps();
-    // The plan in force. Never null.
+    // Returns the plan in force. Never null.
     [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
-    // By path, then the newest first.
+    // Returns the libraries by path, then the newest first.
     [[nodiscard]] Answer<std::vector<LibraryUse>> libraries();
 
-    // The taps of this host's routes; what they show names no worker after the manager has gone.
+    // The taps of this host's routes. After the manager is gone, they show no names of workers.
     [[nodiscard]] const std::shared_ptr<Taps>& taps() const;
 
-    // Asks the whole host to end within stop_times(grace): sources first, then everything drains;
-    // what has not ended then is told to stop now, and is lost when it does not come back. Asking
-    // again shortens the time. Does not wait: see wait().
+    // Asks the whole host to end within stop_times(grace): sources end first, then everything
+    // drains. Workers that have not ended then must stop now, and are lost if they do not return. A
+    // second call can only shorten the time. Does not block: see wait().
     void request_stop(Nanos grace);
-    // Waits for the end.
+    // Blocks until the host has ended.
     Ending wait();
 
 private:

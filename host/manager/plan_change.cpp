@@ -1,4 +1,4 @@
-// Applying a plan: what is checked first, the launch of what it adds, and how that is undone.
+// Applies a plan: checks it, starts the workers that it adds, and aborts all of it on a failure.
 #include <algorithm>
 #include <set>
 
@@ -9,7 +9,7 @@ namespace skep::host {
 
 namespace {
 
-// The workers of `next` that `names` has; both in the same order.
+// Returns the workers of `next` whose names are in `names`; both have the same order.
 std::vector<const WorkerPlan*> workers_named(const Plan& next,
                                              const std::vector<std::string>& names) {
     std::vector<const WorkerPlan*> found;
@@ -23,7 +23,7 @@ std::vector<const WorkerPlan*> workers_named(const Plan& next,
 
 }  // namespace
 
-// Why a plan cannot be applied as things are; what the plans alone tell.
+// Returns why a plan cannot be applied now, as far as the plans show it.
 std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes) {
     if (schedule_start_ && changes.schedule_changed) {
         return bad_plan("[[schedule]] differs, which cannot change once the host has started");
@@ -33,7 +33,7 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     }
     for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
         if (const WorkerEntry* const entry =
-                find(worker->name)) {  // of a plan before, and not gone yet
+                find(worker->name)) {  // from an earlier plan, and not gone yet
             Refusal refusal = cannot("add", *entry);
             if (entry->is_leaving && entry->state != WorkerState::draining) {
                 refusal.message += "; an earlier reload removed it, and it has not ended yet";
@@ -44,7 +44,7 @@ std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes
     return std::nullopt;
 }
 
-// Whether the workers that are to get successors could, by what the plugins say of themselves.
+// Returns why a worker cannot get its successor, by the descriptions of the plugins.
 std::optional<Refusal> Core::swaps_refusal(const Plan& next,
                                            const Changes& changes,
                                            const PluginInfos& plugins) {
@@ -112,7 +112,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
         for (WorkerEntry* const entry : launch.swaps) {
             withdraw_swap(*entry);
         }
-        close_unused_libraries();  // also of the worker that was refused
+        close_unused_libraries();  // also that of the refused worker
         reply(Unexpected<Refusal>(*refused));
         return;
     }
@@ -135,7 +135,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
     create_successors();
     const std::vector<WorkerEntry*> entries = change_->starts;
     for (WorkerEntry* const entry : entries) {
-        if (change_) {  // until one fails at once
+        if (change_) {  // gone if a start has failed at once
             this->start_worker(*entry);
         }
     }
@@ -144,7 +144,7 @@ void Core::apply(std::shared_ptr<const Plan> next,
     }
 }
 
-// Everything that can fail without a thread, on entries that nobody else has seen yet.
+// Does everything that can fail without a thread, on entries that no other thread has seen yet.
 std::optional<Refusal> Core::prepare(PlanChange& launch, const Changes& changes, bool opens) {
     for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_add)) {
         Answer<std::shared_ptr<Pool>> pool = pool_of(*worker, *launch.next);
@@ -180,7 +180,7 @@ Nanos Core::end_step(PlanChange& launch) const {
     return launch.step_begin - begin;
 }
 
-// When all instances are made, and then when all successors have taken over.
+// Goes to the next step when all instances are created, and when all successors are active.
 void Core::continue_change() {
     if (change_->making > 0) {
         return;
@@ -192,7 +192,7 @@ void Core::continue_change() {
     }
 }
 
-// All workers of `plan` are there.
+// Makes `plan` the plan in force. Precondition: all its workers have entries.
 void Core::adopt(std::shared_ptr<const Plan> plan) {
     plan_ = std::move(plan);
     for (const auto& [name, entry] : entries_) {
@@ -206,7 +206,7 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
         if (entry.plan->queue_bytes != worker.queue_bytes) {
             entry.home->mailbox->set_byte_bound(worker.queue_bytes);
         }
-        entry.plan = {plan_, &worker};  // all else that differs has been seen to, or is read here
+        entry.plan = {plan_, &worker};  // other differences are handled already, or read from here
     }
     flow_.clear();
     for (FlowGroup& group : flow_groups(*plan_)) {
@@ -221,7 +221,7 @@ void Core::adopt(std::shared_ptr<const Plan> plan) {
     }
 }
 
-// Going back to a plan forgets it and those after it.
+// Records the previous plan. A rollback forgets the plan that it applies and all later ones.
 void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
     const auto found = std::find(plans_before_.begin(), plans_before_.end(), next);
     if (found != plans_before_.end()) {
@@ -233,7 +233,7 @@ void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
         plans_before_.pop_front();
     }
     std::set<std::string> contents;
-    const std::string* last = nullptr;  // most workers have the plugin of the one before them
+    const std::string* last = nullptr;  // most workers have the same plugin as the one before
     for (const auto& plan : plans_before_) {
         for (const WorkerPlan& worker : plan->workers) {
             if (last == nullptr || *last != worker.plugin_content) {
@@ -247,13 +247,13 @@ void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
 void Core::rollback(const Completion& reply, StateLoss loss) {
     if (plans_before_.empty()) {
         reply(Unexpected<Refusal>(
-            {Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
+            {Refusal::Code::illegal_state, "cannot roll back: there is no previous plan"}));
         return;
     }
     apply(plans_before_.back(), true, reply, loss);
 }
 
-// The plan is in force from here on.
+// Puts the plan in force.
 void Core::commit_change() {
     PlanChange launched = *std::exchange(change_, std::nullopt);
     remember_plan_before(launched.next);
@@ -267,7 +267,7 @@ void Core::commit_change() {
     }
     adopt(launched.next);
     for (WorkerEntry* const entry : launched.starts) {
-        entry->home->mailbox->open();  // before the routes to it are made
+        entry->home->mailbox->open();  // before the routes to it exist
     }
     rewire();
     launched.steps.take = end_step(launched);
@@ -275,7 +275,7 @@ void Core::commit_change() {
     needs_advance_ = true;
     for (WorkerEntry* const entry : launched.starts) {
         entry->change_part = ChangePart::none;
-        if (entry->state == WorkerState::starting) {  // and not told to stop meanwhile
+        if (entry->state == WorkerState::starting) {  // not stopped meanwhile
             release(*entry);
         }
     }
@@ -285,8 +285,8 @@ void Core::commit_change() {
     launched.reply(Done{});
 }
 
-// None of the new workers has run: they hold, or are still being made. The plan before never ceased
-// to be in force.
+// Aborts the change. None of the new workers has run: they wait, or are still being created. The
+// previous plan has stayed in force.
 void Core::undo_change(const Refusal& why) {
     const PlanChange undone = *std::exchange(change_, std::nullopt);
     for (WorkerEntry* const entry : undone.starts) {
@@ -303,7 +303,7 @@ void Core::undo_change(const Refusal& why) {
     undone.reply(Unexpected<Refusal>(why));
 }
 
-// The receiver that a worker waits for: the first at which a route of its that blocks is full.
+// Returns the receiver that a worker waits for: that of its first blocking route that is full.
 const WorkerEntry* Core::full_receiver_of(const WorkerEntry& sender) const {
     for (const RoutePlan& route : plan_->routes) {
         const auto to = entries_.find(route.to);
@@ -315,8 +315,8 @@ const WorkerEntry* Core::full_receiver_of(const WorkerEntry& sender) const {
     return nullptr;
 }
 
-// Names the worker that holds a swap up: `late` itself, or the one at the end of the full routes
-// before which it waits.
+// Returns why a swap is late. Names the worker that delays it: `late` itself, or the worker at the
+// end of the full routes behind which `late` waits.
 std::string Core::why_late(const WorkerEntry& late) const {
     const WorkerEntry* slow = &late;
     std::set<const WorkerEntry*> seen;
@@ -332,7 +332,7 @@ std::string Core::why_late(const WorkerEntry& late) const {
         why += "takes no messages";
     }
     if (!metrics.call.empty()) {
-        why += ": it is inside of '" + metrics.call + "' of its plugin";
+        why += ": it is inside '" + metrics.call + "' of its plugin";
     }
     if (slow != &late) {
         why += ", and worker '" + late.home->name + "' waits for room at it";
@@ -340,7 +340,7 @@ std::string Core::why_late(const WorkerEntry& late) const {
     return why + "; its 'quiesce' says how long it may take";
 }
 
-// Whether it takes too long.
+// Aborts the change if it takes too long.
 void Core::check_change(Nanos now) {
     if (!change_ || now < change_->deadline) {
         return;
@@ -348,17 +348,17 @@ void Core::check_change(Nanos now) {
     for (const WorkerEntry* const entry : change_->starts) {
         if (entry->change_part == ChangePart::making) {
             undo_change(bad_plan("worker '" + entry->home->name +
-                                 "' was not made in time: it is inside of 'create' of its plugin"));
+                                 "' was not created in time: it is inside 'create' of its plugin"));
             return;
         }
     }
     if (change_->making > 0) {
         const Creation& creation = *change_->creation;
         undo_change(bad_plan("the successor of worker '" + creation.pending[creation.at].worker +
-                             "' was not made in time: it is inside of 'create' of its plugin"));
+                             "' was not created in time: it is inside 'create' of its plugin"));
         return;
     }
-    std::set<const WorkerEntry*> waiting;  // for those that hold the reload up
+    std::set<const WorkerEntry*> waiting;  // their waves are not offered yet
     for (const std::vector<WorkerEntry*>& wave : change_->waves) {
         waiting.insert(wave.begin(), wave.end());
     }
@@ -370,7 +370,7 @@ void Core::check_change(Nanos now) {
             return;
         }
     }
-    change_->deadline = forever;  // a worker has just committed its swap, and says so
+    change_->deadline = forever;  // a worker has just committed its swap, and its report follows
 }
 
 }  // namespace skep::host

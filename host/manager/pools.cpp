@@ -1,5 +1,5 @@
-// The pools of a host: made before the first worker that needs them, dropped after the last. A pool
-// never changes: one with other settings is another pool, to which its workers move.
+// The pools of a host: created before the first worker that needs them, dropped after the last. A
+// pool never changes: a pool with other settings is another pool, to which the workers move.
 #include <algorithm>
 #include <bit>
 
@@ -11,10 +11,10 @@ namespace skep::host {
 
 namespace {
 
-// How often pools are looked at for workers that keep a thread to themselves.
+// How often the manager looks for workers that block a thread of a pool.
 constexpr Nanos pool_look = std::chrono::milliseconds(100);
 
-// So many looks in one turn: it is logged, and again whenever the number has doubled.
+// A worker that is in one turn for this number of looks is logged, and again at each doubling.
 constexpr std::uint32_t looks_to_log = 10;
 
 bool is_to_log(std::uint32_t looks) {
@@ -25,7 +25,7 @@ bool is_to_log(std::uint32_t looks) {
 
 Answer<Done> Core::start_pools(const Plan& plan) {
     if (own_cpus_.empty()) {
-        own_cpus_ = allowed_cpus();  // the manager's thread is never placed itself
+        own_cpus_ = allowed_cpus();  // the manager's thread has no placement
     }
     for (const PoolPlan& it : plan.pools) {
         if (std::any_of(pools_.begin(), pools_.end(), [&](const auto& started) {
@@ -48,7 +48,7 @@ Answer<Done> Core::start_pools(const Plan& plan) {
     return Done{};
 }
 
-// Where the plan has that worker; null: on a thread of its own.
+// Returns the pool of a worker in the plan; null: the worker has its own thread.
 Answer<std::shared_ptr<Pool>> Core::pool_of(const WorkerPlan& worker, const Plan& plan) const {
     if (worker.run.pool.empty()) {
         return std::shared_ptr<Pool>();
@@ -62,7 +62,7 @@ Answer<std::shared_ptr<Pool>> Core::pool_of(const WorkerPlan& worker, const Plan
         ->pool;
 }
 
-// Those that no worker runs on and the plan does not have.
+// Drops the pools that no worker uses and the plan does not name.
 void Core::drop_pools() {
     std::erase_if(pools_, [this](const StartedPool& it) {
         const PoolPlan* const planned = plan_->find_pool(it.plan.name);
@@ -79,8 +79,8 @@ void Core::look_at_pools() {
         for (const Pool::Blocker& it : started.pool->look_for_blockers()) {
             if (is_to_log(it.looks)) {
                 spdlog::warn(
-                    "worker '{}' has kept a thread of pool '{}' to itself for {} ms: give it "
-                    "a thread of its own, or the pool another one",
+                    "worker '{}': has kept a thread of pool '{}' busy for {} ms: give the "
+                    "worker its own thread, or the pool another thread",
                     it.worker,
                     started.plan.name,
                     (pool_look * it.looks).count() / 1'000'000);

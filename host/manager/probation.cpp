@@ -1,4 +1,4 @@
-// How swaps end: the probation is over, or the instance before is back.
+// Ends swaps: the probation is over, or the swap was aborted or rolled back.
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -15,12 +15,12 @@ using Phase = Handover::Phase;
 
 namespace {
 
-// How often a successor is looked at that is in a call at the end of its probation.
+// How often the manager looks at a successor that is in a call at the end of its probation.
 constexpr Nanos call_look_every = std::chrono::milliseconds(20);
 
 }  // namespace
 
-// The instance before is back: the launch was undone, or the successor has failed.
+// The predecessor is active again: the change was aborted, or the successor was rolled back.
 void Core::on_reverted(WorkerEntry& entry) {
     Swap& swap = *entry.swap;
     if (swap.is_committed) {
@@ -35,20 +35,22 @@ void Core::on_reverted(WorkerEntry& entry) {
         adopt_version_of(entry);
         if (told.with.empty()) {
             add(entry.home->counters->errors, 1);
-            spdlog::error("{}@{}: failed on probation after {} messages, generation {} is back: {}",
-                          told.worker,
-                          told.failed,
-                          told.consumed,
-                          told.back,
-                          told.error);
+            spdlog::error(
+                "worker '{}'@{}: failed on probation after {} messages; generation {} is back: {}",
+                told.worker,
+                told.failed,
+                told.consumed,
+                told.back,
+                told.error);
         } else {
-            spdlog::warn("{}@{}: recalled after {} messages, with '{}'; generation {} is back{}",
-                         told.worker,
-                         told.failed,
-                         told.consumed,
-                         told.with,
-                         told.back,
-                         told.error);
+            spdlog::warn(
+                "worker '{}'@{}: rolled back after {} messages, with '{}'; generation {} is back{}",
+                told.worker,
+                told.failed,
+                told.consumed,
+                told.with,
+                told.back,
+                told.error);
         }
         if (observer_ != nullptr) {
             observer_->reverted(told);
@@ -61,8 +63,8 @@ void Core::on_reverted(WorkerEntry& entry) {
     end_swap(entry);
 }
 
-// What came with the same plan may speak another language now than the worker that went back, if a
-// route joins them.
+// Rolls back the other successors of the same plan that routes join to the failed one: their
+// messages may not fit the older version.
 void Core::recall_those_with(const WorkerEntry& failed) {
     std::set<std::string> came_with_it;
     for (const auto& [name, entry] : entries_) {
@@ -108,16 +110,16 @@ void Core::end_probations(Nanos now) {
     }
 }
 
-// Whether the successor is still in the call in which its probation ended.
+// True if the successor is still in the call in which its probation ended.
 bool Core::is_in_that_call(const WorkerEntry& entry) {
     const std::optional<CallSight>& last = entry.swap->last_sight;
     return entry.worker != nullptr && last && last->call != nullptr && !last->is_asleep &&
            *last == entry.worker->sight();
 }
 
-// A successor that is in a call at the end of its probation stays on probation until it comes back.
-// When that takes as long as the probation, and a second at least, whoever waits for the verdict is
-// told. Nothing: it is not in a call, or it is being ended.
+// Keeps a successor that is in a call at the end of its probation on probation until the call
+// returns. Reports a hang if the call lasts as long as the probation, but at least one second.
+// Returns the time of the next look. None: the successor is in no call, or is being ended.
 std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     const bool is_at_work =
         entry.state == WorkerState::running || entry.state == WorkerState::pausing;
@@ -126,7 +128,8 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     }
     if (!is_at_work || !is_in_that_call(entry)) {
         if (entry.swap->is_hanging) {
-            spdlog::info("{}@{}: has come back from its call", entry.home->name, entry.generation);
+            spdlog::info(
+                "worker '{}'@{}: has returned from its call", entry.home->name, entry.generation);
         }
         return std::nullopt;
     }
@@ -140,8 +143,8 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
         const double seconds = std::chrono::duration<double>(lasts).count();
         add(entry.home->counters->errors, 1);
         spdlog::error(
-            "{}@{}: has not come back from a call for {:.1f} s, on probation; its thread cannot be "
-            "taken from it, and generation {} stands by",
+            "worker '{}'@{}: has not returned from a call for {:.1f} s on probation; its thread "
+            "cannot be interrupted, and generation {} stands by",
             entry.home->name,
             entry.generation,
             seconds,
@@ -154,7 +157,8 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
 }
 
 void Core::end_probation(WorkerEntry& entry) {
-    // Otherwise it has just failed, or is recalled, and is about to say so.
+    // If the move fails, the successor has just failed or is being rolled back, and its report
+    // follows.
     if (entry.swap->handover->move(Phase::committed, Phase::closed)) {
         if (observer_ != nullptr && !entry.swap->handover->is_reconfiguration()) {
             observer_->settled(entry.home->name, entry.generation);
@@ -163,7 +167,7 @@ void Core::end_probation(WorkerEntry& entry) {
     }
 }
 
-// `other` of the hand-over is the manager's now, and of no use any more.
+// Ends a swap and destroys the other instance of its handover, which now belongs to the manager.
 void Core::end_swap(WorkerEntry& entry) {
     Swap ended = *std::exchange(entry.swap, std::nullopt);
     if (ended.probation_end) {

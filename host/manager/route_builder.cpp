@@ -95,9 +95,9 @@ public:
     }
 
 private:
-    // A ring keeps the order between two workers only if all that one sends to the other by routes
-    // comes by it, and its sender cannot take back what the receiver may already be reading. A
-    // mailbox that is closed has no reader.
+    // A ring keeps the order between two workers only if it carries everything that one sends to
+    // the other by routes. Its sender cannot remove messages that the receiver may already read. A
+    // closed mailbox has no reader.
     bool can_be_ring(const RoutePlan& route) {
         return route.when_full != WhenFull::drop_oldest && between_[{route.from, route.to}] == 1 &&
                workers_[route.to].mailbox->opening() != 0;
@@ -107,7 +107,7 @@ private:
         if (!can_be_ring(route)) {
             output.paths.push_back(queue_path(route));
         } else if (route.when_full == WhenFull::drop_newest) {
-            output.paths.push_back(ring_path({&route}));  // what one drops, others may take
+            output.paths.push_back(ring_path({&route}));  // one may drop what others accept
         } else {
             shared_[{route.from, route.output, route.queue}].push_back(&route);
         }
@@ -156,8 +156,8 @@ private:
                            Fence(is_pooled ? Fence::Cost::symmetric : Fence::Cost::asymmetric),
                            sender.mailbox->parker()},
                 readers);
-            // When the last table that has it goes, there is no sender any more, and maybe never
-            // was one: it may have gone on from the table before to the one after.
+            // Seals the ring when the last table that has it goes: then it has no sender. It may
+            // never have had one, if the sender skipped this table.
             path.ring = {ring.get(), [ring](Ring* it) { it->seal(); }};
             for (std::uint32_t i = 0; i < path.readers.size(); ++i) {
                 path.readers[i]->add_ring(ring, i);
@@ -172,9 +172,9 @@ private:
     Rings& rings_;  // of the table before
     Rings next_rings_;
     std::shared_ptr<RouteTable> table_ = std::make_shared<RouteTable>();
-    std::map<std::string, RoutedWorker, std::less<>> workers_;  // that routes join
+    std::map<std::string, RoutedWorker, std::less<>> workers_;  // those with routes
     std::map<std::pair<std::string_view, std::string_view>, std::size_t> between_;  // routes
-    // Routes of one output that can share a ring: the same bound, and the sender waits.
+    // Routes of one output that can share a ring: all have the same bound, and the sender waits.
     std::map<std::tuple<std::string, std::uint32_t, std::size_t>, std::vector<const RoutePlan*>>
         shared_;
     // Where in its output's replica_groups the group of (sender, output, spread number) is.

@@ -1,4 +1,4 @@
-// From the routes of a plan to the router's table. [manager-thread]
+// Builds the router's table from the routes of a plan. [manager-thread]
 #pragma once
 
 #include <functional>
@@ -12,22 +12,21 @@
 
 namespace skep::host {
 
-// The rings of the table in force, by what they join. One whose ends and settings are the same in
-// the next plan goes on; it is held by the route table alone, and goes with it. One that a table
-// has not is never used again, even if its sender has not seen that table yet: having left it, the
-// sender would come back to it with messages that are younger than those in another.
+// The rings of the table in force, by their ends and settings. The next table reuses a ring whose
+// ends and settings have not changed. Only route tables own rings. A ring that one table lacks is
+// never used again, even if its sender has not seen that table yet: after leaving the ring, the
+// sender would return to it with messages that are newer than those in another ring.
 using Rings = std::map<std::string, std::weak_ptr<Ring>>;
 
 struct RoutedWorker {
     std::shared_ptr<Mailbox> mailbox;
-    std::size_t order = 0;   // of its entry: tells it from an earlier worker of its name
-    bool is_pooled = false;  // it goes to sleep often and must do so cheaply
-    const WorkerTypeInfo* type =
-        nullptr;  // null while its plugin has not been opened: no outputs yet
+    std::size_t order = 0;   // of its entry: distinguishes it from an earlier worker of its name
+    bool is_pooled = false;  // it sleeps often, and a sleep must be cheap
+    const WorkerTypeInfo* type = nullptr;  // null until its plugin is opened: no outputs yet
 };
 
-// `find` knows every worker of the plan. Makes the rings and lanes that the routes need, and lets
-// go of those that they no longer do.
+// Creates the rings and lanes that the routes need, and releases those that they no longer need.
+// `find` must know every worker of the plan.
 [[nodiscard]] std::shared_ptr<const RouteTable> build_route_table(
     const Plan& plan,
     NamePool& names,

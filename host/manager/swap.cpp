@@ -1,5 +1,5 @@
-// Workers that get a successor: from the plan that asks for it until it is in force. What the two
-// instances do with each other is in worker/handover.hpp; here is who decides.
+// Gives workers a successor, from the request of the plan until the plan is in force. This file
+// makes the decisions; worker/handover.hpp has the protocol between the two instances.
 #include <algorithm>
 
 #include <pthread.h>
@@ -26,8 +26,8 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 
 }  // namespace
 
-// A worker without a thread takes what the plan says at its next start, which is now, unless an
-// operator has stopped it, or it never ran.
+// Begins the swap of a worker. A worker without a thread gets the new revision at its next start:
+// now, unless an operator has stopped it or it never ran.
 std::optional<Refusal> Core::begin_swap(WorkerEntry& entry,
                                         std::shared_ptr<const WorkerPlan> plan,
                                         const PlanChange& launch) {
@@ -55,7 +55,7 @@ std::optional<Refusal> Core::begin_swap(WorkerEntry& entry,
     return set_swap(entry, {std::move(*opened), nullptr, false, state_is_lost, launch.number});
 }
 
-// Why what `plan` wants, of `plugin`, cannot take over from what the entry runs.
+// Returns why the worker of `plan`, from `plugin`, cannot succeed the revision that the entry runs.
 std::optional<Refusal> Core::successor_refusal(const WorkerEntry& entry,
                                                const WorkerPlan& plan,
                                                const PluginInfo& plugin,
@@ -66,12 +66,12 @@ std::optional<Refusal> Core::successor_refusal(const WorkerEntry& entry,
                                 plan.plugin_content != entry.plan->plugin_content;
     std::optional<std::string> problem = succession_problem(before, next);
     if (problem) {
-        *problem += "; to let it begin anew: skep drain " + plan.name +
+        *problem += "; to start it without state: skep drain " + plan.name +
                     ", skep reload, skep restart " + plan.name;
     } else if (is_other_build && plugin.static_tls) {
         problem =
-            "its plugin has static TLS, of which a process has room for a few versions "
-            "alone; compile it without -ftls-model=initial-exec, or restart the host";
+            "its plugin has static TLS, and a process has room for only a few versions of that; "
+            "compile it without -ftls-model=initial-exec, or restart the host";
     } else if (loss == StateLoss::refused) {
         problem = state_problem(before, next);
     }
@@ -81,7 +81,7 @@ std::optional<Refusal> Core::successor_refusal(const WorkerEntry& entry,
     return bad_plan("worker '" + plan.name + "' cannot get a successor: " + *problem);
 }
 
-// The same instance with other parameters.
+// Begins the change of an instance's parameters; the instance stays.
 std::optional<Refusal> Core::begin_reconfiguration(WorkerEntry& entry,
                                                    std::shared_ptr<const WorkerPlan> plan) {
     if (std::optional<Refusal> refused = swap_refusal(entry)) {
@@ -102,16 +102,16 @@ std::optional<Refusal> Core::swap_refusal(const WorkerEntry& entry) const {
     if (entry.swap && entry.swap->is_hanging && is_in_that_call(entry)) {
         return Refusal{Refusal::Code::illegal_state,
                        "worker '" + entry.home->name +
-                           "' has not come back from the call in which its probation ended"};
+                           "' has not returned from the call in which its probation ended"};
     }
     if (entry.state != WorkerState::running && entry.state != WorkerState::paused &&
         !is_at_rest(entry.state) && entry.state != WorkerState::created) {
-        return cannot("exchange", entry);
+        return cannot("swap", entry);
     }
     return std::nullopt;
 }
 
-// The probation of the swap before ends here, when all else is in order.
+// Sets the swap of an entry, and ends the probation of its previous swap if nothing refuses.
 std::optional<Refusal> Core::set_swap(WorkerEntry& entry, Swap swap) {
     if (entry.swap) {
         end_probation(entry);
@@ -124,8 +124,8 @@ std::optional<Refusal> Core::set_swap(WorkerEntry& entry, Swap swap) {
     return std::nullopt;
 }
 
-// It gets a place of its own where the plan says another one than there is, or where the thread
-// there is would keep a plugin mapped.
+// Returns the instance to create. It runs elsewhere if the placement changed, or if the present
+// thread would keep a plugin mapped.
 Core::PendingInstance Core::pending_for(const WorkerEntry& entry) const {
     const Revision& next = entry.swap->other;
     PendingInstance made;
@@ -147,7 +147,7 @@ Core::PendingInstance Core::pending_for(const WorkerEntry& entry) const {
     return made;
 }
 
-// All on one thread, one after the other; the workers go on meanwhile.
+// Creates all successors on one helper thread, one after the other, while the workers run.
 void Core::create_successors() {
     const auto creation = std::make_shared<Creation>();
     for (WorkerEntry* const entry : change_->swaps) {
@@ -158,7 +158,7 @@ void Core::create_successors() {
     if (creation->pending.empty()) {
         return;
     }
-    change_->making += 1;  // all of them at once
+    change_->making += 1;  // counts all successors as one
     change_->creation = creation;
     const Result<Done, std::string> started = try_aside(
         [creation] { return "worker '" + creation->pending[creation->at].worker + "' in create"; },
@@ -186,7 +186,7 @@ void Core::create_successors() {
 
 // [aside]
 void Core::start_thread_of(PendingInstance& pending) {
-    pthread_setname_np(pthread_self(), ended_thread_name);  // it begins with the same name
+    pthread_setname_np(pthread_self(), ended_thread_name);  // the new thread inherits the name
     const auto started = pending.owner->start_standby(*pending.place.thread, pending.placement);
     if (!started) {
         pending.error = started.error();
@@ -223,7 +223,7 @@ void Core::on_created(std::uint64_t launch, std::vector<PendingInstance>& pendin
     continue_change();
 }
 
-// A swap that stands alone is decided by its worker, which then need not wait for the manager.
+// Offers the successors. For a single swap the worker decides, and need not wait for the manager.
 void Core::offer_successors() {
     PlanChange& launch = *change_;
     if (launch.swaps.empty()) {
@@ -247,16 +247,16 @@ void Core::offer_successors() {
     offer_wave();
 }
 
-// Who sends before who receives. A sender that waits for room comes to a boundary only while those
-// it waits for go on: had they taken over already, they would stand still, and all would wait for
-// each other. Within a cycle there is no such order, and none is needed while it has room.
+// Orders swaps into waves, senders before their receivers. A sender that waits for room reaches a
+// boundary only while its receivers run. If the receivers were swapped first, they would hold, and
+// all would wait for each other. A cycle has no such order, and needs none while it has room.
 std::deque<std::vector<WorkerEntry*>> Core::waves_of(const std::vector<WorkerEntry*>& swaps) const {
     std::vector<bool> has_swap(flow_.size());
     for (const WorkerEntry* const entry : swaps) {
         has_swap[*entry->group] = true;
     }
     std::vector<std::size_t> wave(flow_.size());
-    for (std::size_t i = flow_.size(); i-- > 0;) {  // senders stand behind their receivers
+    for (std::size_t i = flow_.size(); i-- > 0;) {  // senders come after their receivers
         for (const std::size_t up : flow_[i].upstream) {
             wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
         }
@@ -303,19 +303,20 @@ void Core::on_swapped(WorkerEntry& entry) {
         if (change_->taking == 0) {
             commit_change();
         }
-    } else if (handover->phase() == Phase::committed) {  // alone, and before it was withdrawn
+    } else if (handover->phase() ==
+               Phase::committed) {  // a single swap, committed before the abort
         commit_swap(entry);
         adopt_version_of(entry);
         resume_swapped(entry);
     }
 }
 
-// The worker's version is the successor's.
+// Makes the revision of the successor that of the entry.
 void Core::commit_swap(WorkerEntry& entry) {
     Swap& swap = *entry.swap;
     entry.change_part = ChangePart::none;
     swap.is_committed = true;
-    if (swap.handover == nullptr) {  // it has no thread, and no instance
+    if (swap.handover == nullptr) {  // the worker has no thread and no instance
         entry.exchange_with(swap.other);
         entry.generation = swap.other.generation;  // the next start counts it
         entry.swap.reset();
@@ -325,29 +326,29 @@ void Core::commit_swap(WorkerEntry& entry) {
     entry.exchange_with(swap.other);
     (void)swap.handover->move(Phase::tentative, Phase::committed);
     if (swap.handover->is_reconfiguration()) {
-        spdlog::info("{}@{}: has other parameters", entry.home->name, entry.generation);
+        spdlog::info("worker '{}'@{}: changed its parameters", entry.home->name, entry.generation);
         end_probation(entry);
         return;
     }
     ++entry.swaps;
     entry.last_swap = {
         swap.handover->blackout, swap.handover->state.size(), entry.home->mailbox->counts().queued};
-    spdlog::info("{}@{}: took over from generation {} in {:.1f} us, with {} bytes of state",
+    spdlog::info("worker '{}'@{}: replaced generation {} in {:.1f} us, with {} bytes of state",
                  entry.home->name,
                  entry.generation,
                  swap.other.generation,
                  std::chrono::duration<double, std::micro>(entry.last_swap->blackout).count(),
                  entry.last_swap->state_bytes);
     if (swap.drops_state) {
-        spdlog::warn("{}@{}: begins anew, as it cannot take the state of generation {}",
+        spdlog::warn("worker '{}'@{}: started without state: cannot load that of generation {}",
                      entry.home->name,
                      entry.generation,
                      swap.other.generation);
     }
 }
 
-// Routes and all are as its version wants them. One that had failed, or come to its end, begins
-// again; one that an operator has stopped, or that was never started, waits for its start.
+// Continues after a swap, when the routes fit the new revision. Starts a worker again that had
+// failed or ended; a worker that an operator has stopped, or that never ran, waits for its start.
 void Core::resume_swapped(WorkerEntry& entry) {
     if (entry.swap) {
         begin_probation(entry);
@@ -356,25 +357,25 @@ void Core::resume_swapped(WorkerEntry& entry) {
         send_command(entry);
     } else if (entry.state != WorkerState::created && !entry.is_stopped_by_operator &&
                !is_ending()) {
-        spdlog::info("{}: begins anew: its last instance has {}",
+        spdlog::info("worker '{}': starts again: its last instance has {}",
                      entry.home->name,
                      entry.state == WorkerState::failed ? "failed" : "ended");
         start(entry.home->name, [](const Answer<Done>&) {});
     }
 }
 
-// The plan in force says what the entry runs.
+// Makes the plan in force name the revision that the entry runs.
 void Core::adopt_version_of(const WorkerEntry& entry) {
     auto patched = std::make_shared<Plan>(*plan_);
     *std::find_if(patched->workers.begin(), patched->workers.end(), [&](const auto& it) {
         return it.name == entry.home->name;
     }) = *entry.plan;
     adopt(std::move(patched));
-    rewire();  // its ports may be others, and its place
+    rewire();  // its ports and its place may differ
 }
 
-// The launch is undone. A worker that has not begun to take over never will; one that has goes back
-// when it sees its next command, and says so.
+// Aborts the swap of a worker. If the handover has not begun, it never does. Otherwise the worker
+// returns to its predecessor at its next command, and reports that.
 void Core::withdraw_swap(WorkerEntry& entry) {
     entry.change_part = ChangePart::none;
     const std::shared_ptr<Handover> handover = entry.swap->handover;

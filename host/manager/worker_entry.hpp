@@ -1,7 +1,7 @@
-// A entry: all that the manager knows of one worker name. The manager's thread alone touches it.
+// Everything that the manager knows about one worker name. Used only by the manager's thread.
 //
-// What is wanted (wants_pause, is_removed, is_stopped_by_operator), what is (state), and how the
-// last generation ended (error) are separate fields, so that none can overwrite another.
+// The wanted state (wants_pause, is_removed, is_stopped_by_operator), the actual state (state), and
+// the error of the last generation (error) are separate fields, and cannot overwrite each other.
 #pragma once
 
 #include <functional>
@@ -18,54 +18,54 @@
 
 namespace skep::host {
 
-// How a request is answered, once: at once, or when a later fact decides it.
+// Answers a request. Called exactly once, at once or when a later report decides the request.
 using Completion = std::function<void(Answer<Done>)>;
 
-// A entry's part in the plan that is being applied.
+// The part of an entry in the plan that is being applied.
 enum class ChangePart {
     none,
-    making,  // it is started, and its instance is being made
-    made,    // it is started, and holds until all of them are made
+    making,  // it is started, and its instance is being created
+    made,    // it is started, and waits until all instances are created
     swap,    // it gets a successor
 };
 
-// What a worker runs, and where: the code, and the part of the plan that says so.
+// The code that a worker runs, its place, and the part of the plan that asks for them.
 struct Revision {
     std::shared_ptr<const WorkerPlan> plan;
     std::shared_ptr<Library> library;
     const skep_worker_type* type = nullptr;  // of the library
     std::uint64_t generation = 0;
-    std::shared_ptr<Pool> pool;  // null: a thread of its own
+    std::shared_ptr<Pool> pool;  // null: the worker has its own thread
 
     [[nodiscard]] const WorkerTypeInfo* info() const;  // null: not opened yet
 };
 
-// A worker being given a successor, from the offer to the end of the probation.
+// The swap of a worker, from the offer to the end of the probation.
 struct Swap {
     Revision other;  // the successor's until it is committed, then the predecessor's
-    std::shared_ptr<Handover> handover;  // null until the instance is made
+    std::shared_ptr<Handover> handover;  // null until the instance is created
     bool is_committed = false;
     bool drops_state = false;
-    std::uint64_t launch = 0;            // that it is part of
-    std::string recalled_with;           // the worker that has failed; "": it is not recalled
+    std::uint64_t launch = 0;            // the number of its PlanChange
+    std::string recalled_with;           // the failed worker that causes a rollback; "": none
     std::optional<Nanos> probation_end;  // none: it has not begun
-    // Where the successor was at the end of its probation, and whether it has been reported that it
-    // does not come back from there.
+    // The call of the successor at the end of its probation, and if its hang has been reported.
     std::optional<CallSight> last_sight;
     bool is_hanging = false;
 };
 
-// A route that a removed worker keeps until it has ended. The order tells its receiver from a later
-// worker of the same name.
+// A route that a removed worker keeps until it has ended. The order distinguishes its receiver from
+// a later worker of the same name.
 struct LastRoute {
     RoutePlan route;
     std::size_t receiver_order = 0;
 };
 
-// The version is what it runs now; its library stays from the first start to the removal.
+// The inherited Revision is the one that it runs now. Its library stays from the first start to the
+// removal.
 struct WorkerEntry : Revision {
     std::shared_ptr<const WorkerHome> home;
-    std::size_t order = 0;  // among all that this manager ever made; the order of listings
+    std::size_t order = 0;  // among all entries that this manager has made; the order of listings
     std::optional<std::size_t> group;  // of Core::flow_; none: the plan does not have it
     std::size_t place = 0;             // in that group
     ChangePart change_part = ChangePart::none;
@@ -80,22 +80,22 @@ struct WorkerEntry : Revision {
     std::string error;
 
     bool wants_pause = false;
-    bool is_removed = false;              // by the plan: it goes when it is at rest
+    bool is_removed = false;              // by the plan: the entry goes when it is at rest
     bool is_leaving = false;              // a reload has removed it, and it has not ended yet
-    std::vector<LastRoute> last_routes;   // of one that is leaving: what it still sends to whom
-    std::size_t leaving_feeders = 0;      // routes to it of others that are leaving
-    bool is_stopped_by_operator = false;  // it may be started again: those it feeds wait for it
+    std::vector<LastRoute> last_routes;   // the routes that it keeps while it is leaving
+    std::size_t leaving_feeders = 0;      // routes to it from others that are leaving
+    bool is_stopped_by_operator = false;  // it may be started again: the workers it feeds wait
     std::uint64_t pause_epoch = 0;        // of the command that state pausing waits for
-    // When the time for the present way of ending is over: draining is stopped, stopping is lost.
-    // Set by Core::set_deadline alone.
+    // The end of the present step: a draining worker must then stop, a stopping one is lost. Set
+    // only by Core::set_deadline.
     std::optional<Nanos> deadline;
-    std::optional<Nanos> give_up_at;  // by the grace of this worker; none: that of the host decides
+    std::optional<Nanos> give_up_at;  // by the grace of this worker; none: that of the host counts
 
     std::optional<Nanos> started, ended;
     std::optional<std::chrono::system_clock::time_point> started_wall, ended_wall;
     Nanos cpu{0};                // of a generation that has ended
-    std::uint32_t began = 0;     // bits of Activity, of all generations: what they began with
-    std::uint64_t finished = 0;  // messages, when the manager last looked whether all are
+    std::uint32_t began = 0;     // bits of Activity with which its generations began
+    std::uint64_t finished = 0;  // the finished messages at the manager's last look
 
     std::vector<Completion> waiting_for_run;
     std::vector<Completion> waiting_for_pause;
@@ -103,10 +103,10 @@ struct WorkerEntry : Revision {
 
     [[nodiscard]] WorkerMetrics metrics(Nanos now) const;
 
-    // What its worker began with, before that is gone.
+    // Records how its worker began. Call it before the worker is gone.
     void note_beginning() { began |= worker->activity() & Activity::began; }
 
-    // What it runs is `other` from now on, which becomes what it ran.
+    // Exchanges its revision with `other`.
     void exchange_with(Revision& other) {
         std::swap(static_cast<Revision&>(*this), other);
         home->mailbox->set_direct_bound(plan->mailbox);
@@ -114,15 +114,15 @@ struct WorkerEntry : Revision {
     }
 };
 
-// Reads the counts of a name as they are now: those of its mailbox, and those of what it sent.
+// Reads the current counts of a worker name: of its mailbox, and of the messages that it sent.
 void read_counts(const WorkerHome& home, WorkerMetrics& into);
 
-// Answers everyone in `waiting`, and forgets them.
+// Calls every completion in `waiting`, and clears the list.
 void answer_all(std::vector<Completion>& waiting, const Answer<Done>& answer);
 
 [[nodiscard]] Refusal bad_plan(std::string why);
 
-// "cannot pause worker 'a': it is stopped"
+// Returns "cannot pause worker 'a': it is stopped".
 [[nodiscard]] Refusal cannot(std::string_view verb, const WorkerEntry& entry);
 
 }  // namespace skep::host

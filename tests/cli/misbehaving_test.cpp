@@ -138,12 +138,12 @@ TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
     write(one_worker + fed);
     start();
     write(one_worker + "config.when_sent = \"hangs\"\n" + fed);
-    EXPECT_THAT(reload(1), HasSubstr("hangs: swap w; 1 stay; w@2 has not come back from a call"));
+    EXPECT_THAT(reload(1), HasSubstr("hangs: swap w; 1 stay; w@2 has not returned from a call"));
     EXPECT_TRUE(host->wait_for_err("generation 1 stands by"));
     write(one_worker + fed);
-    EXPECT_THAT(reload(1), HasSubstr("has not come back from the call in which its probation"));
+    EXPECT_THAT(reload(1), HasSubstr("has not returned from the call in which its probation"));
     host->send(SIGQUIT);
-    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside of plugins: w"));
+    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside plugins: w"));
 }
 
 // Whether a child of the process is in pause(), as one that hangs is.
@@ -225,7 +225,7 @@ TEST(Start, ASignalWhilePluginsAreLoadedIsHeeded) {
     for (const int signal : {SIGTERM, SIGINT}) {
         Process host({SKEP_EXECUTABLE, "run", file, "--log-level", "debug"},
                      {{"XDG_RUNTIME_DIR", folder.path()}});
-        ASSERT_TRUE(host.wait_for_err("trying")) << host.wait().err;
+        ASSERT_TRUE(host.wait_for_err("probing")) << host.wait().err;
         host.send(SIGHUP);
         host.send(signal);
         EXPECT_EQ(host.wait().exit_code, 0);

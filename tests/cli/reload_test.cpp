@@ -25,7 +25,7 @@ TEST_F(Reload, APluginThatWasReplacedTakesOverWithTheStateOfTheOldOne) {
     greet("Bob", "version 1: hello Bob, number 2");
     EXPECT_EQ(reload(), "reload #2: applied: swap w; 0 stay\n");
     greet("Cid", "version 2: hello Cid, number 3");
-    EXPECT_THAT(stop(), HasSubstr("w@2: took over from generation 1"));
+    EXPECT_THAT(stop(), HasSubstr("worker 'w'@2: replaced generation 1"));
 }
 
 TEST_F(Reload, AStateFromTheFutureIsRefusedBeforeAnythingIsTouched) {
@@ -256,8 +256,7 @@ TEST_F(Reload, ARollbackBringsBackAPluginWhoseFileIsGone) {
     start();
     const Finished nothing = skep({"rollback"});
     EXPECT_EQ(nothing.exit_code, 1);
-    EXPECT_EQ(nothing.out,
-              "rollback #1: refused: there is no plan before this one to go back to\n");
+    EXPECT_EQ(nothing.out, "rollback #1: refused: cannot roll back: there is no previous plan\n");
     greet("Ada", "version 1: hello Ada, number 1");
     fs::rename(folder / "libplugin.so", folder / "libgreeter.so");
     const std::string renamed = "[worker.w]\nplugin = \"greeter\"\n";
@@ -322,12 +321,12 @@ TEST_F(Reload, AHostThatWatchesMovesToWhatIsNewByItself) {
     start();
     greet("Ada", "version 1: hello Ada, number 1");
     install("greeter_2");
-    ASSERT_TRUE(host->wait_for_err("w@2: took over from generation 1"));
+    ASSERT_TRUE(host->wait_for_err("worker 'w'@2: replaced generation 1"));
     greet("Bob", "version 2: hello Bob, number 2");
     write(watches + one_worker + "config = { wort = \"hi\" }\n");
     ASSERT_TRUE(host->wait_for_err("did you mean 'word'?"));
     write(watches + one_worker + "config = { word = \"hi\" }\n");
-    ASSERT_TRUE(host->wait_for_err("w@3: took over from generation 2"));
+    ASSERT_TRUE(host->wait_for_err("worker 'w'@3: replaced generation 2"));
     greet("Cid", "version 2: hi Cid, number 3");
     write(one_worker + "config = { word = \"hi\" }\n");
     ASSERT_TRUE(host->wait_for_err("applied: settings; 1 stay"));
@@ -381,7 +380,8 @@ TEST_F(Reload, WhoAcceptsThatStateIsLostCanGoBackToAnOlderPlugin) {
     EXPECT_EQ(skep({"rollback"}).exit_code, 1);
     EXPECT_EQ(skep({"rollback", "--discard-state"}).out, "rollback #3: applied: swap w; 0 stay\n");
     greet("Bob", "version 1: hello Bob, number 1");
-    EXPECT_THAT(stop(), HasSubstr("w@3: begins anew, as it cannot take the state of generation 2"));
+    EXPECT_THAT(stop(),
+                HasSubstr("worker 'w'@3: started without state: cannot load that of generation 2"));
 }
 
 // For who builds a plugin: nothing in the topology says so, and nothing is over when its source is.
@@ -457,7 +457,7 @@ TEST_F(Reload, AReloadableParameterIsChangedWithoutASuccessor) {
             "worker 'parse' keeps its parameters: reconfigure: cannot use pattern 'b=(?P<b>.)('"));
     std::ofstream(folder / "log", std::ios::app) << "a=3 b=4\n";
     EXPECT_TRUE(host->wait_for_out(R"({"b":"4"})"));
-    EXPECT_THAT(stop(), testing::ContainsRegex("parse@1: has other parameters"));
+    EXPECT_THAT(stop(), testing::ContainsRegex("worker 'parse'@1: changed its parameters"));
 }
 
 }  // namespace

@@ -101,11 +101,13 @@ TEST_F(Steer, AHostIsWatchedPausedExplainedAndStopped) {
     expect({"status", "show"}, 0, "paused");
     expect({"explain", "show"}, 0, "show is paused: it was asked to pause");
     expect({"wait", "show", "--state", "paused"}, 0, "");
-    expect({"wait", "show", "--timeout", "1ms"}, 1, "show is not running in that time");
-    expect({"wait", "--timeout", "1ms"}, 1, "not every worker is running in that time");
+    expect({"wait", "show", "--timeout", "1ms"},
+           1,
+           "worker 'show' did not reach state 'running' in time");
+    expect({"wait", "--timeout", "1ms"}, 1, "not all workers reached state 'running' in time");
     expect({"send", "show", "to all the bees"}, 0, "");
     expect({"broadcast", "to all"}, 0, "");
-    expect({"explain", "show"}, 0, "2 messages wait at it");
+    expect({"explain", "show"}, 0, "2 messages wait in its mailbox");
     expect({"resume", "show"}, 0, "");
     EXPECT_TRUE(host->wait_for_out("to all"));
 
@@ -177,10 +179,12 @@ TEST_F(Steer, RefusalsAreTold) {
     expect({"pause", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
     expect({"tap", "fed.out"}, 4, "no worker 'fed'; did you mean 'feed'?");
     expect({"tap", "feed", "--to", "shwo"}, 4, "no worker 'shwo'; did you mean 'show'?");
-    expect({"tap", "feed.oops"}, 1, "no route leaves 'feed.oops'; those of 'feed' leave by out");
+    expect({"tap", "feed.oops"},
+           1,
+           "no route leaves 'feed.oops'; outputs of 'feed' with a route: out");
     expect({"drain", "show"}, 0, "");
     expect({"pause", "show"}, 1, "cannot pause worker 'show': it is stopped");
-    expect({"wait", "--state", "runing"}, 1, "there is no state 'runing'");
+    expect({"wait", "--state", "runing"}, 1, "unknown state 'runing'");
     expect({"stop", "--now"}, 0, "");
     EXPECT_THAT(host->wait().err,
                 HasSubstr("control: pause 'show': refused: cannot pause worker 'show': it is "
@@ -270,10 +274,9 @@ TEST_F(Steer, OfSeveralHostsOneIsNamed) {
     expect({"stop"}, 69, "no host is running");
     const std::unique_ptr<Process> bees = start("bees");
     const std::unique_ptr<Process> ants = start("ants");
-    expect(
-        {"status"}, 69, "several hosts run, and --host NAME has to say which is meant: ants, bees");
+    expect({"status"}, 69, "several hosts are running; select one with --host NAME: ants, bees");
     expect({"status", "--host", "ants"}, 0, "ants");
-    expect({"status", "--host", "bee"}, 69, "no host 'bee' is running; there is ants, bees");
+    expect({"status", "--host", "bee"}, 69, "no host 'bee' is running; running: ants, bees");
     expect({"status", "--control", socket}, 0, "bees");
     EXPECT_THAT(skep({"ps"}).out, AllOf(HasSubstr("\nants  feed"), HasSubstr("\nbees  feed")));
     EXPECT_THAT(skep({"ps", "--host", "ants"}).out, Not(HasSubstr("bees")));
@@ -290,7 +293,7 @@ TEST_F(Steer, ASecondHostOfTheNameRunsWithoutASocket) {
     second->send(SIGINT);
     EXPECT_THAT(
         second->wait().err,
-        HasSubstr("there is no control socket: a host named 'bees' runs already, process "));
+        HasSubstr("cannot open a control socket: a host named 'bees' runs already, process "));
     expect({"stop"}, 0, "");
     EXPECT_EQ(first->wait().exit_code, 0);
 }
@@ -345,7 +348,7 @@ TEST_F(Steer, TheSocketGoesEvenWhereAThreadIsLeftBehind) {
     expect({"explain", "stuck"}, 0, "stuck is running");
     expect({"stop"}, 0, "");
     EXPECT_EQ(host.wait().exit_code, 1);
-    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside of plugins: stuck"));
+    EXPECT_THAT(host.wait().err, HasSubstr("leaving while a thread is inside plugins: stuck"));
     EXPECT_FALSE(
         std::filesystem::exists(std::filesystem::symlink_status(folder / "skep/stuck.sock")));
 }

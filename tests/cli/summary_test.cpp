@@ -93,7 +93,7 @@ TEST(Summary, PlaceThatCannotTakeAFileIsRefusedBeforehand) {
     const TempFolder folder;
     const Result<Done> missing = check_writable(folder.path("missing/s.json"));
     ASSERT_FALSE(missing);
-    EXPECT_THAT(missing.error().front().message, HasSubstr("there is no folder"));
+    EXPECT_THAT(missing.error().front().message, HasSubstr("does not exist"));
     EXPECT_FALSE(check_writable(folder.path("")));
     EXPECT_FALSE(check_writable("/dev/null"));
     EXPECT_TRUE(check_writable("in_this_folder.json"));

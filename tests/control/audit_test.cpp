@@ -46,7 +46,7 @@ TEST_F(AuditTest, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
         ReloadResult::applied, "swap w; 0 stay", R"({"steps_ms":{"read":1}})"};
     audit->verdict({{}, 2, 2, applied}, "SIGHUP");
     audit->verdict({{}, 3, 2, applied}, "watch");
-    const ReloadWish back{ReloadKind::rollback, StateLoss::accepted};
+    const ReloadRequest back{ReloadKind::rollback, StateLoss::accepted};
     audit->verdict({back, 4, 4, {ReloadResult::refused, "no\nplan", ""}}, "me");
     EXPECT_THAT(
         lines(),

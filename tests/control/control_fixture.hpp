@@ -99,7 +99,7 @@ protected:
     Mutex mutex;
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
-    Reloads reloads{[](const ReloadWish&) {
+    Reloads reloads{[](const ReloadRequest&) {
         return ReloadOutcome{ReloadResult::no_change, "nothing changes"};
     }};
     const std::unique_ptr<Audit> audit = Audit::open(folder / "audit.jsonl", "bees").value();

@@ -59,18 +59,18 @@ TEST_F(ExplainTest, AReceiverThatIsFullOfBytesHoldsUpItsSenders) {
 
 TEST_F(ExplainTest, EveryStateHasASentence) {
     const std::vector<std::tuple<WorkerState, std::string, std::string>> table = {
-        {WorkerState::created, "nobody has started it", "skep restart a"},
+        {WorkerState::created, "it was created, but not started", "skep restart a"},
         {WorkerState::loading, "plugin is being opened", ""},
-        {WorkerState::starting, "making the instance; its last checkpoint was 10ms ago", ""},
-        {WorkerState::running, "no message waits at it", ""},
+        {WorkerState::starting, "creating the instance; its last checkpoint was 10ms ago", ""},
+        {WorkerState::running, "no message waits in its mailbox", ""},
         {WorkerState::pausing, "not reached a checkpoint; its last checkpoint was 10ms", ""},
-        {WorkerState::paused, "stands still at a checkpoint", "skep resume a"},
-        {WorkerState::draining, "finishes what is queued", ""},
-        {WorkerState::stopping, "told to stop now", ""},
-        {WorkerState::stopped, "ended well", "skep restart a"},
-        {WorkerState::backoff, "waits before it is started again", "skep restart a"},
+        {WorkerState::paused, "waits at a checkpoint", "skep resume a"},
+        {WorkerState::draining, "finishes its queued messages", ""},
+        {WorkerState::stopping, "asked to stop now", ""},
+        {WorkerState::stopped, "ended without an error", "skep restart a"},
+        {WorkerState::backoff, "waits for its restart", "skep restart a"},
         {WorkerState::failed, "it failed: out of honey", "skep restart a"},
-        {WorkerState::lost, "its thread is still inside of the plugin", ""},
+        {WorkerState::lost, "its thread is still inside the plugin", ""},
     };
     ASSERT_EQ(table.size(), worker_state_count);
     for (const auto& [state, why, advice] : table) {
@@ -86,7 +86,7 @@ TEST_F(ExplainTest, WhatWaitsAtItIsCounted) {
     a().state = WorkerState::paused;
     EXPECT_THAT(of(a()).also, IsEmpty());
     a().in.queued = 1;
-    EXPECT_THAT(of(a()).also, Contains("1 message waits at it"));
+    EXPECT_THAT(of(a()).also, Contains("1 message waits in its mailbox"));
 }
 
 TEST_F(ExplainTest, AnOldErrorIsTold) {
@@ -136,7 +136,7 @@ TEST_F(ExplainTest, ACallThatDoesNotComeBackIsNamed) {
                                     WorkerState::draining,
                                     WorkerState::stopping}) {
         b().state = state;
-        EXPECT_THAT(of(b()).why, HasSubstr("inside of 'on_message' of its plugin for 3.1s"));
+        EXPECT_THAT(of(b()).why, HasSubstr("inside 'on_message' of its plugin for 3.1s"));
     }
 }
 
@@ -144,7 +144,7 @@ TEST_F(ExplainTest, AWorkerThatDoesNotLookAtItsMessagesIsNotSaidToWorkOnThem) {
     b().in.queued = 1;
     EXPECT_THAT(of(b()).why, HasSubstr("has messages to work on"));
     b().checkpoint_age = 3100ms;
-    EXPECT_THAT(of(b()).why, HasSubstr("has not looked at its messages for 3.1s"));
+    EXPECT_THAT(of(b()).why, HasSubstr("has not read its messages for 3.1s"));
 }
 
 TEST_F(ExplainTest, OfTwoWithOneNameTheLaterCounts) {

@@ -99,7 +99,7 @@ TEST(Listener, ALinkToAFolderIsRefused) {
 TEST(Listener, WhatIsNoSocketIsNotReplaced) {
     const TempFolder folder;
     const std::string path = folder.write("bees.sock", "precious");
-    EXPECT_THAT(refusal_of(path), AllOf(HasSubstr(path), HasSubstr("no socket")));
+    EXPECT_THAT(refusal_of(path), AllOf(HasSubstr(path), HasSubstr("not a socket")));
     EXPECT_EQ(folder.read("bees.sock"), "precious");
 }
 
@@ -240,7 +240,7 @@ TEST(Listener, BindsAgainWhatOthersHaveRemoved) {
              std::ofstream file(it / "skep/bees.sock");
          },
          Listener::Place::lost,
-         "no socket"},
+         "not a socket"},
         {"others may write to its folder",
          [](const auto& it) {
              fs::remove_all(it / "skep");

@@ -18,7 +18,7 @@ using test::Gate;
 
 TEST(Reloads, GiveEachTriggerAVerdict) {
     int runs = 0;
-    Reloads reloads([&](const ReloadWish&) {
+    Reloads reloads([&](const ReloadRequest&) {
         ++runs;
         return ReloadOutcome{runs == 1 ? ReloadResult::applied : ReloadResult::refused,
                              "run " + std::to_string(runs)};
@@ -38,7 +38,7 @@ TEST(Reloads, OfAThousandTriggersTwoRunAndTheLastContentWins) {
     std::atomic<int> content{0};
     std::atomic<int> runs{0};
     int seen = -1;
-    Reloads reloads([&](const ReloadWish&) {
+    Reloads reloads([&](const ReloadRequest&) {
         seen = content;  // as a reload reads its file first
         if (++runs == 1) {
             first_runs.wait_until_open();
@@ -66,18 +66,18 @@ TEST(Reloads, OfAThousandTriggersTwoRunAndTheLastContentWins) {
 
 TEST(Reloads, ARollbackTakesItsTurnAndIsNeverMerged) {
     Gate first_runs;
-    std::vector<ReloadWish> runs;
-    Reloads reloads([&](const ReloadWish& wish) {
-        runs.push_back(wish);
+    std::vector<ReloadRequest> runs;
+    Reloads reloads([&](const ReloadRequest& request) {
+        runs.push_back(request);
         if (runs.size() == 1) {
             first_runs.wait_until_open();
         }
         return ReloadOutcome{ReloadResult::applied, ""};
     });
-    constexpr ReloadWish reload;
-    constexpr ReloadWish back{ReloadKind::rollback, StateLoss::refused};
-    constexpr ReloadWish lossy{ReloadKind::reload, StateLoss::accepted};
-    const std::vector<ReloadWish> wanted = {
+    constexpr ReloadRequest reload;
+    constexpr ReloadRequest back{ReloadKind::rollback, StateLoss::refused};
+    constexpr ReloadRequest lossy{ReloadKind::reload, StateLoss::accepted};
+    const std::vector<ReloadRequest> wanted = {
         reload, reload, reload, back, back, reload, reload, lossy};
     std::vector<std::uint64_t> numbers = {reloads.trigger("test", wanted[0])};
     first_runs.wait_for_visitor();
@@ -88,11 +88,11 @@ TEST(Reloads, ARollbackTakesItsTurnAndIsNeverMerged) {
     std::vector<std::uint64_t> served;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const Verdict verdict = reloads.wait(numbers[i]);
-        EXPECT_EQ(verdict.wish, wanted[i]);
+        EXPECT_EQ(verdict.request, wanted[i]);
         served.push_back(verdict.run);
     }
     EXPECT_EQ(served, (std::vector<std::uint64_t>{1, 2, 2, 4, 5, 6, 6, 8}));
-    EXPECT_EQ(runs, (std::vector<ReloadWish>{reload, reload, back, back, reload, lossy}));
+    EXPECT_EQ(runs, (std::vector<ReloadRequest>{reload, reload, back, back, reload, lossy}));
 }
 
 // What a run of these puts on probation is "w", as generation 2.
@@ -111,7 +111,7 @@ protected:
 
     const std::shared_ptr<Probations> probations = std::make_shared<Probations>();
     std::atomic<int> told{0};
-    Reloads reloads{[this](const ReloadWish&) {
+    Reloads reloads{[this](const ReloadRequest&) {
                         probations->swapped("w", 2);
                         return ReloadOutcome{ReloadResult::applied, "swap w"};
                     },
@@ -160,7 +160,7 @@ TEST(Reloads, AreNotHeldUpByAProbationAtTheEnd) {
     std::string told;
     {
         Reloads reloads(
-            [&](const ReloadWish&) {
+            [&](const ReloadRequest&) {
                 probations->swapped("w", 2);
                 return ReloadOutcome{ReloadResult::applied, ""};
             },
@@ -174,7 +174,9 @@ TEST(Reloads, AreNotHeldUpByAProbationAtTheEnd) {
 }
 
 TEST(Reloads, AVerdictIsTakenOnce) {
-    Reloads reloads([](const ReloadWish&) { return ReloadOutcome{ReloadResult::no_change, ""}; });
+    Reloads reloads([](const ReloadRequest&) {
+        return ReloadOutcome{ReloadResult::no_change, ""};
+    });
     const std::uint64_t number = reloads.trigger("test");
     EXPECT_EQ(reloads.wait(number).outcome.result, ReloadResult::no_change);
     EXPECT_EQ(reloads.wait(number).outcome.text, "its verdict is no longer known");

@@ -152,7 +152,7 @@ TEST_F(ServerTest, WaitsUntilAWorkerIsInAState) {
     EXPECT_EQ(waiting.get().body, R"({"reached":true})");
     expect("GET", "/v1/wait?state=running&timeout_ms=0", "", 200, R"({"reached":false})");
     expect("GET", "/v1/wait?worker=c", "", 404, "unknown_worker");
-    expect("GET", "/v1/wait?state=runing", "", 400, "there is no state 'runing'");
+    expect("GET", "/v1/wait?state=runing", "", 400, "unknown state 'runing'");
     expect("GET", "/v1/wait?x=1", "", 400, "unknown parameter 'x'");
 }
 
@@ -187,7 +187,7 @@ TEST_F(ServerTest, AfterTheEndItIsToldSo) {
     expect_refused("/v1/workers/b/send", R"({"text":"x"})", 503, "host_ended");
     expect_refused("/v1/workers/b/pause", "", 503, "host_ended");
     expect("GET", "/v1/workers/b", "", 200, R"("state":"stopped")");
-    expect("GET", "/v1/workers/b/explain", "", 200, "ended well");
+    expect("GET", "/v1/workers/b/explain", "", 200, "ended without an error");
     expect("GET", "/v1/wait?state=ended", "", 200, R"({"reached":true})");
     expect("GET", "/v1/wait?state=running", "", 503, "host_ended");
 }

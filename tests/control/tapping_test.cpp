@@ -42,7 +42,7 @@ protected:
             when_open();
         });
         std::string begun;
-        const auto reply = hear_host(
+        const auto reply = read_host_stream(
             path,
             target,
             [&](std::string_view piece) {
@@ -144,11 +144,12 @@ TEST_F(Tapping, WhatCanNeverBeShownIsRefused) {
     };
     expect("from=nobody", 404, R"("unknown_worker","message":"no worker 'nobody'")");
     expect("to=nobody", 404, R"("unknown_worker")");
-    expect(
-        "from=ticker.oops", 400, "no route leaves 'ticker.oops'; those of 'ticker' leave by out");
+    expect("from=ticker.oops",
+           400,
+           "no route leaves 'ticker.oops'; outputs of 'ticker' with a route: out");
     expect("form=ticker", 400, "unknown parameter 'form'");
-    expect("limit=0", 400, "'limit' has to be a number above 0");
-    expect("bytes=65537", 400, "'bytes' has to be from 1 to 65536");
+    expect("limit=0", 400, "'limit' must be a number above 0");
+    expect("bytes=65537", 400, "'bytes' must be from 1 to 65536");
     EXPECT_EQ(world.manager->taps()->list(), nullptr);
 }
 
@@ -159,7 +160,7 @@ TEST_F(Tapping, OneTooManyIsRefused) {
     }
     const Response reply = ask("GET", "/v1/tap");
     EXPECT_EQ(reply.status, 503);
-    EXPECT_THAT(reply.body, HasSubstr("there are 8 taps already"));
+    EXPECT_THAT(reply.body, HasSubstr("8 taps are open already"));
     for (const std::shared_ptr<Tap>& it : open) {
         world.manager->taps()->close(it);
     }

@@ -172,7 +172,7 @@ TEST_F(Launch, AResumeTakesBackAPauseThatCameBeforeTheWorkerRan) {
     }
     const Answer<Done> paused = stands_still.get();
     ASSERT_FALSE(paused);
-    EXPECT_EQ(paused.error().message, "worker 'slow' was resumed before it stood still");
+    EXPECT_EQ(paused.error().message, "worker 'slow' was resumed before it paused");
     made.open();
     EXPECT_TRUE(applied.get());
     EXPECT_EQ(world.state("slow"), WorkerState::running);

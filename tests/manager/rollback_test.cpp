@@ -52,7 +52,7 @@ TEST_F(Rollback, GoesBackOnePlanAtATime) {
     ASSERT_FALSE(further);
     EXPECT_EQ(
         further.error(),
-        (Refusal{Refusal::Code::illegal_state, "there is no plan before this one to go back to"}));
+        (Refusal{Refusal::Code::illegal_state, "cannot roll back: there is no previous plan"}));
     world.stop();
     EXPECT_EQ(manager.rollback().error().code, Refusal::Code::host_ended);
 }
@@ -136,7 +136,7 @@ TEST_F(Rollback, APluginWithTooManyPinnedVersionsGetsNoMore) {
     world.loader.pinned.push_back(pinned);
     change("a", noting("third"));
     world.plan.workers.front().plugin_content = "third";
-    EXPECT_THAT(refusal(), testing::HasSubstr("64 versions of it are mapped still"));
+    EXPECT_THAT(refusal(), testing::HasSubstr("64 old versions are still mapped"));
     EXPECT_EQ(content(), "second");
     world.stop();
 }
@@ -152,8 +152,7 @@ TEST_F(Rollback, APluginWithTooMuchPinnedMemoryGetsNoMore) {
     world.loader.pinned.front().mapped += 1;
     change("a", noting("third"));
     world.plan.workers.front().plugin_content = "third";
-    EXPECT_THAT(refusal(),
-                testing::HasSubstr("1 versions of it are mapped still, with 262144 KiB"));
+    EXPECT_THAT(refusal(), testing::HasSubstr("1 old versions are still mapped, with 262144 KiB"));
     world.stop();
 }
 

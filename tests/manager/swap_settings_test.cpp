@@ -101,7 +101,7 @@ TEST_F(SwapSettings, AWorkerWhoseInputsAreOthersCanBeginAnew) {
     world.loader.renames_ports = true;
     world.plan.workers.front().plugin_content = "another";
     EXPECT_THAT(refusal(),
-                HasSubstr("to let it begin anew: skep drain a, skep reload, skep restart a"));
+                HasSubstr("to start it without state: skep drain a, skep reload, skep restart a"));
     ASSERT_TRUE(manager.stop("a"));
     world.scripts["a"] = noting("new");
     ASSERT_EQ(refusal(), "");

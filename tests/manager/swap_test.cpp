@@ -82,7 +82,7 @@ TEST_F(Swap, ALoopWorkerThatReturnsByItselfHasEndedAndGetsNoSuccessor) {
     gate.open();
     gate.wait_for_visitor();
     change("a", noting_loop("new"));
-    EXPECT_EQ(refusal(), "worker 'a' ended before its successor could take over");
+    EXPECT_EQ(refusal(), "worker 'a' ended before its successor became active");
     EXPECT_EQ(noted(), Lines{});
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }

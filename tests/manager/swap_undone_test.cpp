@@ -263,7 +263,7 @@ TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
-              "worker 'a' did not come to a boundary between two messages in time: it is inside of "
+              "worker 'a' did not come to a boundary between two messages in time: it is inside "
               "'on_message' of its plugin; its 'quiesce' says how long it may take");
     gate.open();
     ASSERT_TRUE(manager.send("a", "2"));
@@ -314,7 +314,7 @@ TEST_F(StuckSwap, AStateThatIsNeverLoadedIsRefusedInTimeAndTheOldInstanceGoesOn)
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
-    EXPECT_THAT(answer.error().message, HasSubstr("in time: it is inside of 'load_state'"));
+    EXPECT_THAT(answer.error().message, HasSubstr("in time: it is inside 'load_state'"));
     gate.open();
     ASSERT_TRUE(manager.send("a", "1"));
     while (handled == 0) {
@@ -332,7 +332,7 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     const Answer<Done> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
-              "the successor of worker 'a' was not made in time: it is inside of 'create' of its "
+              "the successor of worker 'a' was not created in time: it is inside 'create' of its "
               "plugin");
     never.wait_for_visitor();  // what it reads on the way there it has read
     ASSERT_TRUE(manager.send("a", "1"));

@@ -172,7 +172,7 @@ TEST_F(ReloadFaults, UntilThePlanIsInForceTheOldSetWorksOnAsAWhole) {
         {"12: release", present("release"), "keeps its instance: release: as told"},
         {"12: acquire", next("acquire"), "keeps its instance: acquire: as told"},
     };
-    EXPECT_THAT(ask("POST", "/v1/rollback"), is("refused", "there is no plan before"));
+    EXPECT_THAT(ask("POST", "/v1/rollback"), is("refused", "cannot roll back"));
     for (const Fault& fault : faults) {
         for (int round = rounds(); round > 0; --round) {
             SCOPED_TRACE(fault.step);
@@ -232,7 +232,7 @@ TEST_F(ReloadFaults, WhenTheAuditLogTakesNoMoreTheHostWorksOn) {
     fs::create_symlink("/dev/full", folder / "audit.jsonl");
     start();
     move_to_next();
-    EXPECT_TRUE(host->wait_for_err("the audit log takes no more")) << host->wait().err;
+    EXPECT_TRUE(host->wait_for_err("cannot write to the audit log")) << host->wait().err;
     move_to_next();
     EXPECT_THAT(stop(), testing::ContainsRegex("w@[0-9]+ +missed 0, wrong 0"));
 }
