@@ -42,7 +42,7 @@ struct Forced {
 
 constexpr Forced faults[] = {
     {Step::open, "refused by the test"},
-    {Step::succeed, "cannot get a successor: its input 0 was 'in'"},
+    {Step::succeed, "cannot get a successor: its input 0 changed from 'in'"},
     {Step::create, "worker 'r' failed: create: forced"},
     {Step::boundary, "worker 'r' did not come to a boundary"},
     {Step::save, "worker 'r' keeps its instance: save_state: forced"},
