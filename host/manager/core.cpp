@@ -45,12 +45,15 @@ Core::Core(Clock& clock,
       report_(std::make_shared<const Worker::Report>([this, queue = queue_](WorkerReport fact) {
           // False: the host has ended without this thread, and the report is dropped.
           (void)queue->post([this, fact = std::move(fact)] { on_report(fact); });
-      })) {
+      })),
+      pools_(clock_),
+      helpers_(clock_, queue_),
+      libraries_(clock_, loader_, limits_, observer_, [this] { return known_threads(); }) {
     parker_->attach();
 }
 
 void Core::loop() {
-    while (!(is_ending() && entries_.empty() && asides_.empty())) {
+    while (!(is_ending() && entries_.empty() && helpers_.empty())) {
         const std::uint32_t ticket = parker_->prepare();
         const std::vector<EventQueue::Action> actions = queue_->take();
         for (const auto& action : actions) {
@@ -78,7 +81,7 @@ Ending Core::wait() {
 }
 
 Nanos Core::next_deadline() const {
-    Nanos next = std::min(next_look_.value_or(forever), next_pool_look_.value_or(forever));
+    Nanos next = std::min(next_look_.value_or(forever), pools_.next_look().value_or(forever));
     next = std::min(next, next_hang_look_.value_or(forever));
     if (!schedule_.empty()) {
         next = std::min(next, *schedule_start_ + schedule_.front().at);
@@ -89,7 +92,7 @@ Nanos Core::next_deadline() const {
     if (change_) {
         next = std::min(next, change_->deadline);
     }
-    next = std::min(next, asides_deadline_);
+    next = std::min(next, helpers_deadline_);
     return std::min(next, earliest_deadline_);
 }
 
@@ -129,14 +132,16 @@ void Core::tick() {
     check_change(now);
     end_probations(now);
     if (is_ending() && entries_.empty()) {
-        asides_deadline_ =
-            std::min({asides_deadline_, give_up_at_, now + stop_times(Nanos(0)).give_up});
-        if (asides_deadline_ <= now) {
-            give_up_asides();
+        helpers_deadline_ =
+            std::min({helpers_deadline_, give_up_at_, now + stop_times(Nanos(0)).give_up});
+        if (helpers_deadline_ <= now) {
+            for (HelperThreads::Lost& it : helpers_.abandon()) {
+                lost_threads_.emplace(it.thread, std::move(it.what));
+            }
         }
     }
-    if (next_pool_look_ && *next_pool_look_ <= now) {
-        look_at_pools();
+    if (pools_.next_look() && *pools_.next_look() <= now) {
+        pools_.look(*plan_);
     }
     if (next_hang_look_ && *next_hang_look_ <= now) {
         look_for_hangs(now);
@@ -439,7 +444,7 @@ void Core::retire(WorkerEntry& entry) {
         last_busy_ = nullptr;
     }
     entries_.erase(entries_.find(entry.home->name));  // destroys `entry`
-    close_unused_libraries();
+    libraries_.close_unused();
 }
 
 }  // namespace skep::host

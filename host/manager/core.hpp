@@ -8,13 +8,13 @@
 //   plan_change.cpp  applies a plan
 //   swap.cpp         gives workers a successor
 //   probation.cpp    ends swaps: the end of the probation, or a rollback
-//   libraries.cpp    the plugins, from their first to their last use
-//   pools.cpp        the pools, from their first to their last use
+//   revisions.cpp    the library and the type of a worker
 //   hangs.cpp        finds calls into plugins that hang
-//   aside.cpp        calls plugins on helper threads
 //   lifecycle.cpp    the life of one worker: start, reports, end
 //   ending.cpp       the order in which workers drain, and the end of the host
 //   leaving.cpp      the workers that a reload removes, until they have ended
+//
+// Parts that own their fields: HelperThreads, LibraryCache, PoolSet.
 #pragma once
 
 #include <atomic>
@@ -26,14 +26,16 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "host/manager/drain_order.hpp"
 #include "host/manager/event_queue.hpp"
 #include "host/manager/flow.hpp"
+#include "host/manager/helper_threads.hpp"
+#include "host/manager/library_cache.hpp"
 #include "host/manager/manager.hpp"
+#include "host/manager/pool_set.hpp"
 #include "host/manager/route_builder.hpp"
 #include "host/manager/worker_entry.hpp"
 #include "host/topology/diff.hpp"
@@ -126,20 +128,6 @@ private:
         Completion reply;
     };
 
-    // Two pools may have the same name: a pool with other settings is another pool.
-    struct StartedPool {
-        PoolPlan plan;
-        std::shared_ptr<Pool> pool;
-    };
-
-    // A helper thread that calls plugins.
-    struct Aside {
-        std::thread thread;
-        std::shared_ptr<std::atomic<pid_t>> id;
-        std::function<std::string()> what;  // describes the work, for people
-        std::function<void()> keeps;
-    };
-
     // A group of the plan's workers. A null entry: the worker is gone.
     struct EntryGroup {
         std::vector<WorkerEntry*> entries;
@@ -171,12 +159,10 @@ private:
     [[nodiscard]] std::optional<Refusal> end_refusal() const;
     [[nodiscard]] Refusal absent(const std::string& worker) const;
 
-    // libraries.cpp
-    [[nodiscard]] Answer<Done> check_pinned(const std::string& path);
+    // revisions.cpp
     Answer<Revision> open_revision(std::shared_ptr<const WorkerPlan> plan);
     Answer<Done> open_library(WorkerEntry& entry);
-    void close_unused_libraries();
-    void close_library(std::shared_ptr<Library> library);
+    [[nodiscard]] std::set<pid_t> known_threads() const;
 
     // plan_change.cpp
     [[nodiscard]] std::optional<Refusal> refusal_of(const Plan& next, const Changes& changes);
@@ -185,7 +171,7 @@ private:
                                                        const PluginInfos& plugins);
     void adopt(std::shared_ptr<const Plan> plan);
     void remember_plan_before(const std::shared_ptr<const Plan>& next);
-    [[nodiscard]] std::optional<Refusal> prepare(PlanChange& launch,
+    [[nodiscard]] std::optional<Refusal> prepare(PlanChange& change,
                                                  const Changes& changes,
                                                  bool opens);
     void continue_change();
@@ -194,7 +180,7 @@ private:
     void check_change(Nanos now);
     [[nodiscard]] std::string why_late(const WorkerEntry& late) const;
     [[nodiscard]] const WorkerEntry* full_receiver_of(const WorkerEntry& sender) const;
-    [[nodiscard]] Nanos end_step(PlanChange& launch) const;
+    [[nodiscard]] Nanos end_step(PlanChange& change) const;
 
     // swap.cpp
     [[nodiscard]] std::optional<Refusal> successor_refusal(const WorkerEntry& entry,
@@ -203,7 +189,7 @@ private:
                                                            StateLoss loss) const;
     [[nodiscard]] std::optional<Refusal> begin_swap(WorkerEntry& entry,
                                                     std::shared_ptr<const WorkerPlan> plan,
-                                                    const PlanChange& launch);
+                                                    const PlanChange& change);
     [[nodiscard]] std::optional<Refusal> begin_reconfiguration(
         WorkerEntry& entry, std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] std::optional<Refusal> swap_refusal(const WorkerEntry& entry) const;
@@ -211,13 +197,14 @@ private:
     [[nodiscard]] PendingInstance pending_for(const WorkerEntry& entry) const;
     static void start_thread_of(PendingInstance& pending);
     void create_successors();
-    void on_created(std::uint64_t launch, std::vector<PendingInstance>& pending);
+    void on_created(std::uint64_t change, std::vector<PendingInstance>& pending);
     void offer_successors();
     [[nodiscard]] std::deque<std::vector<WorkerEntry*>> waves_of(
         const std::vector<WorkerEntry*>& swaps) const;
     void offer_wave();
     void on_swapped(WorkerEntry& entry);
     void commit_swap(WorkerEntry& entry);
+    void destroy_later(PendingInstance pending);
     void resume_swapped(WorkerEntry& entry);
     void adopt_version_of(const WorkerEntry& entry);
     void withdraw_swap(WorkerEntry& entry);
@@ -232,26 +219,10 @@ private:
     void end_probation(WorkerEntry& entry);
     void end_swap(WorkerEntry& entry);
 
-    // aside.cpp
-    [[nodiscard]] Result<Done, std::string> try_aside(std::function<std::string()> what,
-                                                      std::function<void()> work,
-                                                      EventQueue::Action then);
-    void aside(const std::function<std::string()>& what,
-               const std::function<void()>& work,
-               EventQueue::Action then);
-    void destroy_later(PendingInstance pending);
-    void give_up_asides();
-
     // lifecycle.cpp
     void set_state(WorkerEntry& entry, WorkerEvent event);
     [[nodiscard]] bool can(const WorkerEntry& entry, WorkerEvent event) const;
-    Answer<Done> start_pools(const Plan& plan);
-    [[nodiscard]] Answer<std::shared_ptr<Pool>> pool_of(const WorkerPlan& worker,
-                                                        const Plan& plan) const;
-    void drop_pools();
-    void look_at_pools();
     WorkerEntry& add_entry(std::shared_ptr<const WorkerPlan> shared, std::shared_ptr<Pool> pool);
-    [[nodiscard]] Placement placement_of(const RunPlan& run) const;
     void rewire();
     void start_worker(WorkerEntry& entry);
     void on_report(const WorkerReport& fact);
@@ -311,14 +282,11 @@ private:
     std::deque<std::shared_ptr<const Plan>> plans_before_;  // the previous plan is last
     std::vector<EntryGroup> flow_;                          // as flow_groups()
     Rings rings_;
-    std::vector<StartedPool> pools_;       // those of the plan, and those that workers still use
-    std::optional<Nanos> next_pool_look_;  // for workers that block a thread
+    PoolSet pools_;
+    HelperThreads helpers_;
     std::optional<Nanos> next_hang_look_;  // for workers that hang in a call
-    std::vector<int> own_cpus_;            // the cpus that the process may use
     std::map<std::string, std::unique_ptr<WorkerEntry>> entries_;
-    std::map<std::pair<std::string, std::string>, std::shared_ptr<Library>>
-        libraries_;                      // by path and content
-    std::set<const Library*> on_pools_;  // those that a worker on a pool has used
+    LibraryCache libraries_;
     std::deque<Retired> retired_;
     FlowCounts forgotten_accounting_;                 // of workers that no longer fit in retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and their workers
@@ -328,9 +296,7 @@ private:
 
     // Probation deadlines, as (Swap::probation_end, worker name).
     std::set<std::pair<Nanos, std::string>> probations_;
-    std::map<std::uint64_t, Aside> asides_;
-    std::uint64_t asides_made_ = 0;
-    Nanos asides_deadline_ = forever;      // at the end of the host: then they are abandoned
+    Nanos helpers_deadline_ = forever;     // at the end of the host: then they are abandoned
     Nanos earliest_deadline_ = forever;    // no entry has an earlier deadline
     std::deque<SchedulePlan> schedule_;    // the entries that are still pending
     std::optional<Nanos> schedule_start_;  // when the first plan ran

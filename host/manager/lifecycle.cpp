@@ -89,7 +89,7 @@ void Core::start_worker(WorkerEntry& entry) {
         Worker::Spec{
             entry.order,
             entry.pool != nullptr ? entry.home->parker->seat_in(*entry.pool) : nullptr,
-            placement_of(entry.plan->run),
+            pools_.placement_of(entry.plan->run),
             {entry.generation, entry.library, entry.type, entry.plan->config, entry.plan->live}},
         report_);
     const Result<Done, std::string> started = entry.worker->start();

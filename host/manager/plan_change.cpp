@@ -93,42 +93,42 @@ void Core::apply(std::shared_ptr<const Plan> next,
         reply(Unexpected<Refusal>(*refused));
         return;
     }
-    if (const Answer<Done> pooled = start_pools(*next); !pooled) {
-        reply(pooled);
+    if (const auto pooled = pools_.start(*next, *plan_); !pooled) {
+        reply(Unexpected<Refusal>(bad_plan(pooled.error())));
         return;
     }
-    PlanChange launch;
-    launch.step_begin = clock_.now();
-    launch.number = ++changes_begun_;
-    launch.next = std::move(next);
-    launch.to_remove = changes.to_remove;
-    launch.loss = loss;
-    launch.reply = reply;
-    if (const std::optional<Refusal> refused = prepare(launch, changes, starts)) {
-        for (WorkerEntry* const entry : launch.starts) {
+    PlanChange change;
+    change.step_begin = clock_.now();
+    change.number = ++changes_begun_;
+    change.next = std::move(next);
+    change.to_remove = changes.to_remove;
+    change.loss = loss;
+    change.reply = reply;
+    if (const std::optional<Refusal> refused = prepare(change, changes, starts)) {
+        for (WorkerEntry* const entry : change.starts) {
             retire(*entry);
             retired_.pop_back();
         }
-        for (WorkerEntry* const entry : launch.swaps) {
+        for (WorkerEntry* const entry : change.swaps) {
             withdraw_swap(*entry);
         }
-        close_unused_libraries();  // also that of the refused worker
+        libraries_.close_unused();  // also that of the refused worker
         reply(Unexpected<Refusal>(*refused));
         return;
     }
     if (!starts) {
-        adopt(std::move(launch.next));
+        adopt(std::move(change.next));
         rewire();
         needs_advance_ = true;
         reply(Done{});
         return;
     }
-    launch.making = launch.starts.size();
-    launch.steps.open = end_step(launch);
+    change.making = change.starts.size();
+    change.steps.open = end_step(change);
     const Nanos longest =
         schedule_start_ ? std::min(limits_.make, limits_.make_beside) : limits_.make;
-    launch.deadline = deadline_after(clock_.now(), longest);
-    change_ = std::move(launch);
+    change.deadline = deadline_after(clock_.now(), longest);
+    change_ = std::move(change);
     for (WorkerEntry* const entry : change_->starts) {
         entry->change_part = ChangePart::making;
     }
@@ -145,39 +145,39 @@ void Core::apply(std::shared_ptr<const Plan> next,
 }
 
 // Does everything that can fail without a thread, on entries that no other thread has seen yet.
-std::optional<Refusal> Core::prepare(PlanChange& launch, const Changes& changes, bool opens) {
-    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_add)) {
-        Answer<std::shared_ptr<Pool>> pool = pool_of(*worker, *launch.next);
+std::optional<Refusal> Core::prepare(PlanChange& change, const Changes& changes, bool opens) {
+    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_add)) {
+        Result<std::shared_ptr<Pool>, std::string> pool = pools_.find(*worker, *change.next);
         if (!pool) {
-            return pool.error();
+            return bad_plan(pool.error());
         }
-        launch.starts.push_back(&add_entry({launch.next, worker}, std::move(*pool)));
+        change.starts.push_back(&add_entry({change.next, worker}, std::move(*pool)));
         if (opens) {
-            if (const Answer<Done> opened = open_library(*launch.starts.back()); !opened) {
+            if (const Answer<Done> opened = open_library(*change.starts.back()); !opened) {
                 return opened.error();
             }
         }
     }
-    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_swap)) {
+    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_swap)) {
         WorkerEntry& entry = *find(worker->name);
-        if (auto refused = begin_swap(entry, {launch.next, worker}, launch)) {
+        if (auto refused = begin_swap(entry, {change.next, worker}, change)) {
             return refused;
         }
-        launch.swaps.push_back(&entry);
+        change.swaps.push_back(&entry);
     }
-    for (const WorkerPlan* const worker : workers_named(*launch.next, changes.to_reconfigure)) {
+    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_reconfigure)) {
         WorkerEntry& entry = *find(worker->name);
-        if (auto refused = begin_reconfiguration(entry, {launch.next, worker})) {
+        if (auto refused = begin_reconfiguration(entry, {change.next, worker})) {
             return refused;
         }
-        launch.swaps.push_back(&entry);
+        change.swaps.push_back(&entry);
     }
     return std::nullopt;
 }
 
-Nanos Core::end_step(PlanChange& launch) const {
-    const Nanos begin = std::exchange(launch.step_begin, clock_.now());
-    return launch.step_begin - begin;
+Nanos Core::end_step(PlanChange& change) const {
+    const Nanos begin = std::exchange(change.step_begin, clock_.now());
+    return change.step_begin - begin;
 }
 
 // Goes to the next step when all instances are created, and when all successors are active.

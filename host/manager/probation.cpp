@@ -69,7 +69,7 @@ void Core::recall_those_with(const WorkerEntry& failed) {
     std::set<std::string> came_with_it;
     for (const auto& [name, entry] : entries_) {
         if (entry->swap && entry->swap->is_committed &&
-            entry->swap->launch == failed.swap->launch) {
+            entry->swap->change == failed.swap->change) {
             came_with_it.insert(name);
         }
     }
@@ -183,7 +183,7 @@ void Core::end_swap(WorkerEntry& entry) {
         destroy_later(std::move(pending));
     }
     ended = {};
-    close_unused_libraries();
+    libraries_.close_unused();
 }
 
 }  // namespace skep::host

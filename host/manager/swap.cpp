@@ -30,13 +30,13 @@ bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
 // now, unless an operator has stopped it or it never ran.
 std::optional<Refusal> Core::begin_swap(WorkerEntry& entry,
                                         std::shared_ptr<const WorkerPlan> plan,
-                                        const PlanChange& launch) {
+                                        const PlanChange& change) {
     if (std::optional<Refusal> refused = swap_refusal(entry)) {
         return refused;
     }
-    Answer<std::shared_ptr<Pool>> pool = pool_of(*plan, *launch.next);
+    Result<std::shared_ptr<Pool>, std::string> pool = pools_.find(*plan, *change.next);
     if (!pool) {
-        return pool.error();
+        return bad_plan(pool.error());
     }
     Answer<Revision> opened = open_revision(std::move(plan));
     if (!opened) {
@@ -46,13 +46,13 @@ std::optional<Refusal> Core::begin_swap(WorkerEntry& entry,
     bool state_is_lost = false;
     if (entry.worker != nullptr) {
         const PluginInfo& plugin = opened->library->info();
-        if (auto refused = successor_refusal(entry, *opened->plan, plugin, launch.loss)) {
+        if (auto refused = successor_refusal(entry, *opened->plan, plugin, change.loss)) {
             return refused;
         }
         state_is_lost = state_problem(*entry.info(), *opened->info()).has_value();
     }
     opened->generation = entry.generation + 1;
-    return set_swap(entry, {std::move(*opened), nullptr, false, state_is_lost, launch.number});
+    return set_swap(entry, {std::move(*opened), nullptr, false, state_is_lost, change.number});
 }
 
 // Returns why the worker of `plan`, from `plugin`, cannot succeed the revision that the entry runs.
@@ -142,7 +142,7 @@ Core::PendingInstance Core::pending_for(const WorkerEntry& entry) const {
     } else if (next.pool == nullptr && (pins || entry.plan->run != next.plan->run ||
                                         entry.info()->is_loop != next.info()->is_loop)) {
         made.place.thread = entry.worker->make_thread();
-        made.placement = placement_of(next.plan->run);
+        made.placement = pools_.placement_of(next.plan->run);
     }
     return made;
 }
@@ -160,7 +160,7 @@ void Core::create_successors() {
     }
     change_->making += 1;  // counts all successors as one
     change_->creation = creation;
-    const Result<Done, std::string> started = try_aside(
+    const Result<Done, std::string> started = helpers_.try_run(
         [creation] { return "worker '" + creation->pending[creation->at].worker + "' in create"; },
         [creation] {
             for (std::size_t i = 0; i < creation->pending.size(); ++i) {
@@ -184,7 +184,26 @@ void Core::create_successors() {
     }
 }
 
-// [aside]
+// Destroys an unused instance. Its thread ends first, because destructors of its thread_locals may
+// still need the instance.
+void Core::destroy_later(PendingInstance pending) {
+    const auto shared = std::make_shared<PendingInstance>(std::move(pending));
+    helpers_.run([shared] { return "worker '" + shared->worker + "' in destroy"; },
+                 [shared] {
+                     name_this_thread(shared->worker, shared->instance->generation());
+                     if (shared->place.thread != nullptr) {
+                         shared->place.thread->end();
+                     }
+                     shared->instance->destroy();
+                 },
+                 [this, shared] {
+                     shared->instance.reset();
+                     shared->owner.reset();
+                     libraries_.close_unused();
+                 });
+}
+
+// [helper thread]
 void Core::start_thread_of(PendingInstance& pending) {
     pthread_setname_np(pthread_self(), ended_thread_name);  // the new thread inherits the name
     const auto started = pending.owner->start_standby(*pending.place.thread, pending.placement);
@@ -193,8 +212,8 @@ void Core::start_thread_of(PendingInstance& pending) {
     }
 }
 
-void Core::on_created(std::uint64_t launch, std::vector<PendingInstance>& pending) {
-    const bool is_wanted = change_ && change_->number == launch;
+void Core::on_created(std::uint64_t change, std::vector<PendingInstance>& pending) {
+    const bool is_wanted = change_ && change_->number == change;
     std::optional<Refusal> failed;
     for (PendingInstance& it : pending) {
         WorkerEntry* const entry = find(it.worker);
@@ -225,13 +244,13 @@ void Core::on_created(std::uint64_t launch, std::vector<PendingInstance>& pendin
 
 // Offers the successors. For a single swap the worker decides, and need not wait for the manager.
 void Core::offer_successors() {
-    PlanChange& launch = *change_;
-    if (launch.swaps.empty()) {
+    PlanChange& change = *change_;
+    if (change.swaps.empty()) {
         return;
     }
-    WorkerEntry& first = *launch.swaps.front();
-    const bool stands_alone = launch.swaps.size() == 1 && launch.starts.empty() &&
-                              launch.to_remove.empty() && plan_->routes == launch.next->routes &&
+    WorkerEntry& first = *change.swaps.front();
+    const bool stands_alone = change.swaps.size() == 1 && change.starts.empty() &&
+                              change.to_remove.empty() && plan_->routes == change.next->routes &&
                               first.worker != nullptr && first.state == WorkerState::running &&
                               !first.wants_pause &&
                               has_same_ports(*first.swap->other.info(), *first.info());
@@ -239,11 +258,11 @@ void Core::offer_successors() {
         first.swap->handover->set_holds(false);
     }
     Nanos longest{0};
-    for (const WorkerEntry* const entry : launch.swaps) {
+    for (const WorkerEntry* const entry : change.swaps) {
         longest = std::max(longest, entry->swap->other.plan->quiesce.value_or(limits_.take));
     }
-    launch.deadline = deadline_after(clock_.now(), longest);
-    launch.waves = waves_of(launch.swaps);
+    change.deadline = deadline_after(clock_.now(), longest);
+    change.waves = waves_of(change.swaps);
     offer_wave();
 }
 
@@ -273,15 +292,15 @@ std::deque<std::vector<WorkerEntry*>> Core::waves_of(const std::vector<WorkerEnt
 }
 
 void Core::offer_wave() {
-    PlanChange& launch = *change_;
-    while (launch.taking == 0 && !launch.waves.empty()) {
-        for (WorkerEntry* const entry : launch.waves.front()) {
+    PlanChange& change = *change_;
+    while (change.taking == 0 && !change.waves.empty()) {
+        for (WorkerEntry* const entry : change.waves.front()) {
             if (entry->swap->handover != nullptr) {
-                ++launch.taking;
+                ++change.taking;
                 entry->worker->offer(entry->swap->handover);
             }
         }
-        launch.waves.pop_front();
+        change.waves.pop_front();
     }
 }
 
@@ -320,7 +339,7 @@ void Core::commit_swap(WorkerEntry& entry) {
         entry.exchange_with(swap.other);
         entry.generation = swap.other.generation;  // the next start counts it
         entry.swap.reset();
-        close_unused_libraries();
+        libraries_.close_unused();
         return;
     }
     entry.exchange_with(swap.other);

@@ -46,7 +46,7 @@ struct Swap {
     std::shared_ptr<Handover> handover;  // null until the instance is created
     bool is_committed = false;
     bool drops_state = false;
-    std::uint64_t launch = 0;            // the number of its PlanChange
+    std::uint64_t change = 0;            // the number of its PlanChange
     std::string recalled_with;           // the failed worker that causes a rollback; "": none
     std::optional<Nanos> probation_end;  // none: it has not begun
     // The call of the successor at the end of its probation, and if its hang has been reported.

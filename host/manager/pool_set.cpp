@@ -1,11 +1,9 @@
-// The pools of a host: created before the first worker that needs them, dropped after the last. A
-// pool never changes: a pool with other settings is another pool, to which the workers move.
+#include "host/manager/pool_set.hpp"
+
 #include <algorithm>
 #include <bit>
 
 #include <spdlog/spdlog.h>
-
-#include "host/manager/core.hpp"
 
 namespace skep::host {
 
@@ -23,11 +21,11 @@ bool is_to_log(std::uint32_t looks) {
 
 }  // namespace
 
-Answer<Done> Core::start_pools(const Plan& plan) {
+Result<Done, std::string> PoolSet::start(const Plan& next, const Plan& in_force) {
     if (own_cpus_.empty()) {
         own_cpus_ = allowed_cpus();  // the manager's thread has no placement
     }
-    for (const PoolPlan& it : plan.pools) {
+    for (const PoolPlan& it : next.pools) {
         if (std::any_of(pools_.begin(), pools_.end(), [&](const auto& started) {
                 return started.plan == it;
             })) {
@@ -37,44 +35,43 @@ Answer<Done> Core::start_pools(const Plan& plan) {
             it.threads > 0 ? it.threads : std::max<std::size_t>(own_cpus_.size(), 1);
         auto pool = std::make_shared<Pool>(clock_, it.name, threads, it.placement);
         if (const Result<Done, std::string> started = pool->start(); !started) {
-            drop_pools();
-            return Unexpected<Refusal>(bad_plan(started.error()));
+            drop_unused(in_force);
+            return Unexpected<std::string>(started.error());
         }
         pools_.push_back({it, std::move(pool)});
     }
-    if (!pools_.empty() && !next_pool_look_) {
-        next_pool_look_ = clock_.now() + pool_look;
+    if (!pools_.empty() && !next_look_) {
+        next_look_ = clock_.now() + pool_look;
     }
     return Done{};
 }
 
-// Returns the pool of a worker in the plan; null: the worker has its own thread.
-Answer<std::shared_ptr<Pool>> Core::pool_of(const WorkerPlan& worker, const Plan& plan) const {
+Result<std::shared_ptr<Pool>, std::string> PoolSet::find(const WorkerPlan& worker,
+                                                         const Plan& plan) const {
     if (worker.run.pool.empty()) {
         return std::shared_ptr<Pool>();
     }
     const PoolPlan* const wanted = plan.find_pool(worker.run.pool);
     if (wanted == nullptr) {
-        return Unexpected<Refusal>(bad_plan("no pool '" + worker.run.pool + "'"));
+        return Unexpected<std::string>("no pool '" + worker.run.pool + "'");
     }
     return std::find_if(
                pools_.begin(), pools_.end(), [&](const auto& it) { return it.plan == *wanted; })
         ->pool;
 }
 
-// Drops the pools that no worker uses and the plan does not name.
-void Core::drop_pools() {
-    std::erase_if(pools_, [this](const StartedPool& it) {
-        const PoolPlan* const planned = plan_->find_pool(it.plan.name);
+void PoolSet::drop_unused(const Plan& in_force) {
+    std::erase_if(pools_, [&](const StartedPool& it) {
+        const PoolPlan* const planned = in_force.find_pool(it.plan.name);
         return it.pool.use_count() == 1 && (planned == nullptr || *planned != it.plan);
     });
     if (pools_.empty()) {
-        next_pool_look_.reset();
+        next_look_.reset();
     }
 }
 
-void Core::look_at_pools() {
-    next_pool_look_ = clock_.now() + pool_look;
+void PoolSet::look(const Plan& in_force) {
+    next_look_ = clock_.now() + pool_look;
     for (const StartedPool& started : pools_) {
         for (const Pool::Blocker& it : started.pool->look_for_blockers()) {
             if (is_to_log(it.looks)) {
@@ -87,10 +84,10 @@ void Core::look_at_pools() {
             }
         }
     }
-    drop_pools();
+    drop_unused(in_force);
 }
 
-Placement Core::placement_of(const RunPlan& run) const {
+Placement PoolSet::placement_of(const RunPlan& run) const {
     Placement placement = run.placement;
     if (run.core_group > 0 && placement.cpus.empty() && !own_cpus_.empty()) {
         placement.cpus = {own_cpus_[run.core_group % own_cpus_.size()]};
