@@ -187,7 +187,7 @@ private:
     }
 
     // Runs the static destructors of a library that stays mapped: they run when a process ends, so
-    // a child of this child ends, and this child then ends the same way.
+    // a child of this child ends. If a signal ends it, this child ends by the same signal.
     static void end_as_the_host_would() {
         const pid_t child = ::fork();
         if (child == 0) {
@@ -198,8 +198,6 @@ private:
         }
         if (child > 0 && WIFSIGNALED(status)) {
             ::raise(WTERMSIG(status));
-        } else if (child > 0 && WEXITSTATUS(status) != exit_ok) {
-            ::_exit(WEXITSTATUS(status));
         }
     }
 

@@ -1,6 +1,6 @@
-// Short-lived threads that call plugins outside of workers, because the manager's thread never calls
-// a plugin. A helper thread ends before its plugin may be closed. Therefore a thread_local that the
-// plugin touches there does not pin the plugin.
+// Short-lived threads that call plugins outside of workers, because the manager's thread never
+// calls a plugin. A helper thread ends before its plugin may be closed. Therefore a thread_local
+// that the plugin touches there does not pin the plugin.
 //
 // All functions: [manager-thread].
 #pragma once

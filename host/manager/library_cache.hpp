@@ -36,8 +36,8 @@ public:
     // Opens the library that a worker's plan names, unless it is open.
     [[nodiscard]] Result<std::shared_ptr<Library>, std::string> open(const WorkerPlan& plan);
 
-    // Closes the libraries that nobody else holds. Leaves one mapped if a thread may still be inside
-    // it, and logs the cause.
+    // Closes the libraries that nobody else holds. Leaves one mapped if a thread may still be
+    // inside it, and logs the cause.
     void close_unused();
 
     [[nodiscard]] std::vector<std::shared_ptr<const Library>> all() const;

@@ -24,8 +24,8 @@ public:
     explicit PoolSet(Clock& clock)
         : clock_(clock) {}
 
-    // Starts the pools of `next` that do not run yet. If one fails, drops those that `in_force` does
-    // not need, and returns why.
+    // Starts the pools of `next` that do not run yet. If one fails, drops those that `in_force`
+    // does not need, and returns why.
     [[nodiscard]] Result<Done, std::string> start(const Plan& next, const Plan& in_force);
 
     // Returns the pool of a worker in `plan`, whose pools have been started; null: the worker has
