@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -14,12 +13,12 @@
 #include <httplib.h>
 #include <poll.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/base/deadline.hpp"
 #include "host/base/fd.hpp"
-#include "host/base/mutex.hpp"
 #include "host/control/places.hpp"
 #include "host/control/unix_socket.hpp"
 
@@ -53,17 +52,15 @@ Result<pid_t, AskError> probe(const std::string& path) {
 // lasts. Ends the request when the host does not answer.
 class LifeWatch {
 public:
-    LifeWatch(const std::string& path, httplib::Client& request)
+    // `over` is an eventfd, which this object closes.
+    LifeWatch(const std::string& path, httplib::Client& request, int over)
         : request_(request),
           ping_(path),
+          over_(over),
           thread_([this] { run(); }) {}
 
     ~LifeWatch() {
-        {
-            const MutexLock lock(mutex_);
-            is_over_ = true;
-            changed_.notify_all();
-        }
+        (void)::eventfd_write(over_.get(), 1);
         ping_.stop();
         thread_.join();
     }
@@ -94,17 +91,15 @@ private:
         }
     }
 
-    bool is_over_within(Nanos time) {
-        const MutexLock lock(mutex_);
-        return changed_.wait_for(mutex_, time, [this]() REQUIRES(mutex_) { return is_over_; });
+    [[nodiscard]] bool is_over_within(Nanos time) const {
+        pollfd over = {over_.get(), POLLIN, 0};
+        return ::poll(&over, 1, poll_timeout(deadline_after(steady_now(), time))) == 1;
     }
 
     httplib::Client& request_;
     httplib::Client ping_;
+    const Fd over_;
     std::atomic<bool> has_seen_death_{false};
-    Mutex mutex_;
-    std::condition_variable_any changed_;
-    bool is_over_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
 };
 
@@ -124,9 +119,10 @@ Result<Response, AskError> request(const std::string& path, Nanos patience, Send
     const Nanos begin = steady_now();
     const Nanos last_try = begin + std::min(patience, asks_again_for);
     std::optional<LifeWatch> watch;
-    if (patience > sign_of_life_within) {
+    const int over = patience > sign_of_life_within ? ::eventfd(0, EFD_CLOEXEC) : -1;
+    if (over >= 0) {
         try {
-            watch.emplace(path, client);
+            watch.emplace(path, client, over);
         } catch (const std::system_error&) {  // no thread: the request runs without a watch
         }
     }

@@ -236,7 +236,7 @@ protected:
     StuckSwap() { world.plan.probation = milliseconds(5); }
 
     static Manager::Limits short_limits() {
-        return {seconds(2), milliseconds(5)};  // the first start has to make it
+        return {seconds(2), milliseconds(100)};  // the first start has to make it
     }
 
     Gate gate;
