@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 fs::path own_file() {
     std::error_code error;
     const fs::path path = fs::read_symlink("/proc/self/exe", error);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel passes the address as a number
     const auto* const passed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     return !error || passed == nullptr ? path : fs::canonical(passed, error);
 }
