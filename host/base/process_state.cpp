@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -51,6 +52,13 @@ void open_standard_streams() {
     }
 }
 
+// The C library loads its unwinder when it first needs it, as for an exception that crosses dlopen,
+// and aborts if there is no memory for that.
+void load_unwinder() {
+    void* frame = nullptr;
+    (void)::backtrace(&frame, 1);
+}
+
 void reset_ignored_signals() {
     constexpr std::array<int, 4> kept = {SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
     for (int signal = 1; signal < static_cast<int>(signal_end); ++signal) {
@@ -69,6 +77,7 @@ int open_nothing() {
 
 void normalise_process_state() {
     open_standard_streams();
+    load_unwinder();
     reset_ignored_signals();
     unblock_all_signals();
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);  // orphans go to the next subreaper or init above
