@@ -1,18 +1,17 @@
 #include "host/cli/log_writer.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <new>
 #include <system_error>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "host/base/process_state.hpp"
+#include "host/base/write_all.hpp"
 
 namespace skep::host {
 namespace {
@@ -203,19 +202,11 @@ bool LogWriter::State::write_lost(std::uint64_t lines) {
 
 // Removes the written part from `text`.
 bool LogWriter::State::write_all(std::string_view& text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd.get(), text.data(), text.size());
-        if (written >= 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN) {  // another process or a plugin made stderr non-blocking
-            pollfd ready = {fd.get(), POLLOUT, 0};
-            (void)::poll(&ready, 1, -1);
-        } else if (errno != EINTR) {
-            error.store(errno, std::memory_order_relaxed);
-            return false;
-        }
+    const int failed = host::write_all(fd.get(), text);
+    if (failed != 0) {
+        error.store(failed, std::memory_order_relaxed);
     }
-    return true;
+    return failed == 0;
 }
 
 void LogWriter::State::add_lost(std::uint64_t lines) {
