@@ -59,6 +59,22 @@ void load_unwinder() {
     (void)::backtrace(&frame, 1);
 }
 
+// The C library takes the size of a thread's stack from the limit of the process (ulimit -s), which
+// may be too small for a plugin, and for the host.
+void give_threads_enough_stack() {
+    constexpr std::size_t enough = std::size_t{1} << 20;
+    pthread_attr_t defaults{};
+    if (::pthread_getattr_default_np(&defaults) != 0) {
+        return;
+    }
+    std::size_t size = 0;
+    if (::pthread_attr_getstacksize(&defaults, &size) == 0 && size < enough &&
+        ::pthread_attr_setstacksize(&defaults, enough) == 0) {
+        (void)::pthread_setattr_default_np(&defaults);
+    }
+    ::pthread_attr_destroy(&defaults);
+}
+
 void reset_ignored_signals() {
     constexpr std::array<int, 4> kept = {SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
     for (int signal = 1; signal < static_cast<int>(signal_end); ++signal) {
@@ -78,6 +94,7 @@ int open_nothing() {
 void normalise_process_state() {
     open_standard_streams();
     load_unwinder();
+    give_threads_enough_stack();
     reset_ignored_signals();
     unblock_all_signals();
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);  // orphans go to the next subreaper or init above

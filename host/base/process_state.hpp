@@ -10,6 +10,8 @@
 //   SIGPIPE, SIGXFSZ       a handler that does nothing: the   default
 //                          write fails (EPIPE, EFBIG)
 //   subreaper              switched off                       no
+//   limit of the stack     as inherited; threads get 1 MiB    the host's
+//                          or more
 //   umask, working folder, limits, priority: as inherited     the host's
 //
 // The host uses a handler instead of SIG_IGN because exec() resets handlers and keeps SIG_IGN. No

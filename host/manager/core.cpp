@@ -73,6 +73,12 @@ void Core::loop() {
     for (const auto& [thread, worker] : lost_threads_) {
         ending_->lost.push_back(worker);
     }
+    for (Worker::LostCall& it : lost_calls_) {
+        if (!it.is_over()) {
+            ending_->lost.push_back(it.worker->name());
+            (void)new Worker::LostCall(std::move(it));  // the thread uses it for ever
+        }
+    }
     ended_.set_value(*ending_);
 }
 

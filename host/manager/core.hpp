@@ -216,6 +216,7 @@ private:
     void end_probations(Nanos now);
     [[nodiscard]] static bool is_in_that_call(const WorkerEntry& entry);
     [[nodiscard]] std::optional<Nanos> look_at_call(WorkerEntry& entry, Nanos now);
+    [[nodiscard]] bool roll_back_hung(WorkerEntry& entry, const std::string& error);
     void end_probation(WorkerEntry& entry);
     void end_swap(WorkerEntry& entry);
 
@@ -290,6 +291,7 @@ private:
     std::deque<Retired> retired_;
     FlowCounts forgotten_accounting_;                 // of workers that no longer fit in retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and their workers
+    std::vector<Worker::LostCall> lost_calls_;        // their libraries stay mapped
     std::size_t entries_made_ = 0;
     std::optional<PlanChange> change_;
     std::uint64_t changes_begun_ = 0;

@@ -118,8 +118,9 @@ bool Core::is_in_that_call(const WorkerEntry& entry) {
 }
 
 // Keeps a successor that is in a call at the end of its probation on probation until the call
-// returns. Reports a hang if the call lasts as long as the probation, but at least one second.
-// Returns the time of the next look. None: the successor is in no call, or is being ended.
+// returns. Rolls it back if the call lasts as long as the probation, but at least one second; if
+// that is impossible, reports the hang. Returns the time of the next look. None: the successor is
+// in no call, or is being ended.
 std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     const bool is_at_work =
         entry.state == WorkerState::running || entry.state == WorkerState::pausing;
@@ -139,8 +140,14 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     if (lasts < patience) {
         return now + std::min(patience - lasts, call_look_every);
     }
+    const double seconds = std::chrono::duration<double>(lasts).count();
+    if (roll_back_hung(entry,
+                       fmt::format("it has been in {} for {:.1f} s, and its thread is left behind",
+                                   entry.swap->last_sight->call,
+                                   seconds))) {
+        return std::nullopt;
+    }
     if (!std::exchange(entry.swap->is_hanging, true)) {
-        const double seconds = std::chrono::duration<double>(lasts).count();
         add(entry.home->counters->errors, 1);
         spdlog::error(
             "worker '{}'@{}: has not returned from a call for {:.1f} s on probation; its thread "
@@ -154,6 +161,17 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
         }
     }
     return now + call_look_every;
+}
+
+bool Core::roll_back_hung(WorkerEntry& entry, const std::string& error) {
+    std::optional<Worker::LostCall> lost = entry.worker->roll_back_hung(
+        *entry.swap->handover, pools_.placement_of(entry.swap->other.plan->run), error);
+    if (!lost) {
+        return false;
+    }
+    lost_calls_.push_back(std::move(*lost));
+    entry.hang_watch = {};
+    return true;
 }
 
 void Core::end_probation(WorkerEntry& entry) {

@@ -63,6 +63,9 @@ std::set<pid_t> Core::known_threads() const {
     for (const auto& [thread, worker] : lost_threads_) {
         known.insert(thread);
     }
+    for (const Worker::LostCall& it : lost_calls_) {
+        known.insert(it.thread_id);
+    }
     for (const auto& [name, entry] : entries_) {
         if (entry->worker != nullptr) {
             for (const auto& it : entry->worker->threads()) {

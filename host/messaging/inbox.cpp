@@ -190,6 +190,19 @@ void Inbox::settle(std::uint32_t finished, std::uint32_t failed) {
     envelopes_.clear();
 }
 
+Inbox::InHand Inbox::abandon() {
+    InHand kept;
+    kept.envelopes.swap(envelopes_);
+    kept.lent.swap(lent_);
+    const std::uint32_t count = std::exchange(in_flight_, 0);
+    if (count > 0 && source_ != nullptr) {
+        kept.ring = source_->abandon(count);
+    } else if (count > 0) {
+        mailbox_->settle(0, count);
+    }
+    return kept;
+}
+
 void Inbox::lend_copies(MessageBatch& views) {
     for (skep_message& view : views) {
         if (view.size > 0 && static_cast<const RingSlot*>(view.host)->is_shared == 0) {

@@ -79,6 +79,18 @@ public:
     // `failed`, and the rest goes back.
     void settle(std::uint32_t finished, std::uint32_t failed);
 
+    // The memory of messages that were in flight when their reader was abandoned: it may read them
+    // for ever.
+    struct InHand {
+        std::shared_ptr<Ring> ring;  // null: the messages came from the queue
+        std::vector<Envelope> envelopes;
+        std::vector<std::unique_ptr<char[]>> lent;
+    };
+
+    // Ends the flight of all messages as failed, for a reader that still uses them. [the next
+    // owner]
+    [[nodiscard]] InHand abandon();
+
     // The metadata of a message: one in flight, kept or just made. [any-thread, during its
     // lifetime]
     struct Facts {

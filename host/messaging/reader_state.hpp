@@ -46,6 +46,9 @@ struct alignas(64) ReaderState {
     // Messages before this position are finished: their slots are free.
     std::atomic<std::uint64_t> done{0};
     std::atomic<std::uint64_t> failed{0};  // messages among those done on which the worker failed
+    // The slots of messages from this position on stay as they are, in the buffer that has it: an
+    // abandoned thread still reads some of them. `never`: none. Stored before `done`.
+    std::atomic<std::uint64_t> kept_from{never};
     std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
     class RingReader* cursor = nullptr;
 

@@ -40,6 +40,13 @@ Ring::Lowest Ring::lowest() const {
         if (it.is_open()) {
             found.taken = std::min(found.taken, it.taken.load(std::memory_order_acquire));
             found.done = std::min(found.done, it.done.load(std::memory_order_acquire));
+            const std::uint64_t kept = it.kept_from.load(std::memory_order_relaxed);
+            if (kept != never) {
+                found.has_kept = true;
+                if (slots_ != nullptr && kept >= slots_->first) {
+                    found.done = std::min(found.done, kept);
+                }
+            }
         }
     }
     return found;
@@ -227,8 +234,8 @@ bool Ring::wait_for_room(Wake wanted) {
 }
 
 void Ring::reclaim(PayloadCache& cache) {
-    const std::uint64_t free = lowest().done;
-    if (slots_ == nullptr || free <= slots_->first || is_memory_left_) {
+    const auto [taken, free, has_kept] = lowest();
+    if (slots_ == nullptr || free <= slots_->first || is_memory_left_ || has_kept) {
         return;
     }
     if (reclaimed_ < slots_->first) {  // all readers have left the older buffers

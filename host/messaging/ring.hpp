@@ -269,6 +269,15 @@ public:
         readers_[reader].done.store(position, std::memory_order_release);
     }
 
+    // Keeps the slots from `position` on, in the buffer that begins at `first`. set_done() follows.
+    void keep_from(std::uint32_t reader, std::uint64_t position, std::uint64_t first) {
+        std::atomic<std::uint64_t>& kept = readers_[reader].kept_from;
+        const std::uint64_t before = kept.load(std::memory_order_relaxed);
+        if (before == never || before < first) {
+            kept.store(position, std::memory_order_relaxed);
+        }
+    }
+
     // has_payloads(): true if any message up to one that the reader has seen had a shared payload.
     // reported(): the bytes of shared payloads, from the first message on, that the readers'
     // budgets have counted.
@@ -395,10 +404,11 @@ private:
     void wake_sender();
     void readers_have_changed();
 
-    // The position of the slowest reader that still reads: {taken, done}.
+    // The position of the slowest reader that still reads, and whether any has kept slots.
     struct Lowest {
         std::uint64_t taken;
         std::uint64_t done;
+        bool has_kept = false;
     };
 
     [[nodiscard]] Lowest lowest() const;

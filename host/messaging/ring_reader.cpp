@@ -74,4 +74,10 @@ void RingReader::settle(std::uint32_t count, std::uint32_t finished, std::uint32
     ring_->set_done(reader_, position_, failed_);
 }
 
+std::shared_ptr<Ring> RingReader::abandon(std::uint32_t count) {
+    ring_->keep_from(reader_, position_ - count, buffer_->first);
+    settle(count, 0, count);
+    return ring_;
+}
+
 }  // namespace skep::host

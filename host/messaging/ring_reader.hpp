@@ -121,6 +121,11 @@ public:
     // failed on the next `failed` (0, 1 or all of the rest), and the rest goes back.
     void settle(std::uint32_t count, std::uint32_t finished, std::uint32_t failed);
 
+    // Ends the flight of the `count` messages last taken as failed, for a thread that still reads
+    // them: their slots are never written again. Returns the ring, which that thread needs. [the
+    // next owner of the reader]
+    [[nodiscard]] std::shared_ptr<Ring> abandon(std::uint32_t count);
+
 private:
     // True if the next message has come and lies at the expected slot.
     [[nodiscard]] bool is_here() const {

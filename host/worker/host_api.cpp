@@ -20,24 +20,41 @@ WorkerContext& of(const skep_context* context) {
     return *static_cast<WorkerContext*>(context->host);
 }
 
-// Returns why a [worker] function must not continue, or SKEP_OK. In create() no thread is the
-// worker's.
-std::int32_t refusal(const skep_context* context) {
-    const WorkerContext& it = of(context);
-    if (it.is_revoked()) {
-        return SKEP_E_REVOKED;
-    }
-    if (it.is_entered()) {
-        return SKEP_OK;
-    }
-    return Instance::of(context).is_being_made() ? SKEP_E_STATE : SKEP_E_THREAD;
-}
+// A call of a function of the context: the calling thread is in the host during its lifetime.
+class HostCall {
+public:
+    explicit HostCall(const skep_context* context)
+        : lease_(WorkerContext::lease_of_this_thread()),
+          refusal_(lease_.enter_host(of(context)) ? SKEP_OK : why_not(context)) {}
 
-// The same for functions that create() may call too.
-std::int32_t refusal_also_in_create(const skep_context* context) {
-    const std::int32_t refused = refusal(context);
-    return refused == SKEP_E_STATE ? SKEP_OK : refused;
-}
+    ~HostCall() { lease_.leave_host(); }
+
+    HostCall(const HostCall&) = delete;
+    HostCall& operator=(const HostCall&) = delete;
+
+    // Returns why a [worker] function must not continue, or SKEP_OK.
+    [[nodiscard]] std::int32_t refusal() const { return refusal_; }
+
+    // The same for functions that create() may call too.
+    [[nodiscard]] std::int32_t refusal_also_in_create() const {
+        return refusal_ == SKEP_E_STATE ? SKEP_OK : refusal_;
+    }
+
+    // The same for functions that any thread may call: false only for a thread that is left behind.
+    [[nodiscard]] bool is_revoked() const { return refusal_ == SKEP_E_REVOKED; }
+
+private:
+    [[gnu::cold, gnu::noinline]] std::int32_t why_not(const skep_context* context) {
+        if (lease_.is_of(of(context))) {
+            return lease_.wait_for_decision() ? SKEP_OK : SKEP_E_REVOKED;
+        }
+        // In create() no thread is the worker's.
+        return Instance::of(context).is_being_made() ? SKEP_E_STATE : SKEP_E_THREAD;
+    }
+
+    Lease& lease_;
+    const std::int32_t refusal_;
+};
 
 // Runs `call`, and turns exceptions of the host into a status.
 template <typename Call>
@@ -60,41 +77,42 @@ skep_text text_of(std::string_view text) {
 }
 
 std::int32_t checkpoint(const skep_context* context) noexcept {
-    WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
-        return refused;
+    const HostCall call(context);
+    if (call.refusal() != SKEP_OK) {
+        return call.refusal();
     }
-    return it.must_end() ? SKEP_STOP : SKEP_GO_ON;
+    return of(context).must_end() ? SKEP_STOP : SKEP_GO_ON;
 }
 
 std::int32_t receive(const skep_context* context,
                      std::int64_t timeout_ns,
                      std::uint32_t max,
                      skep_batch* batch) noexcept {
-    WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
-        return refused;
+    const HostCall call(context);
+    if (call.refusal() != SKEP_OK) {
+        return call.refusal();
     }
     if (max == 0 || batch == nullptr || batch->size < sizeof(skep_batch)) {
         return SKEP_E_INVALID;
     }
-    return contained([&] { return it.receive(Nanos(timeout_ns), max, *batch); });
+    return contained([&] { return of(context).receive(Nanos(timeout_ns), max, *batch); });
 }
 
 std::int32_t sleep(const skep_context* context, std::int64_t duration_ns) noexcept {
-    WorkerContext& it = of(context);
-    if (const std::int32_t refused = refusal(context); refused != SKEP_OK) {
-        return refused;
+    const HostCall call(context);
+    if (call.refusal() != SKEP_OK) {
+        return call.refusal();
     }
-    return it.sleep(Nanos(duration_ns));
+    return of(context).sleep(Nanos(duration_ns));
 }
 
 std::int32_t timer_set(const skep_context* context,
                        std::uint32_t id,
                        std::int64_t first_ns,
                        std::int64_t period_ns) noexcept {
-    if (const std::int32_t refused = refusal_also_in_create(context); refused != SKEP_OK) {
-        return refused;
+    const HostCall call(context);
+    if (call.refusal_also_in_create() != SKEP_OK) {
+        return call.refusal_also_in_create();
     }
     return contained([&] {
         Instance::of(context).set_timer(id, Nanos(first_ns), Nanos(period_ns));
@@ -131,7 +149,7 @@ const char* reason_of(const Target& target, std::int32_t status) {
         case SKEP_E_THREAD:
             return "called from a thread that is not the worker's";
         case SKEP_E_REVOKED:
-            return "the worker did not stop in time and was abandoned";
+            return "the host has abandoned the thread that called";
         case SKEP_E_INVALID:
             return "an argument is invalid";
         case SKEP_E_UNKNOWN:
@@ -227,9 +245,10 @@ std::int64_t emit(const skep_context* context,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
+    const HostCall call(context);
     return send_each(context,
                      {Target::Kind::output, port},
-                     refusal(context),
+                     call.refusal(),
                      {first, stride, count},
                      [port](WorkerContext& it, const skep_payload& payload) {
                          const std::int32_t status = it.outbox().emit(port, payload);
@@ -247,7 +266,9 @@ std::int64_t emit(const skep_context* context,
                                               std::uint64_t size,
                                               Outbox::Bytes so_far) noexcept {
     if (so_far == Outbox::Bytes::published) {
-        return of(context).outbox().end_bytes(port);
+        const std::int32_t status = of(context).outbox().end_bytes(port);
+        WorkerContext::lease_of_this_thread().leave_host();
+        return status;
     }
     skep_payload payload{};
     payload.data = data;
@@ -262,19 +283,15 @@ std::int32_t emit_bytes(const skep_context* context,
                         std::uint64_t size) noexcept {
     WorkerContext& it = of(context);
     Outbox::Bytes so_far = Outbox::Bytes::refused;
-    if (it.is_entered() && !it.is_revoked()) {
+    Lease& lease = WorkerContext::lease_of_this_thread();
+    if (lease.enter_host(it)) {
         so_far = it.outbox().emit_bytes(port, data, size);
         if (so_far == Outbox::Bytes::sent) {
+            lease.leave_host();
             return SKEP_OK;
         }
     }
     return end_emit_bytes(context, port, data, size, so_far);
-}
-
-std::int32_t refusal(const skep_context* context, skep_text argument) {
-    const std::int32_t refused = refusal(context);
-    const bool is_bad = argument.data == nullptr && argument.size > 0;
-    return refused == SKEP_OK && is_bad ? SKEP_E_INVALID : refused;
 }
 
 std::int64_t send(const skep_context* context,
@@ -282,7 +299,10 @@ std::int64_t send(const skep_context* context,
                   const skep_payload* first,
                   std::uint32_t stride,
                   std::uint32_t count) noexcept {
-    const std::int32_t refused = refusal(context, worker);
+    const HostCall call(context);
+    const bool is_bad = worker.data == nullptr && worker.size > 0;
+    const std::int32_t refused =
+        call.refusal() == SKEP_OK && is_bad ? SKEP_E_INVALID : call.refusal();
     const std::string_view name = refused == SKEP_E_INVALID ? "" : view_of(worker);
     return send_each(context,
                      {Target::Kind::worker, 0, name},
@@ -297,9 +317,10 @@ std::int64_t broadcast(const skep_context* context,
                        const skep_payload* first,
                        std::uint32_t stride,
                        std::uint32_t count) noexcept {
+    const HostCall call(context);
     return send_each(context,
                      {Target::Kind::all},
-                     refusal(context),
+                     call.refusal(),
                      {first, stride, count},
                      [](WorkerContext& it, const skep_payload& payload) {
                          return it.outbox().broadcast(payload);
@@ -311,7 +332,8 @@ std::int64_t reply(const skep_context* context,
                    const skep_payload* first,
                    std::uint32_t stride,
                    std::uint32_t count) noexcept {
-    std::int32_t refused = refusal(context);
+    const HostCall call(context);
+    std::int32_t refused = call.refusal();
     if (refused == SKEP_OK && (to == nullptr || !of(context).inbox().is_view(*to))) {
         refused = SKEP_E_INVALID;
     }
@@ -361,6 +383,10 @@ std::int32_t buffer_new(const skep_context* context,
 std::int32_t message_keep(const skep_context* context,
                           const skep_message* message,
                           skep_message* kept) noexcept {
+    const HostCall call(context);
+    if (call.is_revoked()) {
+        return SKEP_E_REVOKED;
+    }
     const Inbox& inbox = of(context).inbox();
     if (message == nullptr || kept == nullptr || !inbox.is_view(*message)) {
         return SKEP_E_INVALID;
@@ -398,6 +424,10 @@ void message_release(const skep_context* context, const skep_message* kept) noex
 std::int32_t message_info(const skep_context* context,
                           const skep_message* message,
                           skep_message_info* info) noexcept {
+    const HostCall call(context);
+    if (call.is_revoked()) {
+        return SKEP_E_REVOKED;
+    }
     const Inbox& inbox = of(context).inbox();
     if (message == nullptr || info == nullptr || !inbox.is_view(*message)) {
         return SKEP_E_INVALID;
@@ -456,7 +486,8 @@ void errors_add(const skep_context* context, std::uint64_t count) noexcept {
 }
 
 void fail(const skep_context* context, skep_text text) noexcept {
-    if (refusal_also_in_create(context) == SKEP_OK) {
+    const HostCall call(context);
+    if (call.refusal_also_in_create() == SKEP_OK) {
         (void)contained([&] {
             Instance::of(context).fail(std::string(view_of(text)));
             return SKEP_OK;

@@ -33,30 +33,6 @@ std::int32_t write_state(const skep_state_sink* sink,
     }
 }
 
-// Marks the worker as inside of a call during its lifetime. Null: not a call on the worker's
-// thread.
-class CallMark {
-public:
-    CallMark(WorkerContext* worker, const char* call)
-        : worker_(worker) {
-        if (worker_ != nullptr) {
-            worker_->begin_call(call);
-        }
-    }
-
-    ~CallMark() {
-        if (worker_ != nullptr) {
-            worker_->end_call();
-        }
-    }
-
-    CallMark(const CallMark&) = delete;
-    CallMark& operator=(const CallMark&) = delete;
-
-private:
-    WorkerContext* const worker_;
-};
-
 CrashPlace place_of(const WorkerHome& home, const Instance::Spec& spec) {
     CrashPlace place;
     place.worker = home.name;
@@ -83,21 +59,19 @@ Instance::~Instance() = default;
 // Runs code of the plugin. The first failure becomes the error of the instance. An SDK catches
 // exceptions inside of the plugin; this handler is a second net, for plugins without one. It works
 // only if both sides share a C++ runtime, so the ABI forbids plugins to rely on it. `is_worker`:
-// this is the worker's thread, not a helper thread.
+// this is the worker's thread, not a helper thread. Throws LeaseRevoked on a thread that the worker
+// has left behind.
 template <typename PluginCode>
 bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_code) {
     std::string text;
+    bool is_well = false;
     const CrashScope scope(crash_place_, what);
-    const CallMark mark(is_worker ? &worker_ : nullptr, what);
+    Lease* const lease = is_worker ? &worker_.begin_call(what) : nullptr;
     try {
-        const std::int32_t status = plugin_code();
+        is_well = plugin_code() >= 0;
         if (is_forked_child()) {
             end_forked_child();
         }
-        if (status >= 0) {
-            return true;
-        }
-        text = std::exchange(words_, {});
     } catch (abi::__forced_unwind&) {
         // The C library aborts if this is swallowed; if it is not, the worker's thread disappears.
         die_in_plugin("pthread_exit() was called");
@@ -105,6 +79,15 @@ bool Instance::call_as(const char* what, bool is_worker, PluginCode&& plugin_cod
         text = std::string("an exception crossed the plugin boundary: ") + thrown.what();
     } catch (...) {
         text = "an exception crossed the plugin boundary";
+    }
+    if (lease != nullptr) {
+        worker_.end_call(*lease);
+    }
+    if (is_well) {
+        return true;
+    }
+    if (text.empty()) {
+        text = std::exchange(words_, {});
     }
     if (error_.empty()) {
         error_ = std::string(what) + ": " + (text.empty() ? "no reason given" : text);

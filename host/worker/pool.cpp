@@ -38,6 +38,10 @@ void PoolSeat::give_up() {
     pool_.give_up(*this);
 }
 
+void PoolSeat::leave_thread_behind(bool continues) {
+    pool_.leave_thread_behind(*this, continues);
+}
+
 void PoolSeat::park(std::uint32_t /*ticket*/, Nanos /*deadline*/) {
     SKEP_ASSERT(false);
 }
@@ -157,32 +161,66 @@ std::vector<Pool::Blocker> Pool::look_for_blockers() {
     return found;
 }
 
+// Abandons the thread that is in a turn of the seat. Returns false if there is none. `held_up`: the
+// seat that waits for that thread, or null.
+bool Pool::abandon_thread_of(PoolSeat& seat, PoolSeat*& held_up) {
+    for (const auto& it : threads_) {
+        if (it->running.load() == &seat && !it->is_abandoned.exchange(true)) {
+            std::erase(shared_->threads, it.get());  // no other thread relies on it any more
+            held_up = it->next.exchange(nullptr, std::memory_order_acq_rel);
+            return true;
+        }
+    }
+    return false;
+}
+
+void Pool::leave_thread_behind(PoolSeat& seat, bool continues) {
+    PoolSeat* held_up = nullptr;
+    std::shared_ptr<PoolTask> task;  // freed without the lock
+    {
+        MutexLock lock(shared_->mutex);
+        (void)abandon_thread_of(seat, held_up);
+        if (!continues) {
+            vacate(seat, task);
+        } else {
+            seat.state_.store(PoolSeat::State::queued, std::memory_order_release);
+        }
+    }
+    if (held_up != nullptr) {
+        push(*shared_, *held_up);
+    }
+    (void)add_thread();  // on failure the pool continues with its other threads
+    if (continues) {
+        push(*shared_, seat);
+    }
+}
+
+// The seat is in no thread's turn any more. Moves its task to `task`.
+void Pool::vacate(PoolSeat& seat, std::shared_ptr<PoolTask>& task) {
+    shared_->timers.erase({seat.deadline_, &seat});
+    note_timers(*shared_);
+    seat.deadline_ = forever;
+    seat.is_timed_ = false;
+    seat.state_.store(PoolSeat::State::vacant);
+    task.swap(seat.task_);
+}
+
 void Pool::give_up(PoolSeat& seat) {
     bool is_running = false;
     PoolSeat* held_up = nullptr;
     std::shared_ptr<PoolTask> task;  // freed without the lock
     {
         MutexLock lock(shared_->mutex);
-        for (const auto& it : threads_) {
-            if (it->running.load() == &seat) {
-                it->is_abandoned.store(true);
-                std::erase(shared_->threads, it.get());  // no other thread relies on it any more
-                held_up = it->next.exchange(nullptr, std::memory_order_acq_rel);
-                is_running = true;
-            }
-        }
+        is_running = abandon_thread_of(seat, held_up);
         if (!is_running) {
             // The task waits for a thread that did not become free in time.
             std::erase(shared_->ready, &seat);
             note_ready(*shared_);
-            shared_->timers.erase({seat.deadline_, &seat});
-            note_timers(*shared_);
             for (const auto& it : threads_) {
                 PoolSeat* waiting = &seat;
                 (void)it->next.compare_exchange_strong(waiting, nullptr);
             }
-            seat.state_.store(PoolSeat::State::vacant);
-            task.swap(seat.task_);
+            vacate(seat, task);
         }
     }
     if (held_up != nullptr) {

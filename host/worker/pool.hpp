@@ -51,6 +51,7 @@ struct Turn {
         wait_for_message,  // until a message, a command, or the deadline comes
         wait,              // the same, but messages do not end the wait
         ended,             // it needs no more turns at this seat
+        left_behind,       // this thread was abandoned in the turn, and the seat has another one
     };
     Kind kind = Kind::again;
     Nanos deadline = forever;
@@ -177,6 +178,9 @@ private:
     static void push(Shared& shared, PoolSeat& seat);
     static void make_ready(Shared& shared, PoolSeat& seat);
     void give_up(PoolSeat& seat);
+    bool abandon_thread_of(PoolSeat& seat, PoolSeat*& held_up) REQUIRES(shared_->mutex);
+    void leave_thread_behind(PoolSeat& seat, bool continues);
+    void vacate(PoolSeat& seat, std::shared_ptr<PoolTask>& task) REQUIRES(shared_->mutex);
 
     const std::shared_ptr<Shared> shared_;
     const std::size_t wanted_threads_;
@@ -199,6 +203,10 @@ public:
     // [manager-thread] Abandons the task. If a thread is in its turn, the pool gets another thread
     // instead.
     void give_up();
+    // [manager-thread] Abandons the thread that is in a turn of the task, which touches neither any
+    // more: that turn is to end with left_behind. The task continues with its next turn here, or
+    // leaves the seat.
+    void leave_thread_behind(bool continues);
 
     // Never called: a task of a pool returns instead.
     void park(std::uint32_t ticket, Nanos deadline) override;

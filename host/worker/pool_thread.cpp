@@ -311,6 +311,9 @@ void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
         self.clock_read = shared.clock.now();
     }
     const Turn turn = seat.task_->run_turn(self.clock_read);
+    if (turn.kind == Turn::Kind::left_behind) {
+        return;
+    }
     if (--self.turns_to_clock == 0) {
         read_clock(shared, self, seat);
     }

@@ -97,7 +97,7 @@ void Worker::join() {
 }
 
 void Worker::give_up() {
-    context_.revoke();
+    context_.refuse();
     for (const auto& it : seats_) {
         it->give_up();
     }
@@ -115,6 +115,16 @@ Nanos Worker::cpu() const {
 }
 
 bool Worker::serve(WorkerThread& self) {
+    try {
+        return serve_while_it_may(self);
+    } catch (const LeaseRevoked&) {
+        self.note_end();
+        note_left();
+        return true;
+    }
+}
+
+bool Worker::serve_while_it_may(WorkerThread& self) {
     thread_id_.store(self.id(), std::memory_order_relaxed);
     name_this_thread(home_.name, start_generation_);
     context_.enter();
@@ -165,6 +175,22 @@ void Worker::run_turns() {
 }
 
 Turn Worker::run_turn(Nanos now) {
+    try {
+        return run_turn_while_it_may(now);
+    } catch (const LeaseRevoked&) {
+        note_left();
+        return {Turn::Kind::left_behind};
+    }
+}
+
+// The calling thread has left the worker: the last that it does for it.
+void Worker::note_left() {
+    Lease& lease = WorkerContext::lease_of_this_thread();
+    WorkerContext::leave();
+    lease.note_left();
+}
+
+Turn Worker::run_turn_while_it_may(Nanos now) {
     context_.enter();
     if (is_arriving_) {
         thread_id_.store(0, std::memory_order_relaxed);

@@ -92,6 +92,27 @@ public:
     // [manager-thread] Rolls back the last handover, which is in phase recalled now.
     void recall() { (void)request(Command::swap); }
 
+    // A thread that hangs in a call of a failed successor, and what it may still use.
+    struct LostCall {
+        std::shared_ptr<Worker> worker;
+        std::unique_ptr<Instance> instance;
+        WorkerContext::LeftBehind left;
+        std::shared_ptr<WorkerThread> thread;  // null: a thread of a pool
+        pid_t thread_id = 0;                   // 0: likewise
+
+        // True if the thread has returned from the call.
+        [[nodiscard]] bool is_over() const { return left.lease->has_left(); }
+    };
+
+    // [manager-thread] Rolls back the last handover, whose successor hangs in a call: leaves its
+    // thread behind, and lets the predecessor continue on another thread, which then reports
+    // `reverted`. `handover` is in phase committed or recalled; `placement` is that of the
+    // predecessor, for a new thread; `error` tells of the hang. Fails, and changes nothing, if the
+    // thread has left the call, if no thread can be created, or if the kernel cannot revoke a lease.
+    [[nodiscard]] std::optional<LostCall> roll_back_hung(Handover& handover,
+                                                         const Placement& placement,
+                                                         std::string error);
+
     // [manager-thread] Makes a thread that can serve the worker instead of the current one. Start
     // it with start_standby(), on a thread that may wait for it. Then offer it with a successor.
     [[nodiscard]] std::shared_ptr<WorkerThread> make_thread() {
@@ -151,6 +172,9 @@ public:
 private:
     [[nodiscard]] WorkerThread::Serve server();
     [[nodiscard]] bool serve(WorkerThread& self);
+    [[nodiscard]] bool serve_while_it_may(WorkerThread& self);
+    [[nodiscard]] Turn run_turn_while_it_may(Nanos now);
+    static void note_left();
     void run_turns();
     void arrive(bool is_pooled);
     bool make();

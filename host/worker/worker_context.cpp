@@ -32,14 +32,22 @@ void WorkerContext::set_pooled(bool is_pooled) {
 }
 
 void WorkerContext::enter() {
-    entered = this;
+    entered = lease_.get();
     if (std::exchange(is_asleep_, false)) {
         inbox_.wake_up();
     }
 }
 
 void WorkerContext::leave() {
-    entered = nullptr;
+    entered = &of_no_worker;
+}
+
+WorkerContext::LeftBehind WorkerContext::renew() {
+    if (is_pooled()) {
+        (void)end_turn(false);  // which the thread cannot do any more
+    }
+    call_.store(nullptr, std::memory_order_relaxed);
+    return {std::exchange(lease_, std::make_unique<Lease>(this)), inbox_.abandon()};
 }
 
 IssuedCommand WorkerContext::look(Nanos now) {
@@ -149,6 +157,7 @@ std::int32_t WorkerContext::sleep(Nanos duration) {
 }
 
 bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
+    max = std::min(max, most_at_once_);
     if (!is_pooled()) {
         max = spin_.before_look(
             max, [this](std::uint32_t count) { return inbox_.has_more_than(count); });
@@ -164,6 +173,7 @@ bool WorkerContext::take(std::uint32_t max, skep_batch& batch) {
         world_.rest_watch->note();  // a worker that always has a due timer never sleeps
         return false;
     }
+    most_at_once_ = std::min(2 * most_at_once_, batch_max);
     batch.stride = sizeof(skep_message);
     batch.count = views->size();
     batch.first = views->begin();

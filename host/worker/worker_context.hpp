@@ -3,7 +3,7 @@
 //
 // All [worker-thread], if not marked otherwise. It uses only data that is shared for the worker's
 // name (mailbox, counters) or immutable. Thus a thread that the manager abandoned can still call it
-// without harm; once revoked, it returns SKEP_E_REVOKED.
+// without harm: its lease refuses, and every function returns SKEP_E_REVOKED.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,7 @@
 #include "host/worker/activity.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/forwarding_parker.hpp"
+#include "host/worker/lease.hpp"
 #include "host/worker/outbox.hpp"
 #include "host/worker/pool.hpp"
 
@@ -81,24 +82,42 @@ public:
 
     [[nodiscard]] const Activity& activity() const { return activity_; }
 
-    // [any-thread] Refuses every call of the plugin from now on.
-    void revoke() { is_revoked_.store(true, std::memory_order_release); }
+    // [manager-thread] Refuses every call of the plugin from now on.
+    void refuse() { lease_->refuse(); }
 
-    [[nodiscard]] bool is_revoked() const { return is_revoked_.load(std::memory_order_acquire); }
+    // [manager-thread] Revokes the lease of the thread that serves the worker, which is in a call
+    // of the plugin. Returns false if it is not.
+    [[nodiscard]] bool revoke() { return lease_->revoke(fence_); }
+
+    // What a thread whose lease was revoked may still use.
+    struct LeftBehind {
+        std::unique_ptr<Lease> lease;
+        Inbox::InHand messages;
+    };
+
+    // [manager-thread] After revoke(): makes the lease for the next thread that enters. The
+    // messages in flight become dead letters of a crash.
+    [[nodiscard]] LeftBehind renew();
 
     // [any-thread] Returns when the worker was last at a checkpoint of the host.
     [[nodiscard]] Nanos last_checkpoint() const {
         return Nanos(last_checkpoint_ns_.load(std::memory_order_relaxed));
     }
 
-    // Call before and after a plugin call on the worker's thread.
-    void begin_call(const char* call) {
+    // Call before and after a plugin call on the worker's thread. end_call() throws LeaseRevoked.
+    Lease& begin_call(const char* call) {
         call_number_.store(call_number_.load(std::memory_order_relaxed) + 1,
                            std::memory_order_relaxed);
         call_.store(call, std::memory_order_relaxed);
+        Lease& lease = *lease_;  // read before the thread leaves the host
+        lease.leave_host();
+        return lease;
     }
 
-    void end_call() { call_.store(nullptr, std::memory_order_relaxed); }
+    void end_call(Lease& lease) {
+        lease.return_to_host();
+        call_.store(nullptr, std::memory_order_relaxed);
+    }
 
     // [any-thread] Each field is the value of some recent moment.
     [[nodiscard]] CallSight sight() const {
@@ -119,7 +138,10 @@ public:
     static void leave();
 
     // True if the calling thread is the worker's thread.
-    [[nodiscard]] bool is_entered() const { return entered == this; }
+    [[nodiscard]] bool is_entered() const { return entered->is_of(*this); }
+
+    // The lease of the worker that the calling thread serves, or that of no worker.
+    [[nodiscard]] static Lease& lease_of_this_thread() { return *entered; }
 
     // Sets the type that is served from now on.
     void serve(const skep_worker_type& type) {
@@ -127,6 +149,9 @@ public:
         is_loop_ = type.run != nullptr;
         outbox_.serve(type.output_count);
     }
+
+    // A successor gets one message, then at most 2, 4, 8, ... at once: if it hangs, few are lost.
+    void begin_slowly() { most_at_once_ = 1; }
 
     // -- Flow. --
 
@@ -188,7 +213,8 @@ public:
 private:
     void settle_in_flight(std::uint32_t finished, std::uint32_t failed);
 
-    static constinit inline thread_local const WorkerContext* entered = nullptr;
+    static constinit inline Lease of_no_worker{nullptr};
+    static constinit inline thread_local Lease* entered = &of_no_worker;
     // The messages of the entered worker; null before the first message. Workers that take turns on
     // a thread share it, so that it stays in the core's cache.
     static constinit inline thread_local std::unique_ptr<MessageBatch> views = nullptr;
@@ -197,7 +223,8 @@ private:
     const WorkerHome& home_;
     const ReportHeld report_held_;
 
-    std::atomic<bool> is_revoked_{false};
+    const Fence fence_{Fence::Cost::asymmetric};
+    std::unique_ptr<Lease> lease_ = std::make_unique<Lease>(this);  // changed by the manager
     Control control_;
     std::atomic<std::int64_t> last_checkpoint_ns_;
     std::atomic<const char*> call_{nullptr};
@@ -210,7 +237,8 @@ private:
     bool is_loop_ = false;
     bool is_asleep_ = false;
     bool is_told_to_return_ = false;
-    std::uint64_t done_swap_ = 0;  // the epoch of the last finished swap; 0: none
+    std::uint64_t done_swap_ = 0;             // the epoch of the last finished swap; 0: none
+    std::uint32_t most_at_once_ = batch_max;  // see begin_slowly()
     Inbox inbox_;
     Outbox outbox_;
     AdaptiveSpin spin_;

@@ -90,6 +90,7 @@ void Worker::end_take_over() {
     }
     exchange(handover);
     if (!handover.is_reconfiguration()) {
+        context_.begin_slowly();
         publish_beginning();
     }
     handover.blackout = context_.clock().now() - handover.begin;
@@ -226,6 +227,57 @@ bool Worker::roll_back() {
     has_drained_ = false;
     bring_back();
     return true;
+}
+
+// [manager-thread] After revoke() this thread owns what the thread that hangs owned, until the next
+// place serves. Before, it reads only what cannot change between two boundaries.
+std::optional<Worker::LostCall> Worker::roll_back_hung(Handover& handover,
+                                                       const Placement& placement,
+                                                       std::string error) {
+    std::shared_ptr<WorkerThread> spare;
+    if (!handover.place.is_set() && !context_.is_pooled()) {
+        spare = make_thread();
+        if (!spare->start_standing_by(placement, server())) {
+            return std::nullopt;
+        }
+    }
+    if (!context_.revoke()) {
+        if (spare != nullptr) {
+            spare->end();
+        }
+        return std::nullopt;
+    }
+    (void)(handover.move(Phase::committed, Phase::reverted) ||
+           handover.move(Phase::recalled, Phase::reverted));
+    handover.error = std::move(error);
+    handover.has_failed = true;
+    handover.consumed = home_.mailbox->counts().delivered - handover.delivered;
+    LostCall lost{shared_from_this(), nullptr, context_.renew(), place_.thread, thread_id()};
+    is_well_ = true;
+    has_drained_ = false;
+    ask_to_return(Nanos(0));
+    const WorkerPlace hung = place_;
+    exchange(handover);
+    lost.instance = std::move(handover.other);
+    handover.place = {};
+    is_arriving_ = true;
+    if (spare != nullptr) {
+        place_.thread = spare;
+        threads_.push_back(spare);
+    }
+    if (hung.thread != nullptr) {
+        dismiss(hung);
+        hung.thread->give_up();
+        context_.parker().detach();
+        let_serve(place_);
+    } else if (place_.seat == hung.seat) {
+        hung.seat->leave_thread_behind(true);
+    } else {
+        dismiss(hung);
+        hung.seat->leave_thread_behind(false);
+        let_serve(place_);
+    }
+    return lost;
 }
 
 }  // namespace skep::host

@@ -64,6 +64,20 @@ Result<Done, std::string> WorkerThread::start_serving(const Placement& placement
     });
 }
 
+Result<Done, std::string> WorkerThread::start_standing_by(const Placement& placement, Serve serve) {
+    parker_ = clock_.make_parker();
+    parker_->attach();
+    Result<Done, std::string> started =
+        start_as(Part::stands_by, [this, placement, serve = std::move(serve)] {
+            placed_ = apply_placement(placement);
+            main(serve);
+        });
+    if (!started) {
+        parker_->detach();
+    }
+    return started;
+}
+
 void WorkerThread::main(const Serve& serve) {
     while (is_to_serve() && !serve(*this)) {
     }

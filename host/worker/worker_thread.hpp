@@ -49,6 +49,10 @@ public:
     // [manager-thread] Starts the thread to serve at once. Reports only a failure to create the
     // thread; see placed().
     [[nodiscard]] Result<Done, std::string> start_serving(const Placement& placement, Serve serve);
+    // [manager-thread] Starts the thread in standby, and does not wait until it is placed: see
+    // placed().
+    [[nodiscard]] Result<Done, std::string> start_standing_by(const Placement& placement,
+                                                              Serve serve);
 
     // [itself] Returns the result of its placement.
     [[nodiscard]] const Result<Done, std::string>& placed() const { return placed_; }
@@ -60,11 +64,11 @@ public:
     // thread has the name standing_by_name already.
     void stand_by();
 
-    // [the place that served until now] Makes this thread, which stands by or is about to, serve
-    // from now on.
+    // [the place that served until now, or the manager for it] Makes this thread, which stands by or
+    // is about to, serve from now on.
     void go_on();
 
-    // [itself, while it serves] After this, only thread_locals of a plugin run plugin code on this
+    // [itself, at its end] After this, only thread_locals of a plugin run plugin code on this
     // thread.
     void note_end();
 

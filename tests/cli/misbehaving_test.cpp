@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -129,22 +130,49 @@ TEST_F(Reload, ATypeCanBeCreatedInTheHostOnly) {
                 HasSubstr("\"create_in_host_only\": true"));
 }
 
-TEST_F(Reload, ASuccessorThatHangsInAMessageIsNotApplied) {
+// Where the worker runs: its own thread, a pool, and from one to the other.
+struct Places {
+    const char* name;
+    const char* before;
+    const char* next;
+};
+
+constexpr const char* on_pool = "run = { pool = \"p\" }\n";
+
+class ReloadToAHang : public Reload, public testing::WithParamInterface<Places> {};
+
+TEST_P(ReloadToAHang, ASuccessorThatHangsInAMessageIsRolledBack) {
     probation = "1s";  // the first message comes in that time
     install("misbehaves");
     const std::string fed =
         "[worker.g]\nplugin = \"generate\"\nconfig.interval = \"1ms\"\n"
-        "[[route]]\nfrom = \"g\"\nto = \"w\"\n";
-    write(one_worker + fed);
+        "[[route]]\nfrom = \"g\"\nto = \"w\"\n[pool.p]\nthreads = 1\n";
+    write(one_worker + GetParam().before + fed);
     start();
-    write(one_worker + "config.when_sent = \"hangs\"\n" + fed);
-    EXPECT_THAT(reload(1), HasSubstr("hangs: swap w; 1 stay; w@2 has not returned from a call"));
-    EXPECT_TRUE(host->wait_for_err("generation 1 stands by"));
-    write(one_worker + fed);
-    EXPECT_THAT(reload(1), HasSubstr("has not returned from the call in which its probation"));
-    host->send(SIGQUIT);
-    EXPECT_THAT(host->wait().err, HasSubstr("leaving while a thread is inside plugins: w"));
+    for (int round = 1; round <= 2; ++round) {
+        write(one_worker + GetParam().next + "config.when_sent = \"hangs\"\n" + fed);
+        const std::string verdict = reload(1);
+        EXPECT_THAT(verdict, HasSubstr("rolled back: "));
+        EXPECT_THAT(verdict, HasSubstr("has been in on_message for 1."));
+        EXPECT_TRUE(host->wait_for_err("generation 1 is back"));
+        write(one_worker + GetParam().before + fed);
+        EXPECT_THAT(reload(), HasSubstr("no change"));
+    }
+    EXPECT_THAT(skep({"drain", "g"}).err, IsEmpty());
+    host->send(SIGTERM);
+    const Finished ended = host->wait();
+    EXPECT_EQ(ended.exit_code, 1);
+    EXPECT_THAT(ended.err, HasSubstr("leaving while threads are inside plugins: w, w"));
+    EXPECT_THAT(ended.err, HasSubstr("dead-lettered 2: balanced"));
 }
+
+INSTANTIATE_TEST_SUITE_P(ReloadToAHang,
+                         ReloadToAHang,
+                         testing::Values(Places{"OnItsThread", "", ""},
+                                         Places{"OnAPool", on_pool, on_pool},
+                                         Places{"FromItsThreadToAPool", "", on_pool},
+                                         Places{"FromAPoolToItsThread", on_pool, ""}),
+                         [](const auto& it) { return it.param.name; });
 
 // Whether a child of the process is in pause(), as one that hangs is.
 bool has_child_in_pause(pid_t pid) {
@@ -203,6 +231,27 @@ TEST_F(Reload, StaticConstructorsThatHangInTheHostAreRefusedInTimeAndDoNotBlockT
     EXPECT_THAT(ended.err,
                 testing::AllOf(HasSubstr("balanced"),
                                HasSubstr("leaving while the static constructors of a plugin")));
+}
+
+TEST_F(Reload, AStopWaitsForStaticConstructorsThatComeToAnEnd) {
+    const std::string pipe = folder / "pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    install("greeter_1");
+    write(one_worker);
+    test::Variables set = variables();
+    set["SKEP_TEST_PIPE"] = pipe;
+    host = std::make_unique<Process>(test::Arguments{SKEP_EXECUTABLE, "run", folder / "bees.toml"},
+                                     set);
+    ASSERT_TRUE(host->wait_for_err("running 'bees'")) << host->wait().err;
+    install("hangs_in_host_only");
+    const Process reload({SKEP_EXECUTABLE, "reload"}, variables());
+    const int fd = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);  // when the constructor reads
+    ASSERT_GE(fd, 0);
+    host->send(SIGTERM);
+    EXPECT_TRUE(host->wait_for_err("stopping"));
+    ::close(fd);
+    EXPECT_EQ(host->wait().exit_code, 0) << host->wait().err;
+    EXPECT_THAT(host->wait().err, Not(HasSubstr("leaving while")));
 }
 
 // A topology that was started from a pipe is one case of this.

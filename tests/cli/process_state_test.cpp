@@ -59,6 +59,12 @@ std::uint64_t mask_in(const std::string& text, const std::string& name) {
     return match.empty() ? 0 : std::stoull(match[1], nullptr, 16);
 }
 
+TEST_F(ProcessState, ThreadsHaveEnoughStackUnderASmallLimit) {
+    const Finished ended = start("ulimit -s 64; exec $SKEP run $FILE", counter).wait();
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_THAT(ended.err, HasSubstr("delivered 100000"));
+}
+
 constexpr std::uint64_t bit(int signal) {
     return std::uint64_t{1} << (signal - 1);
 }

@@ -1,5 +1,6 @@
 // What a ring promises each of its readers, and to those that leave it.
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -43,6 +44,57 @@ TEST_F(RingReadersTest, AMessageThatTheWorkerFailedOnIsADeadLetter) {
     EXPECT_EQ(ring->counts(0).delivered, 2U);
     EXPECT_EQ(ring->counts(0).dead_lettered.crash, 1U);
     EXPECT_EQ(read_all(0), range(3, 5));
+}
+
+// Each time in another place of the ring.
+TEST_F(RingReadersTest, WhatAnAbandonedReaderHoldsIsNeverWrittenAgain) {
+    make(8, 2);
+    std::vector<Slots> held;
+    for (int hang = 0; hang < 5; ++hang) {
+        ASSERT_EQ(offer_some(3), 3);
+        held.push_back(take(0));
+        ASSERT_EQ(held.back().size(), 3U);
+        EXPECT_EQ(cursors[0].abandon(3), ring);
+        for (int round = 0; round < 100; ++round) {
+            ASSERT_EQ(offer_some(5), 5);
+            EXPECT_EQ(read_all(0).size(), 5U);
+            EXPECT_GE(read_all(1).size(), 5U);
+        }
+    }
+    for (std::size_t hang = 0; hang < held.size(); ++hang) {
+        EXPECT_EQ(numbers_of(held[hang]), range(hang * 503, hang * 503 + 3));
+    }
+    EXPECT_EQ(ring->counts(0).dead_lettered.crash, 15U);
+    EXPECT_EQ(ring->counts(0).in_flight, 0U);
+}
+
+TEST_F(RingReadersTest, AnAbandonedReaderCostsTheRingOneBuffer) {
+    make(8, 1);
+    ASSERT_EQ(offer_some(3), 3);
+    ASSERT_EQ(take(0).size(), 3U);
+    (void)cursors[0].abandon(3);
+    std::set<const RingSlot*> used;
+    for (int round = 0; round < 1000; ++round) {
+        ASSERT_EQ(offer_some(5), 5);
+        const Slots taken = take(0);
+        used.insert(taken.begin(), taken.end());
+        cursors[0].settle(5, 5, 0);
+    }
+    EXPECT_LE(used.size(), 8U + 32 + 2 * (8 + batch_max));
+}
+
+TEST_F(RingReadersTest, ALargePayloadOfAnAbandonedReaderStays) {
+    make(8, 1);
+    ASSERT_TRUE(offer(100'000));
+    const Slots held = take(0);
+    ASSERT_EQ(held.size(), 1U);
+    (void)cursors[0].abandon(1);
+    for (int round = 0; round < 200; ++round) {
+        ASSERT_TRUE(offer(100'000));
+        ring->reclaim(cache);
+        EXPECT_EQ(read(0).size(), 1U);
+    }
+    EXPECT_EQ(numbers_of(held), range(0, 1));
 }
 
 TEST_F(RingReadersTest, AClosedReaderGetsNothingNewAndItIsCounted) {

@@ -100,7 +100,7 @@ struct Notes : host::ManagerObserver {
 
 // One host of scripted workers. Each has the inputs "in" and "other" and the outputs "out" and
 // "second". On the manual clock time stands still unless the test moves it.
-template <typename ClockType = host::ManualClock>
+template <typename ClockType = host::ManualClock, typename Observer = Notes>
 class World {
 public:
     explicit World(host::Manager::When ends = host::Manager::When::all_done,
@@ -207,7 +207,7 @@ public:
     ClockType clock;
     ScriptedLoader loader;
     host::Plan plan;
-    Notes observer;
+    Observer observer;
     std::unique_ptr<host::Manager> manager;
 };
 

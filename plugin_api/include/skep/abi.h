@@ -80,7 +80,7 @@ enum {
     SKEP_E_THREAD = -10,  /* a [worker] function was called from another thread */
     SKEP_E_NO_ROUTE = -11, /* no route leaves this port; counted as rejected */
     SKEP_E_TOO_BIG = -12,  /* the payload exceeds the limit of the host; counted as rejected */
-    SKEP_E_REVOKED = -13   /* the host abandoned this worker: its context does nothing any more */
+    SKEP_E_REVOKED = -13   /* the host abandoned the calling thread: the context does nothing */
 };
 
 /* The results of checkpoint(). */
