@@ -72,6 +72,10 @@ std::size_t shown_width(std::string_view text) {
 }
 
 std::string escaped(std::string_view text) {
+    const auto is_plain = [](char it) { return it >= ' ' && it <= '~'; };
+    if (std::all_of(text.begin(), text.end(), is_plain)) {
+        return std::string(text);
+    }
     std::string shown;
     while (!text.empty()) {
         const std::size_t length = printable_length(text);

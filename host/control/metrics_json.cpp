@@ -26,23 +26,45 @@ Json time_json(const std::optional<std::chrono::system_clock::time_point>& time)
     return time ? Json(time_text(*time)) : Json(nullptr);
 }
 
+// Makes an object key by key. A list in braces first makes an array of each pair, and copies every
+// value: for 100,000 workers that takes most of the time of an answer.
+class Object {
+public:
+    explicit Object(std::size_t keys) { made_.reserve(keys); }
+
+    // Precondition: the object does not have the key.
+    Object& add(const char* key, Json value) {
+        made_.emplace_back(key, std::move(value));
+        return *this;
+    }
+
+    [[nodiscard]] Json take() { return Json(std::move(made_)); }
+
+private:
+    Json::object_t made_;
+};
+
 Json flow_json(const FlowCounts& flow) {
-    return {{"offered", flow.offered},
-            {"accepted", flow.accepted},
-            {"rejected", flow.rejected.total()},
-            {"delivered", flow.delivered},
-            {"queued", flow.queued},
-            {"in_flight", flow.in_flight},
-            {"dropped", flow.dropped.total()},
-            {"dead_lettered", flow.dead_lettered.total()}};
+    return Object(8)
+        .add("offered", flow.offered)
+        .add("accepted", flow.accepted)
+        .add("rejected", flow.rejected.total())
+        .add("delivered", flow.delivered)
+        .add("queued", flow.queued)
+        .add("in_flight", flow.in_flight)
+        .add("dropped", flow.dropped.total())
+        .add("dead_lettered", flow.dead_lettered.total())
+        .take();
 }
 
 // Messages that a worker sent and the host could offer to no receiver, by reason.
 Json out_rejected_json(const FlowCounts::Rejected& rejected) {
-    return {{"no_route", rejected.no_route},
-            {"too_big", rejected.too_big},
-            {"misuse", rejected.misuse},
-            {"no_memory", rejected.no_memory}};
+    return Object(4)
+        .add("no_route", rejected.no_route)
+        .add("too_big", rejected.too_big)
+        .add("misuse", rejected.misuse)
+        .add("no_memory", rejected.no_memory)
+        .take();
 }
 
 Json json_of(const std::optional<SwapMetrics>& swap) {
@@ -55,28 +77,30 @@ Json json_of(const std::optional<SwapMetrics>& swap) {
 }
 
 Json json_of(const WorkerMetrics& worker) {
-    return {{"name", worker.name},
-            {"status", plain_name_of(worker.state)},
-            {"state", name_of(worker.state)},
-            {"plugin", worker.plugin},
-            {"type", worker.type},
-            {"generation", worker.generation},
-            {"error", worker.error},
-            {"started", time_json(worker.started_wall)},
-            {"ended", time_json(worker.ended_wall)},
-            {"cpu_ns", worker.cpu.count()},
-            {"items", worker.items},
-            {"errors", worker.errors},
-            {"in", flow_json(worker.in)},
-            {"out", worker.out},
-            {"out_rejected", out_rejected_json(worker.out_rejected)},
-            {"queue_high", worker.queue_high},
-            {"queued_bytes", worker.queued_bytes},
-            {"swaps", worker.swaps},
-            {"rollbacks", worker.rollbacks},
-            {"last_swap", json_of(worker.last_swap)},
-            {"checkpoint_age_ms",
-             worker.checkpoint_age ? Json(milliseconds(*worker.checkpoint_age)) : Json(nullptr)}};
+    return Object(21)
+        .add("name", worker.name)
+        .add("status", plain_name_of(worker.state))
+        .add("state", name_of(worker.state))
+        .add("plugin", worker.plugin)
+        .add("type", worker.type)
+        .add("generation", worker.generation)
+        .add("error", worker.error)
+        .add("started", time_json(worker.started_wall))
+        .add("ended", time_json(worker.ended_wall))
+        .add("cpu_ns", worker.cpu.count())
+        .add("items", worker.items)
+        .add("errors", worker.errors)
+        .add("in", flow_json(worker.in))
+        .add("out", worker.out)
+        .add("out_rejected", out_rejected_json(worker.out_rejected))
+        .add("queue_high", worker.queue_high)
+        .add("queued_bytes", worker.queued_bytes)
+        .add("swaps", worker.swaps)
+        .add("rollbacks", worker.rollbacks)
+        .add("last_swap", json_of(worker.last_swap))
+        .add("checkpoint_age_ms",
+             worker.checkpoint_age ? Json(milliseconds(*worker.checkpoint_age)) : Json(nullptr))
+        .take();
 }
 
 struct Use {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <optional>
+#include <variant>
 
 #include <spdlog/spdlog.h>
 
@@ -74,10 +75,11 @@ void Core::loop() {
         ending_->lost.push_back(worker);
     }
     for (Worker::LostCall& it : lost_calls_) {
-        if (!it.is_over()) {
-            ending_->lost.push_back(it.worker->name());
-            (void)new Worker::LostCall(std::move(it));  // the thread uses it for ever
+        ending_->lost.push_back(it.worker->name());
+        if (it.thread != nullptr) {
+            it.thread->give_up();
         }
+        (void)new Worker::LostCall(std::move(it));  // the thread uses it for ever
     }
     ended_.set_value(*ending_);
 }
@@ -419,18 +421,26 @@ HostMetrics Core::metrics() {
 }
 
 HostMetrics Core::collect() const {
-    std::map<std::size_t, WorkerMetrics> ordered;
-    for (const Retired& it : retired_) {
-        read_counts(*it.home, ordered[it.order] = it.metrics);
-    }
-    for (const auto& [name, entry] : entries_) {
-        ordered[entry->order] = entry->metrics(clock_.now());
-    }
     HostMetrics all;
     all.accounting = forgotten_accounting_;
-    for (auto& [order, metrics] : ordered) {
-        all.accounting += metrics.accounting();
-        all.workers.push_back(std::move(metrics));
+    std::vector<std::pair<std::size_t, std::variant<const Retired*, const WorkerEntry*>>> ordered;
+    ordered.reserve(retired_.size() + entries_.size());
+    for (const Retired& it : retired_) {
+        ordered.emplace_back(it.order, &it);
+    }
+    for (const auto& [name, entry] : entries_) {
+        ordered.emplace_back(entry->order, entry.get());
+    }
+    std::sort(ordered.begin(), ordered.end());
+    const Nanos now = clock_.now();
+    all.workers.reserve(ordered.size());
+    for (const auto& [order, it] : ordered) {
+        if (const auto* const retired = std::get_if<const Retired*>(&it)) {
+            read_counts(*(*retired)->home, all.workers.emplace_back((*retired)->metrics));
+        } else {
+            all.workers.push_back(std::get<const WorkerEntry*>(it)->metrics(now));
+        }
+        all.accounting += all.workers.back().accounting();
     }
     return all;
 }

@@ -217,6 +217,7 @@ private:
     [[nodiscard]] static bool is_in_that_call(const WorkerEntry& entry);
     [[nodiscard]] std::optional<Nanos> look_at_call(WorkerEntry& entry, Nanos now);
     [[nodiscard]] bool roll_back_hung(WorkerEntry& entry, const std::string& error);
+    void end_lost_calls();
     void end_probation(WorkerEntry& entry);
     void end_swap(WorkerEntry& entry);
 
@@ -291,7 +292,7 @@ private:
     std::deque<Retired> retired_;
     FlowCounts forgotten_accounting_;                 // of workers that no longer fit in retired_
     std::multimap<pid_t, std::string> lost_threads_;  // and their workers
-    std::vector<Worker::LostCall> lost_calls_;        // their libraries stay mapped
+    std::vector<Worker::LostCall> lost_calls_;        // that have not returned
     std::size_t entries_made_ = 0;
     std::optional<PlanChange> change_;
     std::uint64_t changes_begun_ = 0;

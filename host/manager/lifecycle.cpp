@@ -104,6 +104,10 @@ void Core::start_worker(WorkerEntry& entry) {
 // Ignores reports of an earlier worker of the same name: a lost thread of it may be in the same
 // generation, but its order differs.
 void Core::on_report(const WorkerReport& fact) {
+    if (fact.kind == WorkerReport::Kind::left) {
+        end_lost_calls();
+        return;
+    }
     WorkerEntry* const entry = find(fact.worker);
     if (entry == nullptr || entry->order != fact.order || entry->worker == nullptr ||
         entry->worker->start_generation() != fact.start) {
@@ -122,6 +126,8 @@ void Core::on_report(const WorkerReport& fact) {
                 needs_advance_ = true;  // it may have finished its last message
             }
             break;
+        case WorkerReport::Kind::left:
+            break;  // see above
         case WorkerReport::Kind::idle:
             look_again();
             break;

@@ -174,6 +174,24 @@ bool Core::roll_back_hung(WorkerEntry& entry, const std::string& error) {
     return true;
 }
 
+// Destroys the instances whose calls have returned after all.
+void Core::end_lost_calls() {
+    for (Worker::LostCall& it : lost_calls_) {
+        if (it.is_over()) {
+            spdlog::info("worker '{}'@{}: has returned from its call; its thread ends",
+                         it.worker->name(),
+                         it.instance->generation());
+            PendingInstance pending;
+            pending.worker = it.worker->name();
+            pending.owner = std::move(it.worker);
+            pending.instance = std::move(it.instance);
+            pending.place.thread = std::move(it.thread);
+            destroy_later(std::move(pending));
+        }
+    }
+    std::erase_if(lost_calls_, [](const auto& it) { return it.instance == nullptr; });
+}
+
 void Core::end_probation(WorkerEntry& entry) {
     // If the move fails, the successor has just failed or is being rolled back, and its report
     // follows.

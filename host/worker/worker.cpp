@@ -185,9 +185,11 @@ Turn Worker::run_turn(Nanos now) {
 
 // The calling thread has left the worker: the last that it does for it.
 void Worker::note_left() {
+    const auto self = shared_from_this();  // the manager may release its own reference now
     Lease& lease = WorkerContext::lease_of_this_thread();
     WorkerContext::leave();
     lease.note_left();
+    report(WorkerReport::Kind::left);
 }
 
 Turn Worker::run_turn_while_it_may(Nanos now) {

@@ -44,6 +44,7 @@ struct WorkerReport {
         idle,      // a timer that kept the worker from coming to rest is gone
         swapped,   // a handover is committed, tentative or refused
         reverted,  // the predecessor is active again
+        left,      // the call of a LostCall is over
         ended,     // the thread is about to end; join() returns soon
     };
     std::string worker;
@@ -92,7 +93,8 @@ public:
     // [manager-thread] Rolls back the last handover, which is in phase recalled now.
     void recall() { (void)request(Command::swap); }
 
-    // A thread that hangs in a call of a failed successor, and what it may still use.
+    // A thread that hangs in a call of a failed successor, and what it may still use. When the call
+    // is over, the thread ends, and the worker reports `left`.
     struct LostCall {
         std::shared_ptr<Worker> worker;
         std::unique_ptr<Instance> instance;
@@ -108,7 +110,7 @@ public:
     // thread behind, and lets the predecessor continue on another thread, which then reports
     // `reverted`. `handover` is in phase committed or recalled; `placement` is that of the
     // predecessor, for a new thread; `error` tells of the hang. Fails, and changes nothing, if the
-    // thread has left the call, if no thread can be created, or if the kernel cannot revoke a lease.
+    // thread has left the call, if no thread can be created, or if the kernel cannot revoke leases.
     [[nodiscard]] std::optional<LostCall> roll_back_hung(Handover& handover,
                                                          const Placement& placement,
                                                          std::string error);
@@ -174,7 +176,7 @@ private:
     [[nodiscard]] bool serve(WorkerThread& self);
     [[nodiscard]] bool serve_while_it_may(WorkerThread& self);
     [[nodiscard]] Turn run_turn_while_it_may(Nanos now);
-    static void note_left();
+    void note_left();
     void run_turns();
     void arrive(bool is_pooled);
     bool make();

@@ -267,7 +267,6 @@ std::optional<Worker::LostCall> Worker::roll_back_hung(Handover& handover,
     }
     if (hung.thread != nullptr) {
         dismiss(hung);
-        hung.thread->give_up();
         context_.parker().detach();
         let_serve(place_);
     } else if (place_.seat == hung.seat) {

@@ -122,12 +122,11 @@ void WorkerThread::note_end() {
 }
 
 void WorkerThread::end() {
-    if (parker_ == nullptr) {
-        return;  // the thread was never started
-    }
     part_.store(Part::over, std::memory_order_release);
-    parker_->unpark();
-    if (thread_.joinable()) {  // false if it was abandoned
+    if (parker_ != nullptr) {
+        parker_->unpark();
+    }
+    if (thread_.joinable()) {  // false if it was never started, or abandoned
         thread_.join();
     }
 }

@@ -64,16 +64,16 @@ public:
     // thread has the name standing_by_name already.
     void stand_by();
 
-    // [the place that served until now, or the manager for it] Makes this thread, which stands by or
-    // is about to, serve from now on.
+    // [the place that served until now, or the manager] Makes this thread, which stands by or is
+    // about to, serve from now on.
     void go_on();
 
     // [itself, at its end] After this, only thread_locals of a plugin run plugin code on this
     // thread.
     void note_end();
 
-    // [any-thread but itself] Ends and joins a thread that stands by, or is about to. Its
-    // thread_locals may take long.
+    // [any-thread but itself] Ends and joins a thread that stands by or has left its worker, or is
+    // about to. Its thread_locals may take long.
     void end();
 
     // [manager-thread] Joins the thread after the worker has ended on it.
