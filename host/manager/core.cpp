@@ -1,26 +1,28 @@
 #include "host/manager/core.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 #include <optional>
-#include <variant>
+#include <utility>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
-#include "host/base/assert.hpp"
-#include "host/base/printable.hpp"
+#include "host/manager/plan_checks.hpp"
+#include "host/manager/revisions.hpp"
 #include "host/topology/diff.hpp"
 
 namespace skep::host {
 
 namespace {
 
-// The number of workers that are gone and still listed one by one.
-constexpr std::size_t retired_max = 1000;
-
 Refusal unknown(const std::string& worker) {
     return {Refusal::Code::unknown_worker, "no worker '" + worker + "'"};
+}
+
+Refusal ended_meanwhile(const WorkerEntry& entry, const WorkerReport& report) {
+    return {Refusal::Code::illegal_state,
+            "worker '" + entry.home->name + "' ended before its successor became active" +
+                (report.error.empty() ? "" : ": " + report.error)};
 }
 
 }  // namespace
@@ -30,58 +32,54 @@ Core::Core(Clock& clock,
            Manager::When ends,
            const Manager::Limits& limits,
            ManagerObserver* observer)
-    : clock_(clock),
-      loader_(loader),
-      ends_(ends),
-      limits_(limits),
-      observer_(observer),
-      parker_(clock.make_parker()),
+    : parker_(clock.make_parker()),
       queue_(std::make_shared<EventQueue>(parker_)),
-      world_{&clock,
-             std::make_shared<Router>(),
-             std::make_shared<NamePool>(),
-             std::make_shared<Taps>(),
-             std::make_shared<RestWatch>(
-                 [this, queue = queue_] { (void)queue->post([this] { look_again(); }); })},
-      report_(std::make_shared<const Worker::Report>([this, queue = queue_](WorkerReport fact) {
-          // False: the host has ended without this thread, and the report is dropped.
-          (void)queue->post([this, fact = std::move(fact)] { on_report(fact); });
-      })),
-      pools_(clock_),
-      helpers_(clock_, queue_),
-      libraries_(clock_, loader_, limits_, observer_, [this] { return known_threads(); }) {
+      parts_({&clock,
+              std::make_shared<Router>(),
+              std::make_shared<NamePool>(),
+              std::make_shared<Taps>(),
+              std::make_shared<RestWatch>(
+                  [this, queue = queue_] { (void)queue->post([this] { end_.look_again(); }); })},
+             loader,
+             limits,
+             observer,
+             queue_,
+             std::make_shared<const Worker::Report>([this, queue = queue_](WorkerReport report) {
+                 // False: the host has ended without this thread, and the report is dropped.
+                 (void)queue->post([this, report = std::move(report)] { on_report(report); });
+             })),
+      end_(parts_.world, ends, parts_.table, parts_.plan, parts_.schedule),
+      hangs_(clock, parts_.table),
+      sender_(parts_.world, parts_.table) {
     parker_->attach();
 }
 
 void Core::loop() {
-    while (!(is_ending() && entries_.empty() && helpers_.empty())) {
+    while (!(end_.is_ending() && parts_.table.entries().empty() && parts_.helpers.empty())) {
         const std::uint32_t ticket = parker_->prepare();
         const std::vector<EventQueue::Action> actions = queue_->take();
         for (const auto& action : actions) {
             action();
+            settle_change();
         }
         tick();
-        if (needs_advance_) {
-            advance();
+        if (parts_.table.take_change()) {
+            if (change_ == nullptr) {  // no worker ends before all have begun
+                end_.advance();
+                retire_what_is_gone();
+            }
         } else if (actions.empty()) {
             parker_->park(ticket, next_deadline());
         }
     }
     for (const auto& action : queue_->close()) {
         action();  // answers the requests that came in time
+        settle_change();
     }
     parker_->detach();
-    for (const auto& [thread, worker] : lost_threads_) {
-        ending_->lost.push_back(worker);
-    }
-    for (Worker::LostCall& it : lost_calls_) {
-        ending_->lost.push_back(it.worker->name());
-        if (it.thread != nullptr) {
-            it.thread->give_up();
-        }
-        (void)new Worker::LostCall(std::move(it));  // the thread uses it for ever
-    }
-    ended_.set_value(*ending_);
+    Ending ending = end_.ending();
+    ending.lost = parts_.lost.abandon();
+    ended_.set_value(std::move(ending));
 }
 
 Ending Core::wait() {
@@ -89,152 +87,167 @@ Ending Core::wait() {
 }
 
 Nanos Core::next_deadline() const {
-    Nanos next = std::min(next_look_.value_or(forever), pools_.next_look().value_or(forever));
-    next = std::min(next, next_hang_look_.value_or(forever));
-    if (!schedule_.empty()) {
-        next = std::min(next, *schedule_start_ + schedule_.front().at);
-    }
-    if (!probations_.empty()) {
-        next = std::min(next, probations_.begin()->first);
-    }
-    if (change_) {
-        next = std::min(next, change_->deadline);
-    }
-    next = std::min(next, helpers_deadline_);
-    return std::min(next, earliest_deadline_);
-}
-
-void Core::set_deadline(WorkerEntry& entry, Nanos deadline) {
-    entry.deadline = deadline;
-    earliest_deadline_ = std::min(earliest_deadline_, deadline);
-}
-
-// Returns the entries whose deadline is over. Searches only when one may be over, not at each
-// event.
-std::vector<WorkerEntry*> Core::take_late(Nanos now) {
-    std::vector<WorkerEntry*> late;
-    if (now < earliest_deadline_) {
-        return late;
-    }
-    earliest_deadline_ = forever;
-    for (const auto& [name, entry] : entries_) {
-        if (entry->deadline && *entry->deadline <= now) {
-            late.push_back(entry.get());
-        } else {
-            earliest_deadline_ = std::min(earliest_deadline_, entry->deadline.value_or(forever));
-        }
-    }
-    return late;
+    return std::min({parts_.table.next_deadline(),
+                     parts_.probations.next_deadline(),
+                     parts_.schedule.next(),
+                     parts_.pools.next_look().value_or(forever),
+                     change_ == nullptr ? forever : change_->deadline(),
+                     end_.next_look(),
+                     hangs_.next(),
+                     helpers_deadline_});
 }
 
 void Core::tick() {
-    const Nanos now = clock_.now();
-    for (WorkerEntry* entry : take_late(now)) {
+    const Nanos now = parts_.clock.now();
+    for (WorkerEntry* const entry : parts_.table.take_late(now)) {
         if (entry->state == WorkerState::stopping) {
-            lose(*entry);
+            parts_.table.lose(*entry);
         } else {
-            stop_now(*entry);
+            parts_.table.stop_now(*entry);
         }
     }
     run_schedule();
-    check_change(now);
-    end_probations(now);
-    if (is_ending() && entries_.empty()) {
-        helpers_deadline_ =
-            std::min({helpers_deadline_, give_up_at_, now + stop_times(Nanos(0)).give_up});
+    if (change_ != nullptr) {
+        change_->check(now);
+        settle_change();
+    }
+    parts_.probations.end_due(now);
+    if (end_.is_ending() && parts_.table.entries().empty()) {
+        helpers_deadline_ = std::min(
+            {helpers_deadline_, parts_.table.give_up_at(), now + stop_times(Nanos(0)).give_up});
         if (helpers_deadline_ <= now) {
-            for (HelperThreads::Lost& it : helpers_.abandon()) {
-                lost_threads_.emplace(it.thread, std::move(it.what));
+            for (HelperThreads::Lost& it : parts_.helpers.abandon()) {
+                parts_.lost.add(it.thread, std::move(it.what));
             }
         }
     }
-    if (pools_.next_look() && *pools_.next_look() <= now) {
-        pools_.look(*plan_);
+    if (parts_.pools.next_look() && *parts_.pools.next_look() <= now) {
+        parts_.pools.look(*parts_.plan);
     }
-    if (next_hang_look_ && *next_hang_look_ <= now) {
-        look_for_hangs(now);
-    }
-    if (next_look_ && *next_look_ <= now) {
-        next_look_.reset();
-        needs_advance_ = true;
-    }
+    hangs_.begin();
+    hangs_.look(now);
+    end_.check_look(now);
 }
 
 void Core::run_schedule() {
-    while (!is_ending() && !schedule_.empty() &&
-           *schedule_start_ + schedule_.front().at <= clock_.now()) {
-        const SchedulePlan entry = std::move(schedule_.front());
-        schedule_.pop_front();
-        needs_advance_ = true;  // workers that waited for the last schedule entry may end
+    while (!end_.is_ending()) {
+        const std::optional<SchedulePlan> entry = parts_.schedule.take_due(parts_.clock.now());
+        if (!entry) {
+            return;
+        }
+        parts_.table.note_change();  // workers that waited for the last entry may end
         const Completion log_refusal = [](const Answer<Done>& answer) {
             if (!answer) {
                 spdlog::warn("schedule: {}", answer.error().message);
             }
         };
-        switch (entry.action) {
+        switch (entry->action) {
             case ScheduleAction::pause:
-                pause(entry.worker, false, log_refusal);
+                pause(entry->worker, false, log_refusal);
                 break;
             case ScheduleAction::resume:
-                resume(entry.worker, log_refusal);
+                resume(entry->worker, log_refusal);
                 break;
             case ScheduleAction::send:
-                log_refusal(send(entry.worker, entry.message));
+                log_refusal(send(entry->worker, entry->message));
                 break;
             case ScheduleAction::broadcast:
-                if (const Answer<std::size_t> taken = broadcast(entry.message)) {
+                if (const Answer<std::size_t> taken = broadcast(entry->message)) {
                     spdlog::info("schedule: {} workers accepted the broadcast", *taken);
                 } else {
                     spdlog::warn("schedule: {}", taken.error().message);
                 }
                 break;
             case ScheduleAction::stop:
-                if (entry.worker.empty()) {
-                    stop_host(plan_->stop_grace, Ending::Cause::stopped, "");
+                if (entry->worker.empty()) {
+                    stop_host(parts_.plan->stop_grace, Ending::Cause::stopped, "");
                 } else {
-                    stop(entry.worker, log_refusal);
+                    stop(entry->worker, log_refusal);
                 }
                 break;
         }
     }
 }
 
-std::optional<Refusal> Core::end_refusal() const {
-    if (is_work_done_) {
-        return Refusal{Refusal::Code::host_ended, "the host is ending: all its work is done"};
+// After a change is over: starts the workers that wait for it, and answers the request.
+void Core::settle_change() {
+    if (change_ == nullptr || !change_->is_over()) {
+        return;
     }
-    if (is_ending()) {
-        return Refusal{Refusal::Code::host_ended, "the host is ending"};
+    const std::shared_ptr<const PlanChange> over = std::exchange(change_, nullptr);
+    if (over->is_committed()) {
+        steps_ = over->steps();
     }
-    return std::nullopt;
+    for (const std::string& worker : over->restarts()) {
+        start(worker, [](const Answer<Done>&) {});
+    }
+    over->answer();
 }
 
 // Returns the refusal for a missing worker: it is unknown, or the end of the host has removed it.
 Refusal Core::absent(const std::string& worker) const {
-    return is_work_done_ ? *end_refusal() : unknown(worker);
+    return end_.is_work_done() ? *end_.refusal() : unknown(worker);
 }
 
-WorkerEntry* Core::find(const std::string& worker) {
-    const auto found = entries_.find(worker);
-    return found == entries_.end() ? nullptr : found->second.get();
+// -- Requests. --
+
+Answer<Done> Core::check(const Plan& next, const PluginInfos& plugins) {
+    const Changes changes = diff(*parts_.plan, next);
+    std::optional<Refusal> refused =
+        refusal_of(next, changes, parts_.plan, parts_.table, parts_.schedule);
+    if (!refused) {
+        refused = swaps_refusal(next, changes, parts_.table, plugins);
+    }
+    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
+}
+
+void Core::apply(std::shared_ptr<const Plan> next,
+                 bool starts,
+                 const Completion& reply,
+                 StateLoss loss) {
+    std::optional<Refusal> refused = end_.refusal();
+    if (!refused && change_ != nullptr) {
+        refused = Refusal{Refusal::Code::illegal_state, "a plan is being applied"};
+    }
+    if (!refused) {
+        const Changes changes = diff(*parts_.plan, *next);
+        auto change = std::make_shared<PlanChange>(
+            parts_, PlanChange::Order{++changes_begun_, std::move(next), starts, loss, reply});
+        refused = change->prepare(changes);
+        if (!refused) {
+            change_ = std::move(change);
+            change_->begin();
+            return;
+        }
+    }
+    reply(Unexpected<Refusal>(*refused));
+}
+
+void Core::rollback(const Completion& reply, StateLoss loss) {
+    if (std::shared_ptr<const Plan> before = parts_.plan.before()) {
+        apply(std::move(before), true, reply, loss);
+    } else {
+        reply(Unexpected<Refusal>(
+            {Refusal::Code::illegal_state, "cannot roll back: there is no previous plan"}));
+    }
 }
 
 void Core::create(WorkerPlan worker, const Completion& reply) {
-    if (find(worker.name) != nullptr) {
+    if (parts_.table.find(worker.name) != nullptr) {
         reply(Unexpected<Refusal>(
             {Refusal::Code::duplicate_worker, "worker '" + worker.name + "' exists already"}));
         return;
     }
-    Plan next = *plan_;
+    Plan next = *parts_.plan;
     next.workers.push_back(std::move(worker));
     apply(std::make_shared<const Plan>(std::move(next)), false, reply);
 }
 
 void Core::start(const std::string& worker, const Completion& reply) {
-    WorkerEntry* const entry = find(worker);
+    WorkerEntry* const entry = parts_.table.find(worker);
     if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
-    } else if (const std::optional<Refusal> refused = end_refusal()) {
+    } else if (const std::optional<Refusal> refused = end_.refusal()) {
         reply(Unexpected<Refusal>(*refused));
     } else if (entry->is_removed) {
         reply(Unexpected<Refusal>(unknown(worker)));
@@ -242,24 +255,26 @@ void Core::start(const std::string& worker, const Completion& reply) {
         reply(Unexpected<Refusal>(cannot("start", *entry)));
     } else if (entry->change_part == ChangePart::swap) {
         reply(Unexpected<Refusal>({Refusal::Code::illegal_state, "a plan is being applied"}));
-    } else if (const Answer<Done> opened = open_library(*entry); !opened) {
+    } else if (const Answer<Done> opened = open_library(parts_.libraries, *entry); !opened) {
         reply(opened);
     } else {
         entry->waiting_for_run.push_back(reply);
         entry->home->mailbox->open();  // before the routes to it exist
-        rewire();
-        start_worker(*entry);
+        parts_.plan.rewire();
+        if (const auto started = parts_.table.start(*entry); !started) {
+            on_ended(*entry, true, started.error());
+        }
     }
 }
 
 void Core::pause(const std::string& worker, bool waits, const Completion& reply) {
-    WorkerEntry* const entry = find(worker);
+    WorkerEntry* const entry = parts_.table.find(worker);
     if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
     }
-    if (is_work_done_) {  // a paused worker would not drain
-        reply(Unexpected<Refusal>(*end_refusal()));
+    if (end_.is_work_done()) {  // a paused worker would not drain
+        reply(Unexpected<Refusal>(*end_.refusal()));
         return;
     }
     switch (entry->state) {
@@ -275,7 +290,7 @@ void Core::pause(const std::string& worker, bool waits, const Completion& reply)
     }
     entry->wants_pause = true;
     if (entry->state == WorkerState::running) {
-        send_command(*entry);
+        parts_.table.send_command(*entry);
     }
     if (waits && entry->state != WorkerState::paused) {
         entry->waiting_for_pause.push_back(reply);
@@ -285,7 +300,7 @@ void Core::pause(const std::string& worker, bool waits, const Completion& reply)
 }
 
 void Core::resume(const std::string& worker, const Completion& reply) {
-    WorkerEntry* const entry = find(worker);
+    WorkerEntry* const entry = parts_.table.find(worker);
     if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
@@ -303,17 +318,17 @@ void Core::resume(const std::string& worker, const Completion& reply) {
     }
     entry->wants_pause = false;
     if (entry->state != WorkerState::running) {
-        send_command(*entry);
+        parts_.table.send_command(*entry);
     }
     answer_all(entry->waiting_for_pause,
                Unexpected<Refusal>({Refusal::Code::illegal_state,
                                     "worker '" + worker + "' was resumed before it paused"}));
-    needs_advance_ = true;
+    parts_.table.note_change();
     reply(Done{});
 }
 
 void Core::stop(const std::string& worker, const Completion& reply) {
-    WorkerEntry* const entry = find(worker);
+    WorkerEntry* const entry = parts_.table.find(worker);
     if (entry == nullptr) {
         reply(Unexpected<Refusal>(absent(worker)));
         return;
@@ -324,23 +339,24 @@ void Core::stop(const std::string& worker, const Completion& reply) {
         return;
     }
     if (entry->change_part == ChangePart::swap) {
-        undo_change({Refusal::Code::illegal_state, "worker '" + worker + "' was stopped"});
+        change_->abort({Refusal::Code::illegal_state, "worker '" + worker + "' was stopped"});
+        settle_change();
     }
     entry->is_stopped_by_operator = true;
     entry->waiting_for_end.push_back(reply);
-    drain_alone(*entry);
+    parts_.table.drain_alone(*entry, parts_.plan->stop_grace);
 }
 
 void Core::restart(const std::string& worker, const Completion& reply) {
-    WorkerEntry* const entry = find(worker);
-    if (entry == nullptr || is_at_rest(entry->state) || is_work_done_) {
+    WorkerEntry* const entry = parts_.table.find(worker);
+    if (entry == nullptr || is_at_rest(entry->state) || end_.is_work_done()) {
         start(worker, reply);
         return;
     }
     // Starts the worker again in the completion of its end, also after a failure. The host cannot
     // check in between if all workers are at rest.
     stop(worker, [this, worker, reply](const Answer<Done>& ended) {
-        const WorkerEntry* const now = find(worker);
+        const WorkerEntry* const now = parts_.table.find(worker);
         if (now != nullptr && can(*now, WorkerEvent::start)) {
             start(worker, reply);
         } else {
@@ -349,118 +365,164 @@ void Core::restart(const std::string& worker, const Completion& reply) {
     });
 }
 
-Envelope Core::host_envelope(const std::string& payload) {
-    Envelope made;
-    made.payload = PayloadRef::allocate(payload.size());
-    if (!payload.empty()) {
-        std::memcpy(made.payload.data(), payload.data(), payload.size());
-    }
-    made.sender = world_.names->intern("");
-    made.content_type =
-        world_.names->intern(is_utf8(payload) ? "text/plain" : "application/octet-stream");
-    made.sequence = ++host_sequence_;
-    made.time = clock_.now();
-    made.port = SKEP_PORT_DIRECT;
-    return made;
-}
-
 Answer<Done> Core::send(const std::string& worker, const std::string& payload) {
-    WorkerEntry* const entry = find(worker);
+    const WorkerEntry* const entry = parts_.table.find(worker);
     if (entry == nullptr) {
         return Unexpected<Refusal>(absent(worker));
     }
-    if (is_work_done_) {
-        return Unexpected<Refusal>(*end_refusal());
+    if (end_.is_work_done()) {
+        return Unexpected<Refusal>(*end_.refusal());
     }
-    std::optional<PushResult> result;
-    try {
-        Envelope envelope = host_envelope(payload);
-        result = entry->home->mailbox->push(envelope, direct_lane, nullptr);
-    } catch (const std::bad_alloc&) {
-        return Unexpected<Refusal>(
-            {Refusal::Code::mailbox_full,
-             "no memory for a message of " + std::to_string(payload.size()) + " bytes"});
-    }
-    switch (*result) {
-        case PushResult::accepted:
-            return Done{};
-        case PushResult::full:
-            return Unexpected<Refusal>(
-                {Refusal::Code::mailbox_full, "the mailbox of worker '" + worker + "' is full"});
-        default: {
-            Refusal refusal = cannot("send to", *entry);
-            refusal.code = Refusal::Code::mailbox_closed;
-            return Unexpected<Refusal>(refusal);
-        }
-    }
+    return sender_.send(*entry, payload);
 }
 
 Answer<std::size_t> Core::broadcast(const std::string& payload) {
-    if (is_work_done_) {
-        return Unexpected<Refusal>(*end_refusal());
+    if (end_.is_work_done()) {
+        return Unexpected<Refusal>(*end_.refusal());
     }
-    const Envelope envelope = host_envelope(payload);
-    std::size_t taken = 0;
-    for (const auto& [name, entry] : entries_) {
-        Envelope copy = envelope;
-        taken +=
-            entry->home->mailbox->push(copy, direct_lane, nullptr) == PushResult::accepted ? 1 : 0;
-    }
-    return taken;
+    return sender_.broadcast(payload);
 }
 
 Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
-    if (const WorkerEntry* const entry = find(worker)) {
-        return entry->metrics(clock_.now());
+    if (const WorkerEntry* const entry = parts_.table.find(worker)) {
+        return entry->metrics(parts_.clock.now());
     }
     return Unexpected<Refusal>(unknown(worker));
 }
 
-HostMetrics Core::metrics() {
-    return collect();
+void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {
+    if (change_ != nullptr && !end_.is_ending()) {
+        change_->abort({Refusal::Code::host_ended, "the host is ending"});
+        settle_change();
+    }
+    end_.begin(grace, cause, std::move(reason));
 }
 
-HostMetrics Core::collect() const {
-    HostMetrics all;
-    all.accounting = forgotten_accounting_;
-    std::vector<std::pair<std::size_t, std::variant<const Retired*, const WorkerEntry*>>> ordered;
-    ordered.reserve(retired_.size() + entries_.size());
-    for (const Retired& it : retired_) {
-        ordered.emplace_back(it.order, &it);
+// -- Reports of workers. --
+
+// Ignores reports of an earlier worker of the same name: a lost thread of it may be in the same
+// generation, but its order differs.
+void Core::on_report(const WorkerReport& report) {
+    if (report.kind == WorkerReport::Kind::left) {
+        parts_.probations.on_left();
+        return;
     }
-    for (const auto& [name, entry] : entries_) {
-        ordered.emplace_back(entry->order, entry.get());
+    WorkerEntry* const entry = parts_.table.find(report.worker);
+    if (entry == nullptr || entry->order != report.order || entry->worker == nullptr ||
+        entry->worker->start_generation() != report.start) {
+        return;
     }
-    std::sort(ordered.begin(), ordered.end());
-    const Nanos now = clock_.now();
-    all.workers.reserve(ordered.size());
-    for (const auto& [order, it] : ordered) {
-        if (const auto* const retired = std::get_if<const Retired*>(&it)) {
-            read_counts(*(*retired)->home, all.workers.emplace_back((*retired)->metrics));
-        } else {
-            all.workers.push_back(std::get<const WorkerEntry*>(it)->metrics(now));
+    switch (report.kind) {
+        case WorkerReport::Kind::ready:
+            if (change_ != nullptr && entry->change_part == ChangePart::making) {
+                change_->on_ready(*entry);
+            } else if (entry->state == WorkerState::starting) {
+                parts_.table.release(*entry);
+            }
+            break;
+        case WorkerReport::Kind::held:
+            if (entry->state == WorkerState::pausing && entry->pause_epoch == report.epoch) {
+                WorkerTable::set_state(*entry, WorkerEvent::held);
+                answer_all(entry->waiting_for_pause, Done{});
+                parts_.table.note_change();  // it may have finished its last message
+            }
+            break;
+        case WorkerReport::Kind::left:
+            break;  // see above
+        case WorkerReport::Kind::idle:
+            end_.look_again();
+            break;
+        case WorkerReport::Kind::swapped:
+            on_swapped(*entry);
+            parts_.table.note_change();
+            break;
+        case WorkerReport::Kind::reverted:
+            parts_.probations.on_reverted(*entry);
+            parts_.table.note_change();
+            break;
+        case WorkerReport::Kind::ended:
+            if (entry->change_part == ChangePart::swap) {
+                change_->abort(ended_meanwhile(*entry, report));
+                settle_change();
+            }
+            if (entry->swap) {
+                const auto& handover = entry->swap->handover;
+                // The rollback comes too late: the worker reaches no further boundary.
+                (void)handover->move(Handover::Phase::recalled, Handover::Phase::committed);
+                parts_.probations.end(*entry);
+            }
+            if (entry->state == WorkerState::lost) {
+                parts_.lost.remove(*entry);
+            } else {
+                entry->worker->join();
+            }
+            entry->cpu = entry->worker->cpu();
+            entry->note_beginning();
+            entry->worker.reset();
+            on_ended(*entry, report.has_failed, report.error);
+            break;
+    }
+}
+
+void Core::on_swapped(WorkerEntry& entry) {
+    const Handover::Phase phase = entry.swap->handover->phase();
+    if (change_ != nullptr && entry.change_part == ChangePart::swap) {
+        change_->on_swapped(entry);
+    } else if (phase == Handover::Phase::committed) {
+        PlanChange::commit_late(parts_, entry);
+    }
+    if (phase == Handover::Phase::refused) {
+        parts_.probations.end_swap(entry);
+    }
+}
+
+void Core::on_ended(WorkerEntry& entry, bool has_failed, const std::string& error) {
+    end_.note_ended();
+    parts_.table.end(entry, has_failed, error);
+    const bool is_launching = entry.change_part != ChangePart::none;
+    const std::string why = "worker '" + entry.home->name + "' failed: " + error;
+    if (has_failed && !is_launching) {  // otherwise the refusal of the plan reports the failure
+        spdlog::error("{}", why);
+    }
+    const Answer<Done> answer =
+        has_failed ? Answer<Done>(Unexpected<Refusal>({Refusal::Code::illegal_state, why}))
+                   : Answer<Done>(Done{});
+    answer_all(entry.waiting_for_run,
+               has_failed ? answer : Unexpected<Refusal>(cannot("run", entry)));
+    answer_all(entry.waiting_for_pause, Unexpected<Refusal>(cannot("pause", entry)));
+    answer_all(entry.waiting_for_end, answer);  // last, because a completion may restart the worker
+    if (is_launching) {
+        change_->abort(has_failed ? bad_plan(why) : cannot("run", entry));
+        settle_change();
+    } else if (has_failed && entry.plan->on_failure == OnFailure::stop_host) {
+        stop_host(parts_.plan->stop_grace, Ending::Cause::failed, why);
+    }
+}
+
+void Core::retire_what_is_gone() {
+    std::vector<WorkerEntry*> gone;
+    for (const auto& [name, entry] : parts_.table.entries()) {
+        if (entry->is_removed && is_over(*entry)) {
+            gone.push_back(entry.get());
         }
-        all.accounting += all.workers.back().accounting();
     }
-    return all;
-}
-
-void Core::retire(WorkerEntry& entry) {
-    retired_.push_back({entry.order, entry.metrics(clock_.now()), entry.home});
-    if (retired_.size() > retired_max) {
-        read_counts(*retired_.front().home, retired_.front().metrics);
-        forgotten_accounting_ += retired_.front().metrics.accounting();
-        retired_.pop_front();
+    const auto& entries = parts_.table.entries();
+    bool has_left = false;
+    for (WorkerEntry* const entry : gone) {
+        has_left = has_left || entry->is_leaving;
+        parts_.plan.remove(*entry);
+        end_.remove(*entry);
+        parts_.table.retire(*entry);
     }
-    end_leaving(entry);
-    if (entry.group) {
-        flow_[*entry.group].entries[entry.place] = nullptr;
+    if (!gone.empty()) {
+        parts_.libraries.close_unused();
     }
-    if (last_busy_ == &entry) {
-        last_busy_ = nullptr;
+    // Removes the routes to retired workers; once, not for each of many that end one by one.
+    if (has_left && !end_.is_ending() &&
+        std::none_of(
+            entries.begin(), entries.end(), [](const auto& it) { return it.second->is_leaving; })) {
+        parts_.plan.rewire();
     }
-    entries_.erase(entries_.find(entry.home->name));  // destroys `entry`
-    libraries_.close_unused();
 }
 
 }  // namespace skep::host

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "host/manager/core.hpp"
+#include "host/manager/revisions.hpp"
 
 namespace skep::host {
 
@@ -119,13 +120,13 @@ Answer<WorkerMetrics> Manager::metrics(const std::string& worker) {
 }
 
 HostMetrics Manager::metrics() {
-    Answer<HostMetrics> answer =
-        ask<HostMetrics>(*core_, [this](const auto& reply) { reply(core_->metrics()); });
+    Answer<HostMetrics> answer = ask<HostMetrics>(
+        *core_, [this](const auto& reply) { reply(core_->parts().table.metrics()); });
     if (answer) {
         return std::move(*answer);
     }
     (void)core_->wait();  // the queue closes just before the counts of the last entry are final
-    return core_->last_metrics();
+    return core_->parts().table.metrics();
 }
 
 Answer<ApplySteps> Manager::steps() {
@@ -133,8 +134,8 @@ Answer<ApplySteps> Manager::steps() {
 }
 
 Answer<std::shared_ptr<const Plan>> Manager::plan() {
-    return ask<std::shared_ptr<const Plan>>(*core_,
-                                            [this](const auto& reply) { reply(core_->plan()); });
+    return ask<std::shared_ptr<const Plan>>(
+        *core_, [this](const auto& reply) { reply(core_->parts().plan.plan()); });
 }
 
 Answer<Done> Manager::check(Plan next, PluginInfos plugins) {
@@ -149,12 +150,14 @@ Answer<Done> Manager::rollback(StateLoss loss) {
 }
 
 Answer<std::vector<LibraryUse>> Manager::libraries() {
-    return ask<std::vector<LibraryUse>>(*core_,
-                                        [this](const auto& reply) { reply(core_->libraries()); });
+    return ask<std::vector<LibraryUse>>(*core_, [this](const auto& reply) {
+        ManagerParts& parts = core_->parts();
+        reply(uses_of(parts.libraries, parts.table, parts.loader));
+    });
 }
 
 const std::shared_ptr<Taps>& Manager::taps() const {
-    return core_->taps();
+    return core_->parts().world.taps;
 }
 
 void Manager::request_stop(Nanos grace) {

@@ -1,376 +1,538 @@
-// Applies a plan: checks it, starts the workers that it adds, and aborts all of it on a failure.
-#include <algorithm>
-#include <set>
+#include "host/manager/plan_change.hpp"
 
-#include "host/manager/core.hpp"
-#include "host/topology/diff.hpp"
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include "host/manager/plan_checks.hpp"
+#include "host/manager/revisions.hpp"
+#include "host/topology/succession.hpp"
+#include "host/worker/thread_census.hpp"
 
 namespace skep::host {
 
+using Phase = Handover::Phase;
+
 namespace {
 
-// Returns the workers of `next` whose names are in `names`; both have the same order.
-std::vector<const WorkerPlan*> workers_named(const Plan& next,
-                                             const std::vector<std::string>& names) {
-    std::vector<const WorkerPlan*> found;
-    for (const WorkerPlan& worker : next.workers) {
-        if (found.size() < names.size() && names[found.size()] == worker.name) {
-            found.push_back(&worker);
-        }
+bool has_same_ports(const WorkerTypeInfo& a, const WorkerTypeInfo& b) {
+    return a.inputs.size() == b.inputs.size() && a.outputs.size() == b.outputs.size();
+}
+
+// [helper thread]
+void start_thread_of(PendingInstance& pending) {
+    pthread_setname_np(pthread_self(), ended_thread_name);  // the new thread inherits the name
+    const auto started = pending.owner->start_standby(*pending.place.thread, pending.placement);
+    if (!started) {
+        pending.error = started.error();
     }
-    return found;
+}
+
+// Makes the revision of the successor that of the entry.
+void commit_swap(ManagerParts& parts, WorkerEntry& entry) {
+    Swap& swap = *entry.swap;
+    entry.change_part = ChangePart::none;
+    swap.is_committed = true;
+    if (swap.handover == nullptr) {  // the worker has no thread and no instance
+        entry.exchange_with(swap.other);
+        entry.generation = swap.other.generation;  // the next start counts it
+        entry.swap.reset();
+        parts.libraries.close_unused();
+        return;
+    }
+    entry.exchange_with(swap.other);
+    (void)swap.handover->move(Phase::tentative, Phase::committed);
+    if (swap.handover->is_reconfiguration()) {
+        spdlog::info("worker '{}'@{}: changed its parameters", entry.home->name, entry.generation);
+        parts.probations.end(entry);
+        return;
+    }
+    ++entry.swaps;
+    entry.last_swap = {
+        swap.handover->blackout, swap.handover->state.size(), entry.home->mailbox->counts().queued};
+    spdlog::info("worker '{}'@{}: replaced generation {} in {:.1f} us, with {} bytes of state",
+                 entry.home->name,
+                 entry.generation,
+                 swap.other.generation,
+                 std::chrono::duration<double, std::micro>(entry.last_swap->blackout).count(),
+                 entry.last_swap->state_bytes);
+    if (swap.drops_state) {
+        spdlog::warn("worker '{}'@{}: started without state: cannot load that of generation {}",
+                     entry.home->name,
+                     entry.generation,
+                     swap.other.generation);
+    }
+}
+
+// Continues after a swap, when the routes fit the new revision. Returns true for a worker that had
+// failed or ended, which starts again. A worker that an operator has stopped, or that never ran,
+// waits for its start.
+bool resume_swapped(ManagerParts& parts, WorkerEntry& entry) {
+    if (entry.swap) {
+        parts.probations.begin(entry);
+    }
+    if (entry.worker != nullptr) {
+        parts.table.send_command(entry);
+        return false;
+    }
+    if (entry.state == WorkerState::created || entry.is_stopped_by_operator) {
+        return false;
+    }
+    spdlog::info("worker '{}': starts again: its last instance has {}",
+                 entry.home->name,
+                 entry.state == WorkerState::failed ? "failed" : "ended");
+    return true;
 }
 
 }  // namespace
 
-// Returns why a plan cannot be applied now, as far as the plans show it.
-std::optional<Refusal> Core::refusal_of(const Plan& next, const Changes& changes) {
-    if (schedule_start_ && changes.schedule_changed) {
-        return bad_plan("[[schedule]] differs, which cannot change once the host has started");
-    }
-    if (const std::optional<std::string> vetoed = veto(*plan_, changes)) {
-        return bad_plan(*vetoed);
-    }
-    for (const WorkerPlan* const worker : workers_named(next, changes.to_add)) {
-        if (const WorkerEntry* const entry =
-                find(worker->name)) {  // from an earlier plan, and not gone yet
-            Refusal refusal = cannot("add", *entry);
-            if (entry->is_leaving && entry->state != WorkerState::draining) {
-                refusal.message += "; an earlier reload removed it, and it has not ended yet";
-            }
-            return refusal;
-        }
-    }
-    return std::nullopt;
-}
+PlanChange::PlanChange(ManagerParts& parts, Order order)
+    : parts_(parts),
+      order_(std::move(order)),
+      step_begin_(parts.clock.now()) {}
 
-// Returns why a worker cannot get its successor, by the descriptions of the plugins.
-std::optional<Refusal> Core::swaps_refusal(const Plan& next,
-                                           const Changes& changes,
-                                           const PluginInfos& plugins) {
-    for (const WorkerPlan* const worker : workers_named(next, changes.to_swap)) {
-        const WorkerEntry& entry = *find(worker->name);
-        if (std::optional<Refusal> refused = swap_refusal(entry)) {
-            return refused;
-        }
-        const auto plugin = plugins.find(worker->plugin_content);
-        if (entry.worker == nullptr || plugin == plugins.end() ||
-            plugin->second.find(worker->type) == nullptr) {
-            continue;
-        }
-        if (auto refused = successor_refusal(entry, *worker, plugin->second, StateLoss::refused)) {
-            return refused;
-        }
-    }
-    return std::nullopt;
-}
+// -- prepare --
 
-Answer<Done> Core::check(const Plan& next, const PluginInfos& plugins) {
-    const Changes changes = diff(*plan_, next);
-    std::optional<Refusal> refused = refusal_of(next, changes);
-    if (!refused) {
-        refused = swaps_refusal(next, changes, plugins);
+std::optional<Refusal> PlanChange::prepare(const Changes& changes) {
+    std::optional<Refusal> refused =
+        refusal_of(*order_.next, changes, parts_.plan, parts_.table, parts_.schedule);
+    if (refused) {
+        return refused;
     }
-    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
-}
-
-void Core::apply(std::shared_ptr<const Plan> next,
-                 bool starts,
-                 const Completion& reply,
-                 StateLoss loss) {
-    if (is_work_done_) {
-        reply(Unexpected<Refusal>(*end_refusal()));
-        return;
+    if (const auto pooled = parts_.pools.start(*order_.next, *parts_.plan); !pooled) {
+        return bad_plan(pooled.error());
     }
-    if (change_ || is_ending()) {
-        reply(
-            Unexpected<Refusal>({Refusal::Code::illegal_state,
-                                 is_ending() ? "the host is ending" : "a plan is being applied"}));
-        return;
-    }
-    const Changes changes = diff(*plan_, *next);
-    if (const std::optional<Refusal> refused = refusal_of(*next, changes)) {
-        reply(Unexpected<Refusal>(*refused));
-        return;
-    }
-    if (const auto pooled = pools_.start(*next, *plan_); !pooled) {
-        reply(Unexpected<Refusal>(bad_plan(pooled.error())));
-        return;
-    }
-    PlanChange change;
-    change.step_begin = clock_.now();
-    change.number = ++changes_begun_;
-    change.next = std::move(next);
-    change.to_remove = changes.to_remove;
-    change.loss = loss;
-    change.reply = reply;
-    if (const std::optional<Refusal> refused = prepare(change, changes, starts)) {
-        for (WorkerEntry* const entry : change.starts) {
-            retire(*entry);
-            retired_.pop_back();
+    to_remove_ = changes.to_remove;
+    refused = prepare_entries(changes);
+    if (refused) {
+        for (const WorkerEntry* const entry : starts_) {
+            parts_.table.forget(*entry);
         }
-        for (WorkerEntry* const entry : change.swaps) {
+        for (WorkerEntry* const entry : swaps_) {
             withdraw_swap(*entry);
         }
-        libraries_.close_unused();  // also that of the refused worker
-        reply(Unexpected<Refusal>(*refused));
-        return;
+        parts_.libraries.close_unused();  // also that of the refused worker
     }
-    if (!starts) {
-        adopt(std::move(change.next));
-        rewire();
-        needs_advance_ = true;
-        reply(Done{});
-        return;
-    }
-    change.making = change.starts.size();
-    change.steps.open = end_step(change);
-    const Nanos longest =
-        schedule_start_ ? std::min(limits_.make, limits_.make_beside) : limits_.make;
-    change.deadline = deadline_after(clock_.now(), longest);
-    change_ = std::move(change);
-    for (WorkerEntry* const entry : change_->starts) {
-        entry->change_part = ChangePart::making;
-    }
-    create_successors();
-    const std::vector<WorkerEntry*> entries = change_->starts;
-    for (WorkerEntry* const entry : entries) {
-        if (change_) {  // gone if a start has failed at once
-            this->start_worker(*entry);
-        }
-    }
-    if (change_) {
-        continue_change();
-    }
+    return refused;
 }
 
-// Does everything that can fail without a thread, on entries that no other thread has seen yet.
-std::optional<Refusal> Core::prepare(PlanChange& change, const Changes& changes, bool opens) {
-    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_add)) {
-        Result<std::shared_ptr<Pool>, std::string> pool = pools_.find(*worker, *change.next);
+// On entries that no other thread has seen yet.
+std::optional<Refusal> PlanChange::prepare_entries(const Changes& changes) {
+    for (const WorkerPlan* const worker : workers_named(*order_.next, changes.to_add)) {
+        Result<std::shared_ptr<Pool>, std::string> pool = parts_.pools.find(*worker, *order_.next);
         if (!pool) {
             return bad_plan(pool.error());
         }
-        change.starts.push_back(&add_entry({change.next, worker}, std::move(*pool)));
-        if (opens) {
-            if (const Answer<Done> opened = open_library(*change.starts.back()); !opened) {
+        starts_.push_back(&parts_.table.add({order_.next, worker}, std::move(*pool)));
+        if (order_.starts) {
+            if (const Answer<Done> opened = open_library(parts_.libraries, *starts_.back());
+                !opened) {
                 return opened.error();
             }
         }
     }
-    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_swap)) {
-        WorkerEntry& entry = *find(worker->name);
-        if (auto refused = begin_swap(entry, {change.next, worker}, change)) {
+    for (const WorkerPlan* const worker : workers_named(*order_.next, changes.to_swap)) {
+        WorkerEntry& entry = *parts_.table.find(worker->name);
+        if (auto refused = begin_swap(entry, {order_.next, worker})) {
             return refused;
         }
-        change.swaps.push_back(&entry);
+        swaps_.push_back(&entry);
     }
-    for (const WorkerPlan* const worker : workers_named(*change.next, changes.to_reconfigure)) {
-        WorkerEntry& entry = *find(worker->name);
-        if (auto refused = begin_reconfiguration(entry, {change.next, worker})) {
+    for (const WorkerPlan* const worker : workers_named(*order_.next, changes.to_reconfigure)) {
+        WorkerEntry& entry = *parts_.table.find(worker->name);
+        if (auto refused = begin_reconfiguration(entry, {order_.next, worker})) {
             return refused;
         }
-        change.swaps.push_back(&entry);
+        swaps_.push_back(&entry);
     }
     return std::nullopt;
 }
 
-Nanos Core::end_step(PlanChange& change) const {
-    const Nanos begin = std::exchange(change.step_begin, clock_.now());
-    return change.step_begin - begin;
+// Begins the swap of a worker. A worker without a thread gets the new revision at its next start:
+// now, unless an operator has stopped it or it never ran.
+std::optional<Refusal> PlanChange::begin_swap(WorkerEntry& entry,
+                                              std::shared_ptr<const WorkerPlan> plan) {
+    if (std::optional<Refusal> refused = swap_refusal(entry)) {
+        return refused;
+    }
+    Result<std::shared_ptr<Pool>, std::string> pool = parts_.pools.find(*plan, *order_.next);
+    if (!pool) {
+        return bad_plan(pool.error());
+    }
+    Answer<Revision> opened = open_revision(parts_.libraries, std::move(plan));
+    if (!opened) {
+        return opened.error();
+    }
+    opened->pool = std::move(*pool);
+    bool state_is_lost = false;
+    if (entry.worker != nullptr) {
+        const PluginInfo& plugin = opened->library->info();
+        if (auto refused = successor_refusal(entry, *opened->plan, plugin, order_.loss)) {
+            return refused;
+        }
+        state_is_lost = state_problem(*entry.info(), *opened->info()).has_value();
+    }
+    opened->generation = entry.generation + 1;
+    return set_swap(entry, {std::move(*opened), nullptr, false, state_is_lost, order_.number});
 }
 
-// Goes to the next step when all instances are created, and when all successors are active.
-void Core::continue_change() {
-    if (change_->making > 0) {
+// Begins the change of an instance's parameters; the instance stays.
+std::optional<Refusal> PlanChange::begin_reconfiguration(WorkerEntry& entry,
+                                                         std::shared_ptr<const WorkerPlan> plan) {
+    if (std::optional<Refusal> refused = swap_refusal(entry)) {
+        return refused;
+    }
+    Swap swap{static_cast<const Revision&>(entry), nullptr, false, false};
+    swap.other.plan = std::move(plan);
+    if (entry.worker != nullptr) {
+        swap.handover = std::make_shared<Handover>(entry.plan->live, swap.other.plan->live);
+    }
+    return set_swap(entry, std::move(swap));
+}
+
+// Sets the swap of an entry, and ends the probation of its previous swap if nothing refuses.
+std::optional<Refusal> PlanChange::set_swap(WorkerEntry& entry, Swap swap) {
+    if (entry.swap) {
+        parts_.probations.end(entry);
+        if (entry.swap) {
+            return in_between(entry);
+        }
+    }
+    entry.swap = std::move(swap);
+    entry.change_part = ChangePart::swap;
+    return std::nullopt;
+}
+
+// -- begin: create the instances --
+
+void PlanChange::begin() {
+    if (!order_.starts) {
+        parts_.plan.adopt(order_.next);
+        parts_.plan.rewire();
+        parts_.table.note_change();
+        outcome_ = Done{};
         return;
     }
-    change_->steps.make = end_step(*change_);
-    offer_successors();
-    if (change_->taking == 0) {
-        commit_change();
+    making_ = starts_.size();
+    steps_.open = end_step();
+    const Manager::Limits& limits = parts_.limits;
+    deadline_ = deadline_after(
+        parts_.clock.now(),
+        parts_.schedule.has_begun() ? std::min(limits.make, limits.make_beside) : limits.make);
+    for (WorkerEntry* const entry : starts_) {
+        entry->change_part = ChangePart::making;
+    }
+    create_successors();
+    for (WorkerEntry* const entry : starts_) {
+        if (is_over()) {  // a start has failed at once
+            return;
+        }
+        if (const auto started = parts_.table.start(*entry); !started) {
+            parts_.table.end(*entry, true, started.error());
+            abort(bad_plan("worker '" + entry->home->name + "' failed: " + started.error()));
+        }
+    }
+    if (!is_over()) {
+        go_on();
     }
 }
 
-// Makes `plan` the plan in force. Precondition: all its workers have entries.
-void Core::adopt(std::shared_ptr<const Plan> plan) {
-    plan_ = std::move(plan);
-    for (const auto& [name, entry] : entries_) {
-        entry->group.reset();
+// Creates all successors on one helper thread, one after the other, while the workers run.
+void PlanChange::create_successors() {
+    const auto creation = std::make_shared<Creation>();
+    for (WorkerEntry* const entry : swaps_) {
+        if (entry->worker != nullptr && entry->swap->handover == nullptr) {
+            creation->pending.push_back(pending_for(*entry));
+        }
     }
-    for (const WorkerPlan& worker : plan_->workers) {
-        WorkerEntry& entry = *find(worker.name);
-        if (entry.plan->mailbox != worker.mailbox) {
-            entry.home->mailbox->set_direct_bound(worker.mailbox);
-        }
-        if (entry.plan->queue_bytes != worker.queue_bytes) {
-            entry.home->mailbox->set_byte_bound(worker.queue_bytes);
-        }
-        entry.plan = {plan_, &worker};  // other differences are handled already, or read from here
+    if (creation->pending.empty()) {
+        return;
     }
-    flow_.clear();
-    for (FlowGroup& group : flow_groups(*plan_)) {
-        EntryGroup& made = flow_.emplace_back();
-        made.upstream = std::move(group.upstream);
-        made.is_cycle = group.is_cycle;
-        for (const std::string& worker : group.workers) {
-            made.entries.push_back(find(worker));
-            made.entries.back()->place = made.entries.size() - 1;
-            made.entries.back()->group = flow_.size() - 1;
-        }
+    making_ += 1;  // counts all successors as one
+    creation_ = creation;
+    const Result<Done, std::string> started = parts_.helpers.try_run(
+        [creation] { return "worker '" + creation->pending[creation->at].worker + "' in create"; },
+        [creation] {
+            for (std::size_t i = 0; i < creation->pending.size(); ++i) {
+                PendingInstance& it = creation->pending[i];
+                creation->at = i;
+                name_this_thread(it.worker, it.instance->generation());
+                if (!it.instance->create()) {
+                    it.error = it.instance->error();
+                } else if (it.place.thread != nullptr) {
+                    start_thread_of(it);
+                }
+                if (!it.error.empty()) {
+                    return;
+                }
+            }
+        },
+        [self = shared_from_this(), creation] { self->on_created(creation->pending); });
+    if (!started) {
+        abort(bad_plan("worker '" + creation->pending.front().worker +
+                       "' cannot be created: " + started.error()));
     }
 }
 
-// Records the previous plan. A rollback forgets the plan that it applies and all later ones.
-void Core::remember_plan_before(const std::shared_ptr<const Plan>& next) {
-    const auto found = std::find(plans_before_.begin(), plans_before_.end(), next);
-    if (found != plans_before_.end()) {
-        plans_before_.erase(found, plans_before_.end());
-    } else if (schedule_start_) {
-        plans_before_.push_back(plan_);
+// Returns the instance to create. It runs elsewhere if the placement changed, or if the present
+// thread would keep a plugin mapped.
+PendingInstance PlanChange::pending_for(const WorkerEntry& entry) const {
+    const Revision& next = entry.swap->other;
+    PendingInstance made;
+    made.worker = entry.home->name;
+    made.owner = entry.worker;
+    made.instance = entry.worker->make_successor(
+        {next.generation, next.library, next.type, next.plan->config, next.plan->live});
+    const auto pins_on = [](const Library& library) {
+        return library.info().thread_exits || !library.info().thread_keys.empty();
+    };
+    const bool pins = pins_on(*entry.library) || pins_on(*next.library);
+    if (next.pool != nullptr && next.pool != entry.pool) {
+        made.place.seat = entry.home->parker->seat_in(*next.pool);
+    } else if (next.pool == nullptr && (pins || entry.plan->run != next.plan->run ||
+                                        entry.info()->is_loop != next.info()->is_loop)) {
+        made.place.thread = entry.worker->make_thread();
+        made.placement = parts_.pools.placement_of(next.plan->run);
     }
-    if (plans_before_.size() > Manager::plans_kept) {
-        plans_before_.pop_front();
-    }
-    std::set<std::string> contents;
-    const std::string* last = nullptr;  // most workers have the same plugin as the one before
-    for (const auto& plan : plans_before_) {
-        for (const WorkerPlan& worker : plan->workers) {
-            if (last == nullptr || *last != worker.plugin_content) {
-                last = &*contents.insert(worker.plugin_content).first;
+    return made;
+}
+
+void PlanChange::on_created(std::vector<PendingInstance>& pending) {
+    const bool is_wanted = !is_over();
+    std::optional<Refusal> failed;
+    for (PendingInstance& it : pending) {
+        WorkerEntry* const entry = parts_.table.find(it.worker);
+        if (!it.error.empty()) {
+            failed = bad_plan("worker '" + it.worker + "' failed: " + it.error);
+        }
+        if (!is_wanted || failed) {
+            parts_.disposal.destroy_later(std::move(it));
+        } else {
+            entry->swap->handover = std::make_shared<Handover>(std::move(it.instance));
+            entry->swap->handover->place = std::move(it.place);
+            if (entry->swap->drops_state) {
+                entry->swap->handover->drop_state();
             }
         }
     }
-    loader_.keep(std::move(contents));
-}
-
-void Core::rollback(const Completion& reply, StateLoss loss) {
-    if (plans_before_.empty()) {
-        reply(Unexpected<Refusal>(
-            {Refusal::Code::illegal_state, "cannot roll back: there is no previous plan"}));
+    pending.clear();
+    if (!is_wanted) {
         return;
     }
-    apply(plans_before_.back(), true, reply, loss);
+    if (failed) {
+        abort(*failed);
+        return;
+    }
+    --making_;
+    go_on();
 }
 
-// Puts the plan in force.
-void Core::commit_change() {
-    PlanChange launched = *std::exchange(change_, std::nullopt);
-    remember_plan_before(launched.next);
-    if (!schedule_start_ && !launched.starts.empty()) {
-        schedule_.assign(launched.next->schedule.begin(), launched.next->schedule.end());
-        schedule_start_ = clock_.now();
+void PlanChange::on_ready(WorkerEntry& entry) {
+    entry.change_part = ChangePart::made;
+    --making_;
+    go_on();
+}
+
+// Goes to the next step when all instances are created.
+void PlanChange::go_on() {
+    if (making_ > 0) {
+        return;
     }
-    begin_leaving(launched.to_remove);
-    for (WorkerEntry* const entry : launched.swaps) {
-        commit_swap(*entry);
+    steps_.make = end_step();
+    offer_successors();
+    if (taking_ == 0) {
+        commit();
     }
-    adopt(launched.next);
-    for (WorkerEntry* const entry : launched.starts) {
-        entry->home->mailbox->open();  // before the routes to it exist
+}
+
+// -- offer --
+
+// Offers the successors. For a single swap the worker decides, and need not wait for the manager.
+void PlanChange::offer_successors() {
+    if (swaps_.empty()) {
+        return;
     }
-    rewire();
-    launched.steps.take = end_step(launched);
-    steps_ = launched.steps;
-    needs_advance_ = true;
-    for (WorkerEntry* const entry : launched.starts) {
-        entry->change_part = ChangePart::none;
-        if (entry->state == WorkerState::starting) {  // not stopped meanwhile
-            release(*entry);
+    WorkerEntry& first = *swaps_.front();
+    const bool stands_alone = swaps_.size() == 1 && starts_.empty() && to_remove_.empty() &&
+                              parts_.plan->routes == order_.next->routes &&
+                              first.worker != nullptr && first.state == WorkerState::running &&
+                              !first.wants_pause &&
+                              has_same_ports(*first.swap->other.info(), *first.info());
+    if (stands_alone) {
+        first.swap->handover->set_holds(false);
+    }
+    Nanos longest{0};
+    for (const WorkerEntry* const entry : swaps_) {
+        longest = std::max(longest, entry->swap->other.plan->quiesce.value_or(parts_.limits.take));
+    }
+    deadline_ = deadline_after(parts_.clock.now(), longest);
+    waves_ = waves_of_swaps();
+    offer_wave();
+}
+
+// Orders swaps into waves, senders before their receivers. A sender that waits for room reaches a
+// boundary only while its receivers run. If the receivers were swapped first, they would hold, and
+// all would wait for each other. A cycle has no such order, and needs none while it has room.
+std::deque<std::vector<WorkerEntry*>> PlanChange::waves_of_swaps() const {
+    const std::vector<EntryGroup>& flow = parts_.plan.flow();
+    std::vector<bool> has_swap(flow.size());
+    for (const WorkerEntry* const entry : swaps_) {
+        has_swap[*entry->group] = true;
+    }
+    std::vector<std::size_t> wave(flow.size());
+    for (std::size_t i = flow.size(); i-- > 0;) {  // senders come after their receivers
+        for (const std::size_t up : flow[i].upstream) {
+            wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
         }
     }
-    for (WorkerEntry* const entry : launched.swaps) {
-        resume_swapped(*entry);
+    std::map<std::size_t, std::vector<WorkerEntry*>> ordered;
+    for (WorkerEntry* const entry : swaps_) {
+        ordered[wave[*entry->group]].push_back(entry);
     }
-    launched.reply(Done{});
+    std::deque<std::vector<WorkerEntry*>> waves;
+    for (auto& [number, entries] : ordered) {
+        waves.push_back(std::move(entries));
+    }
+    return waves;
 }
 
-// Aborts the change. None of the new workers has run: they wait, or are still being created. The
-// previous plan has stayed in force.
-void Core::undo_change(const Refusal& why) {
-    const PlanChange undone = *std::exchange(change_, std::nullopt);
-    for (WorkerEntry* const entry : undone.starts) {
+void PlanChange::offer_wave() {
+    while (taking_ == 0 && !waves_.empty()) {
+        for (WorkerEntry* const entry : waves_.front()) {
+            if (entry->swap->handover != nullptr) {
+                ++taking_;
+                entry->worker->offer(entry->swap->handover);
+            }
+        }
+        waves_.pop_front();
+    }
+}
+
+void PlanChange::on_swapped(WorkerEntry& entry) {
+    const std::shared_ptr<Handover> handover = entry.swap->handover;
+    if (handover->phase() == Phase::refused) {
+        const std::string kept = handover->is_reconfiguration() ? "parameters" : "instance";
+        abort(bad_plan("worker '" + entry.home->name + "' keeps its " + kept + ": " +
+                       handover->error));
+        return;
+    }
+    --taking_;
+    offer_wave();
+    if (taking_ == 0) {
+        commit();
+    }
+}
+
+// -- commit --
+
+void PlanChange::commit() {
+    parts_.plan.remember_before(order_.next, !parts_.schedule.has_begun());
+    if (!parts_.schedule.has_begun() && !starts_.empty()) {
+        parts_.schedule.begin(order_.next->schedule, parts_.clock.now());
+    }
+    parts_.plan.begin_leaving(to_remove_);
+    for (WorkerEntry* const entry : swaps_) {
+        commit_swap(parts_, *entry);
+    }
+    parts_.plan.adopt(order_.next);
+    for (const WorkerEntry* const entry : starts_) {
+        entry->home->mailbox->open();  // before the routes to it exist
+    }
+    parts_.plan.rewire();
+    steps_.take = end_step();
+    outcome_ = Done{};
+    deadline_ = forever;
+    parts_.table.note_change();
+    for (WorkerEntry* const entry : starts_) {
+        entry->change_part = ChangePart::none;
+        if (entry->state == WorkerState::starting) {  // not stopped meanwhile
+            parts_.table.release(*entry);
+        }
+    }
+    for (WorkerEntry* const entry : swaps_) {
+        if (resume_swapped(parts_, *entry)) {
+            restarts_.push_back(entry->home->name);
+        }
+    }
+}
+
+void PlanChange::commit_late(ManagerParts& parts, WorkerEntry& entry) {
+    commit_swap(parts, entry);
+    parts.plan.adopt_version_of(entry);
+    (void)resume_swapped(parts, entry);  // it runs
+}
+
+// -- abort --
+
+void PlanChange::abort(Refusal why) {
+    outcome_ = Unexpected<Refusal>(std::move(why));
+    deadline_ = forever;
+    for (WorkerEntry* const entry : starts_) {
         entry->change_part = ChangePart::none;
         entry->is_removed = true;
         if (can(*entry, WorkerEvent::drain)) {
-            drain(*entry);
+            parts_.table.drain(*entry);
         }
     }
-    for (WorkerEntry* const entry : undone.swaps) {
+    for (WorkerEntry* const entry : swaps_) {
         withdraw_swap(*entry);
     }
-    needs_advance_ = true;
-    undone.reply(Unexpected<Refusal>(why));
+    parts_.table.note_change();
 }
 
-// Returns the receiver that a worker waits for: that of its first blocking route that is full.
-const WorkerEntry* Core::full_receiver_of(const WorkerEntry& sender) const {
-    for (const RoutePlan& route : plan_->routes) {
-        const auto to = entries_.find(route.to);
-        if (route.from == sender.home->name && route.when_full == WhenFull::block &&
-            to != entries_.end() && to->second->home->mailbox->counts().queued >= route.queue) {
-            return to->second.get();
-        }
+// Aborts the swap of a worker. If the handover has not begun, it never does. Otherwise the worker
+// returns to its predecessor at its next command, and reports that.
+void PlanChange::withdraw_swap(WorkerEntry& entry) {
+    entry.change_part = ChangePart::none;
+    const std::shared_ptr<Handover> handover = entry.swap->handover;
+    if (handover == nullptr || handover->move(Phase::offered, Phase::closed)) {
+        parts_.probations.end_swap(entry);
     }
-    return nullptr;
+    if (entry.worker != nullptr && handover != nullptr) {
+        parts_.table.send_command(entry);
+    }
 }
 
-// Returns why a swap is late. Names the worker that delays it: `late` itself, or the worker at the
-// end of the full routes behind which `late` waits.
-std::string Core::why_late(const WorkerEntry& late) const {
-    const WorkerEntry* slow = &late;
-    std::set<const WorkerEntry*> seen;
-    while (seen.insert(slow).second) {
-        const WorkerEntry* const next = full_receiver_of(*slow);
-        slow = next == nullptr ? slow : next;
-    }
-    const WorkerMetrics metrics = slow->metrics(clock_.now());
-    std::string why = "worker '" + slow->home->name + "' ";
-    if (!metrics.call.empty() || metrics.in.in_flight > 0 || slow == &late) {
-        why += "did not come to a boundary between two messages in time";
-    } else {
-        why += "takes no messages";
-    }
-    if (!metrics.call.empty()) {
-        why += ": it is inside '" + metrics.call + "' of its plugin";
-    }
-    if (slow != &late) {
-        why += ", and worker '" + late.home->name + "' waits for room at it";
-    }
-    return why + "; its 'quiesce' says how long it may take";
-}
-
-// Aborts the change if it takes too long.
-void Core::check_change(Nanos now) {
-    if (!change_ || now < change_->deadline) {
+void PlanChange::check(Nanos now) {
+    if (now < deadline_) {
         return;
     }
-    for (const WorkerEntry* const entry : change_->starts) {
+    for (const WorkerEntry* const entry : starts_) {
         if (entry->change_part == ChangePart::making) {
-            undo_change(bad_plan("worker '" + entry->home->name +
-                                 "' was not created in time: it is inside 'create' of its plugin"));
+            abort(bad_plan("worker '" + entry->home->name +
+                           "' was not created in time: it is inside 'create' of its plugin"));
             return;
         }
     }
-    if (change_->making > 0) {
-        const Creation& creation = *change_->creation;
-        undo_change(bad_plan("the successor of worker '" + creation.pending[creation.at].worker +
-                             "' was not created in time: it is inside 'create' of its plugin"));
+    if (making_ > 0) {
+        const Creation& creation = *creation_;
+        abort(bad_plan("the successor of worker '" + creation.pending[creation.at].worker +
+                       "' was not created in time: it is inside 'create' of its plugin"));
         return;
     }
     std::set<const WorkerEntry*> waiting;  // their waves are not offered yet
-    for (const std::vector<WorkerEntry*>& wave : change_->waves) {
+    for (const std::vector<WorkerEntry*>& wave : waves_) {
         waiting.insert(wave.begin(), wave.end());
     }
-    for (const WorkerEntry* const entry : change_->swaps) {
+    for (const WorkerEntry* const entry : swaps_) {
         Handover* const handover = entry->swap->handover.get();
         if (handover != nullptr && !waiting.contains(entry) && !handover->is_taken() &&
             handover->withdraw()) {
-            undo_change({Refusal::Code::illegal_state, why_late(*entry)});
+            abort(
+                {Refusal::Code::illegal_state, why_late(*entry, *parts_.plan, parts_.table, now)});
             return;
         }
     }
-    change_->deadline = forever;  // a worker has just committed its swap, and its report follows
+    deadline_ = forever;  // a worker has just committed its swap, and its report follows
+}
+
+Nanos PlanChange::end_step() {
+    const Nanos begin = std::exchange(step_begin_, parts_.clock.now());
+    return step_begin_ - begin;
 }
 
 }  // namespace skep::host

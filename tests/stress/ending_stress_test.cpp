@@ -100,7 +100,8 @@ public:
     explicit RandomHost(std::uint32_t seed)
         : random_(seed) {
         restarts_ = chance(4);
-        // A restart drains; a sender to a worker that is paused meanwhile would do so until its end.
+        // A restart drains, and a sender to a worker that is paused meanwhile would do so until its
+        // end.
         world_.plan.stop_grace = std::chrono::milliseconds(100);
         has_cycles_ = chance(3);
         world_.plan.pools.push_back({"p", 1 + up_to(1), {}});

@@ -1,10 +1,8 @@
-// Finds calls into plugins that hang, for workers with their own thread; pools.cpp does it for
-// pools.
+#include "host/manager/hang_looks.hpp"
+
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
-
-#include "host/manager/core.hpp"
 
 namespace skep::host {
 
@@ -17,18 +15,21 @@ constexpr Nanos hang_look_each = std::chrono::microseconds(10);
 }  // namespace
 
 // Works only in real time: a manual clock does not advance while a plugin is at work.
-void Core::watch_for_hangs() {
-    if (clock_.is_real() && !entries_.empty()) {
-        next_hang_look_ =
-            clock_.now() +
-            std::max(hang_look, hang_look_each * static_cast<std::int64_t>(entries_.size()));
+void HangLooks::plan_next() {
+    if (clock_.is_real() && !table_.entries().empty()) {
+        next_ = clock_.now() +
+                std::max(hang_look,
+                         hang_look_each * static_cast<std::int64_t>(table_.entries().size()));
     } else {
-        next_hang_look_.reset();
+        next_.reset();
     }
 }
 
-void Core::look_for_hangs(Nanos now) {
-    for (const auto& [name, entry] : entries_) {
+void HangLooks::look(Nanos now) {
+    if (next() > now) {
+        return;
+    }
+    for (const auto& [name, entry] : table_.entries()) {
         if (entry->worker == nullptr || entry->pool != nullptr ||
             entry->state == WorkerState::lost) {
             continue;
@@ -54,7 +55,7 @@ void Core::look_for_hangs(Nanos now) {
                          seconds);
         }
     }
-    watch_for_hangs();
+    plan_next();
 }
 
 }  // namespace skep::host

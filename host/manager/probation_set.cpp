@@ -1,13 +1,11 @@
-// Ends swaps: the probation is over, or the swap was aborted or rolled back.
+#include "host/manager/probation_set.hpp"
+
 #include <algorithm>
 #include <chrono>
-#include <set>
-#include <string>
-#include <utility>
 
 #include <spdlog/spdlog.h>
 
-#include "host/manager/core.hpp"
+#include "host/manager/flow.hpp"
 
 namespace skep::host {
 
@@ -20,8 +18,24 @@ constexpr Nanos call_look_every = std::chrono::milliseconds(20);
 
 }  // namespace
 
-// The predecessor is active again: the change was aborted, or the successor was rolled back.
-void Core::on_reverted(WorkerEntry& entry) {
+ProbationSet::ProbationSet(WorkerTable& table,
+                           PlanInForce& plan,
+                           const PoolSet& pools,
+                           LostThreads& lost,
+                           InstanceDisposal& disposal,
+                           LibraryCache& libraries,
+                           Clock& clock,
+                           ManagerObserver* observer)
+    : table_(table),
+      plan_(plan),
+      pools_(pools),
+      lost_(lost),
+      disposal_(disposal),
+      libraries_(libraries),
+      clock_(clock),
+      observer_(observer) {}
+
+void ProbationSet::on_reverted(WorkerEntry& entry) {
     Swap& swap = *entry.swap;
     if (swap.is_committed) {
         ManagerObserver::Reverted told{entry.home->name,
@@ -32,7 +46,7 @@ void Core::on_reverted(WorkerEntry& entry) {
                                        swap.handover->has_failed ? "" : swap.recalled_with};
         entry.exchange_with(swap.other);
         ++entry.rollbacks;
-        adopt_version_of(entry);
+        plan_.adopt_version_of(entry);
         if (told.with.empty()) {
             add(entry.home->counters->errors, 1);
             spdlog::error(
@@ -55,7 +69,7 @@ void Core::on_reverted(WorkerEntry& entry) {
         if (observer_ != nullptr) {
             observer_->reverted(told);
         }
-        send_command(entry);
+        table_.send_command(entry);
         if (told.with.empty()) {
             recall_those_with(entry);
         }
@@ -65,16 +79,16 @@ void Core::on_reverted(WorkerEntry& entry) {
 
 // Rolls back the other successors of the same plan that routes join to the failed one: their
 // messages may not fit the older version.
-void Core::recall_those_with(const WorkerEntry& failed) {
+void ProbationSet::recall_those_with(const WorkerEntry& failed) {
     std::set<std::string> came_with_it;
-    for (const auto& [name, entry] : entries_) {
+    for (const auto& [name, entry] : table_.entries()) {
         if (entry->swap && entry->swap->is_committed &&
             entry->swap->change == failed.swap->change) {
             came_with_it.insert(name);
         }
     }
     for (const std::string& name : joined_to(failed.home->name, came_with_it, plan_->routes)) {
-        WorkerEntry& entry = *find(name);
+        WorkerEntry& entry = *table_.find(name);
         const bool is_at_work = entry.state == WorkerState::running ||
                                 entry.state == WorkerState::pausing ||
                                 entry.state == WorkerState::paused;
@@ -85,33 +99,32 @@ void Core::recall_those_with(const WorkerEntry& failed) {
     }
 }
 
-void Core::begin_probation(WorkerEntry& entry) {
+void ProbationSet::begin(WorkerEntry& entry) {
     entry.swap->probation_end =
         deadline_after(clock_.now(), entry.plan->probation.value_or(plan_->probation));
-    probations_.emplace(*entry.swap->probation_end, entry.home->name);
+    deadlines_.emplace(*entry.swap->probation_end, entry.home->name);
     if (observer_ != nullptr) {
         observer_->swapped(entry.home->name, entry.generation);
     }
 }
 
-void Core::end_probations(Nanos now) {
-    while (!probations_.empty() && probations_.begin()->first <= now) {
-        const auto [end, worker] = probations_.extract(probations_.begin()).value();
-        WorkerEntry* const entry = find(worker);
-        if (entry == nullptr || !entry->swap || entry->swap->probation_end != end) {
+void ProbationSet::end_due(Nanos now) {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        const auto [deadline, worker] = deadlines_.extract(deadlines_.begin()).value();
+        WorkerEntry* const entry = table_.find(worker);
+        if (entry == nullptr || !entry->swap || entry->swap->probation_end != deadline) {
             continue;
         }
         if (const std::optional<Nanos> later = look_at_call(*entry, now)) {
             entry->swap->probation_end = later;
-            probations_.emplace(*later, worker);
+            deadlines_.emplace(*later, worker);
         } else {
-            end_probation(*entry);
+            end(*entry);
         }
     }
 }
 
-// True if the successor is still in the call in which its probation ended.
-bool Core::is_in_that_call(const WorkerEntry& entry) {
+bool ProbationSet::is_in_that_call(const WorkerEntry& entry) {
     const std::optional<CallSight>& last = entry.swap->last_sight;
     return entry.worker != nullptr && last && last->call != nullptr && !last->is_asleep &&
            *last == entry.worker->sight();
@@ -121,7 +134,7 @@ bool Core::is_in_that_call(const WorkerEntry& entry) {
 // returns. Rolls it back if the call lasts as long as the probation, but at least one second; if
 // that is impossible, reports the hang. Returns the time of the next look. None: the successor is
 // in no call, or is being ended.
-std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
+std::optional<Nanos> ProbationSet::look_at_call(WorkerEntry& entry, Nanos now) {
     const bool is_at_work =
         entry.state == WorkerState::running || entry.state == WorkerState::pausing;
     if (entry.worker != nullptr && !entry.swap->last_sight) {
@@ -163,36 +176,32 @@ std::optional<Nanos> Core::look_at_call(WorkerEntry& entry, Nanos now) {
     return now + call_look_every;
 }
 
-bool Core::roll_back_hung(WorkerEntry& entry, const std::string& error) {
+bool ProbationSet::roll_back_hung(WorkerEntry& entry, const std::string& error) {
     std::optional<Worker::LostCall> lost = entry.worker->roll_back_hung(
         *entry.swap->handover, pools_.placement_of(entry.swap->other.plan->run), error);
     if (!lost) {
         return false;
     }
-    lost_calls_.push_back(std::move(*lost));
+    lost_.add(std::move(*lost));
     entry.hang_watch = {};
     return true;
 }
 
-// Destroys the instances whose calls have returned after all.
-void Core::end_lost_calls() {
-    for (Worker::LostCall& it : lost_calls_) {
-        if (it.is_over()) {
-            spdlog::info("worker '{}'@{}: has returned from its call; its thread ends",
-                         it.worker->name(),
-                         it.instance->generation());
-            PendingInstance pending;
-            pending.worker = it.worker->name();
-            pending.owner = std::move(it.worker);
-            pending.instance = std::move(it.instance);
-            pending.place.thread = std::move(it.thread);
-            destroy_later(std::move(pending));
-        }
+void ProbationSet::on_left() {
+    for (Worker::LostCall& it : lost_.take_returned()) {
+        spdlog::info("worker '{}'@{}: has returned from its call; its thread ends",
+                     it.worker->name(),
+                     it.instance->generation());
+        PendingInstance pending;
+        pending.worker = it.worker->name();
+        pending.owner = std::move(it.worker);
+        pending.instance = std::move(it.instance);
+        pending.place.thread = std::move(it.thread);
+        disposal_.destroy_later(std::move(pending));
     }
-    std::erase_if(lost_calls_, [](const auto& it) { return it.instance == nullptr; });
 }
 
-void Core::end_probation(WorkerEntry& entry) {
+void ProbationSet::end(WorkerEntry& entry) {
     // If the move fails, the successor has just failed or is being rolled back, and its report
     // follows.
     if (entry.swap->handover->move(Phase::committed, Phase::closed)) {
@@ -203,11 +212,10 @@ void Core::end_probation(WorkerEntry& entry) {
     }
 }
 
-// Ends a swap and destroys the other instance of its handover, which now belongs to the manager.
-void Core::end_swap(WorkerEntry& entry) {
+void ProbationSet::end_swap(WorkerEntry& entry) {
     Swap ended = *std::exchange(entry.swap, std::nullopt);
     if (ended.probation_end) {
-        probations_.erase({*ended.probation_end, entry.home->name});
+        deadlines_.erase({*ended.probation_end, entry.home->name});
     }
     if (ended.handover != nullptr && ended.handover->other != nullptr) {
         PendingInstance pending;
@@ -216,7 +224,7 @@ void Core::end_swap(WorkerEntry& entry) {
         pending.instance = std::move(ended.handover->other);
         pending.place = std::move(ended.handover->place);
         pending.owner->dismiss(pending.place);
-        destroy_later(std::move(pending));
+        disposal_.destroy_later(std::move(pending));
     }
     ended = {};
     libraries_.close_unused();
