@@ -50,7 +50,8 @@ struct Turn {
         again,             // it has more to do
         wait_for_message,  // until a message, a command, or the deadline comes
         wait,              // the same, but messages do not end the wait
-        ended,             // it needs no more turns at this seat
+        ended,             // it needs no more turns
+        elsewhere,         // the same: another place serves it
         left_behind,       // this thread was abandoned in the turn, and the seat has another one
     };
     Kind kind = Kind::again;

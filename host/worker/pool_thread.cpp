@@ -317,7 +317,7 @@ void Pool::run(Shared& shared, Thread& self, PoolSeat& seat) {
     if (--self.turns_to_clock == 0) {
         read_clock(shared, self, seat);
     }
-    if (turn.kind == Turn::Kind::ended) {
+    if (turn.kind == Turn::Kind::ended || turn.kind == Turn::Kind::elsewhere) {
         end_task(shared, self, seat);
         return;
     }

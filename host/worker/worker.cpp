@@ -132,13 +132,13 @@ bool Worker::serve_while_it_may(WorkerThread& self) {
         is_well_ = false;
         error_ = self.placed().error();
     } else {
-        arrive(false);
-        if (context_.is_entered()) {
-            instance_->type().run != nullptr ? run_loop() : run_turns();
+        Served served = arrive(false);
+        if (served == Served::here) {
+            served = instance_->type().run != nullptr ? run_loop() : run_turns();
         }
-    }
-    if (!context_.is_entered()) {
-        return false;
+        if (served == Served::elsewhere) {
+            return false;
+        }
     }
     self.note_end();
     report_end();
@@ -147,24 +147,26 @@ bool Worker::serve_while_it_may(WorkerThread& self) {
 }
 
 // The worker may come from another place, in the middle of a handover.
-void Worker::arrive(bool is_pooled) {
-    if (std::exchange(is_arriving_, false)) {
-        context_.set_pooled(is_pooled);
-        if (handover_->phase() == Handover::Phase::taking) {
-            end_take_over();
-        } else {
-            come_back();
-        }
+Worker::Served Worker::arrive(bool is_pooled) {
+    if (!std::exchange(is_arriving_, false)) {
+        return Served::here;
     }
+    context_.set_pooled(is_pooled);
+    if (handover_->phase() == Handover::Phase::taking) {
+        return end_take_over();
+    }
+    come_back();
+    return Served::here;
 }
 
-void Worker::run_turns() {
+// Returns when the worker has ended, or another place serves it.
+Worker::Served Worker::run_turns() {
     Parker& parker = context_.parker();
     for (;;) {
         const std::uint32_t ticket = parker.prepare();
         const Turn done = turn();
-        if (done.kind == Turn::Kind::ended || !context_.is_entered()) {
-            return;
+        if (done.kind == Turn::Kind::ended || done.kind == Turn::Kind::elsewhere) {
+            return done.kind == Turn::Kind::ended ? Served::here : Served::elsewhere;
         }
         if (done.kind == Turn::Kind::wait) {
             parker.park(ticket, done.deadline);
@@ -196,9 +198,11 @@ Turn Worker::run_turn_while_it_may(Nanos now) {
     context_.enter();
     if (is_arriving_) {
         thread_id_.store(0, std::memory_order_relaxed);
-        arrive(true);
+        if (arrive(true) == Served::elsewhere) {
+            return {Turn::Kind::elsewhere};
+        }
     }
-    Turn done = context_.is_entered() ? turn(now) : Turn{Turn::Kind::ended};
+    Turn done = turn(now);
     const auto has_more = [&] {
         return done.kind == Turn::Kind::wait_for_message && context_.has_more();
     };
@@ -211,8 +215,8 @@ Turn Worker::run_turn_while_it_may(Nanos now) {
             goes_on = has_more();
         } while (goes_on && ++batches < most_batches && context_.clock().now() < end);
     }
-    if (!context_.is_entered()) {  // another place serves the worker
-        return {Turn::Kind::ended};
+    if (done.kind == Turn::Kind::elsewhere) {
+        return done;
     }
     const bool wants_to_wait = done.kind == Turn::Kind::wait_for_message;
     if (!context_.end_turn(wants_to_wait && !goes_on) && wants_to_wait) {
@@ -262,17 +266,18 @@ void Worker::unmake() {
     is_well_ = is_well_ && instance_->error().empty();
 }
 
-void Worker::run_loop() {
+// Returns when the worker has ended, or another place serves it.
+Worker::Served Worker::run_loop() {
     if (!instance_->is_made() && !make()) {
-        return;
+        return Served::here;
     }
     for (;;) {
         const std::uint32_t ticket = context_.parker().prepare();
-        const Command wanted = await_command();
-        if (!context_.is_entered()) {
-            return;
+        const std::optional<Command> wanted = await_command();
+        if (!wanted) {
+            return Served::elsewhere;
         }
-        if (wanted == Command::stop || !is_well_) {
+        if (*wanted == Command::stop || !is_well_) {
             break;
         }
         if (!sends_what_waits()) {  // the messages come from its time on a pool
@@ -281,15 +286,19 @@ void Worker::run_loop() {
         }
         context_.begin_run();
         is_well_ = instance_->run();
-        if (is_well_ ? !context_.is_told_to_return() : !roll_back()) {
+        if (is_well_) {
+            if (!context_.is_told_to_return()) {
+                break;
+            }
+        } else if (const std::optional<Served> served = roll_back(); !served) {
             break;
-        }
-        if (!context_.is_entered()) {
-            return;
+        } else if (*served == Served::elsewhere) {
+            return Served::elsewhere;
         }
         context_.settle_all(false);  // the return of run() says that the loop is done with them
     }
     unmake();
+    return Served::here;
 }
 
 // On a pool, and after it. Returns false if the worker will be unparked when there is more room.
@@ -308,21 +317,30 @@ Turn Worker::turn(std::optional<Nanos> now) {
     if (!instance_->is_made() && !make()) {
         return {Turn::Kind::ended};
     }
-    if (!is_well_ && !roll_back()) {
-        return end_turns(Command::stop);
+    if (!is_well_) {
+        const std::optional<Served> served = roll_back();
+        if (!served) {
+            return end_turns(Command::stop);
+        }
+        if (*served == Served::elsewhere) {
+            return {Turn::Kind::elsewhere};
+        }
     }
-    const Command wanted = await_command(now);
-    if (wanted == Command::hold) {
+    const std::optional<Command> wanted = await_command(now);
+    if (!wanted) {
+        return {Turn::Kind::elsewhere};
+    }
+    if (*wanted == Command::hold) {
         return {Turn::Kind::wait};
     }
     if (!is_well_) {
         return {Turn::Kind::again};
     }
-    if (wanted != Command::stop && !sends_what_waits()) {
+    if (*wanted != Command::stop && !sends_what_waits()) {
         return {Turn::Kind::wait};
     }
-    if (has_drained_ || context_.is_to_end(wanted)) {
-        return end_turns(wanted);
+    if (has_drained_ || context_.is_to_end(*wanted)) {
+        return end_turns(*wanted);
     }
     const bool was_timer_turn = std::exchange(was_timer_turn_, false);
     if (!was_timer_turn && fire_timer()) {
@@ -337,7 +355,7 @@ Turn Worker::turn(std::optional<Nanos> now) {
     }
     handle(batch);
     // On a pool the end of the turn sees further messages; a thread looks again.
-    if (now && is_well_ && wanted == Command::run && !context_.outbox().is_waiting()) {
+    if (now && is_well_ && *wanted == Command::run && !context_.outbox().is_waiting()) {
         return {Turn::Kind::wait_for_message, instance_->next_timer()};
     }
     return {Turn::Kind::again};

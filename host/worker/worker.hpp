@@ -177,23 +177,30 @@ private:
     [[nodiscard]] bool serve_while_it_may(WorkerThread& self);
     [[nodiscard]] Turn run_turn_while_it_may(Nanos now);
     void note_left();
-    void run_turns();
-    void arrive(bool is_pooled);
     bool make();
-    Command await_command(std::optional<Nanos> now = std::nullopt);
-    void take_over(std::uint64_t epoch);
-    void end_take_over();
     [[nodiscard]] bool can_leave(Handover& handover);
     [[nodiscard]] bool can_enter(Handover& handover);
     void exchange(Handover& handover);
-    void go_back();
     void come_back();
     void leave(const WorkerPlace& self);
     void let_serve(WorkerPlace next);
-    bool undo(Handover::Phase from);
-    void bring_back();
-    [[nodiscard]] bool roll_back();
     [[nodiscard]] bool sends_what_waits();
+
+    // Which place serves the worker after a step of a handover. `elsewhere`: the calling thread has
+    // passed the worker on, and must touch nothing of it any more.
+    enum class Served : std::uint8_t { here, elsewhere };
+
+    [[nodiscard]] Served run_turns();
+    [[nodiscard]] Served run_loop();
+    [[nodiscard]] Served arrive(bool is_pooled);
+    [[nodiscard]] std::optional<Command> await_command(std::optional<Nanos> now = std::nullopt);
+    [[nodiscard]] Served take_over(std::uint64_t epoch);
+    [[nodiscard]] Served end_take_over();
+    [[nodiscard]] Served go_back();
+    [[nodiscard]] Served undo(Handover::Phase from);
+    [[nodiscard]] Served bring_back();
+    [[nodiscard]] std::optional<Served> roll_back();
+
     // `now` is given on a pool, by its thread.
     Turn turn(std::optional<Nanos> now = std::nullopt);
     Turn end_turns(Command wanted);
@@ -201,7 +208,6 @@ private:
     void publish_activity(std::uint32_t more = 0);
     bool fire_timer();
     void handle(skep_batch& batch);
-    void run_loop();
     void unmake();
     void report_end();
 

@@ -17,13 +17,13 @@
 #include <skep/abi.h>
 
 #include "host/base/clock.hpp"
+#include "host/messaging/outbox.hpp"
 #include "host/messaging/tap.hpp"
 #include "host/topology/plan.hpp"
 #include "host/worker/activity.hpp"
 #include "host/worker/control.hpp"
 #include "host/worker/forwarding_parker.hpp"
 #include "host/worker/lease.hpp"
-#include "host/worker/outbox.hpp"
 #include "host/worker/pool.hpp"
 
 namespace skep::host {

@@ -23,15 +23,17 @@ void Worker::offer(std::shared_ptr<Handover> handover) {
 }
 
 // Returns the current command, at a boundary between two calls of the plugin; a swap has then been
-// made already. Stands still while that is commanded, or while a handover is undecided. On a pool
-// it returns `hold` instead, also when another place serves the worker now.
-Command Worker::await_command(std::optional<Nanos> now) {
+// made already. None: another place serves the worker now. Stands still while that is commanded, or
+// while a handover is undecided; on a pool it returns `hold` instead.
+std::optional<Command> Worker::await_command(std::optional<Nanos> now) {
     Parker& parker = context_.parker();
-    while (context_.is_entered()) {
+    for (;;) {
         const std::uint32_t ticket = parker.prepare();
         const IssuedCommand command = context_.look(now ? *now : context_.clock().now());
         if (command.wanted == Command::swap && !context_.is_done(command)) {
-            take_over(command.epoch);
+            if (take_over(command.epoch) == Served::elsewhere) {
+                return std::nullopt;
+            }
             continue;
         }
         if (command.wanted == Command::swap) {
@@ -39,7 +41,9 @@ Command Worker::await_command(std::optional<Nanos> now) {
                 return Command::run;
             }
         } else if (handover_ != nullptr && handover_->phase() == Phase::tentative) {
-            (void)undo(Phase::tentative);
+            if (undo(Phase::tentative) == Served::elsewhere) {
+                return std::nullopt;
+            }
             continue;
         } else if (command.wanted != Command::hold) {
             return command.wanted;
@@ -49,10 +53,9 @@ Command Worker::await_command(std::optional<Nanos> now) {
         }
         parker.park(ticket, forever);
     }
-    return Command::hold;
 }
 
-void Worker::take_over(std::uint64_t epoch) {
+Worker::Served Worker::take_over(std::uint64_t epoch) {
     std::shared_ptr<Handover> handover;
     {
         const MutexLock lock(offer_mutex_);
@@ -60,11 +63,11 @@ void Worker::take_over(std::uint64_t epoch) {
     }
     is_to_hold_ = handover->holds() || handover->phase() == Phase::recalled;
     context_.end_swap(epoch);
-    if (handover == handover_ && undo(Phase::recalled)) {
-        return;
+    if (handover == handover_ && handover->phase() == Phase::recalled) {
+        return undo(Phase::recalled);
     }
     if (!handover->move(Phase::offered, Phase::taking)) {
-        return;  // aborted by the manager
+        return Served::here;  // aborted by the manager
     }
     handover_ = handover;
     handover->delivered = home_.mailbox->counts().delivered;
@@ -72,21 +75,22 @@ void Worker::take_over(std::uint64_t epoch) {
     if (!can_leave(*handover)) {
         (void)handover->move(Phase::taking, Phase::refused);
         come_back();
-    } else if (!handover->place.is_set()) {
-        end_take_over();
-    } else {
-        leave(place_);
-        let_serve(handover->place);
+        return Served::here;
     }
+    if (!handover->place.is_set()) {
+        return end_take_over();
+    }
+    leave(place_);
+    let_serve(handover->place);
+    return Served::elsewhere;
 }
 
 // [the place where the successor is to be served]
-void Worker::end_take_over() {
+Worker::Served Worker::end_take_over() {
     Handover& handover = *handover_;
     if (!can_enter(handover)) {
         (void)handover.move(Phase::taking, Phase::refused);
-        go_back();
-        return;
+        return go_back();
     }
     exchange(handover);
     if (!handover.is_reconfiguration()) {
@@ -96,6 +100,7 @@ void Worker::end_take_over() {
     handover.blackout = context_.clock().now() - handover.begin;
     (void)handover.move(Phase::taking, handover.commits() ? Phase::committed : Phase::tentative);
     report(WorkerReport::Kind::swapped);
+    return Served::here;
 }
 
 // Saves the state of the active instance and releases its exclusive resources, or gives it other
@@ -128,15 +133,16 @@ bool Worker::can_enter(Handover& handover) {
 }
 
 // Makes the predecessor's place serve again, if that is another one.
-void Worker::go_back() {
+Worker::Served Worker::go_back() {
     const WorkerPlace self = handover_->place;
     if (!self.is_set()) {
         come_back();
-        return;
+        return Served::here;
     }
     const WorkerPlace before = place_;
     leave(self);
     let_serve(before);
+    return Served::elsewhere;
 }
 
 // At its place the predecessor acquires its exclusive resources again. After the report, the
@@ -188,45 +194,43 @@ void Worker::exchange(Handover& handover) {
     publish_activity();
 }
 
-// The manager has aborted or rolled back the swap, or another command came first. Returns false if
-// the handover is in another phase.
-bool Worker::undo(Phase from) {
+// The manager has aborted or rolled back the swap, or another command came first. Does nothing if
+// the handover is not in phase `from` any more.
+Worker::Served Worker::undo(Phase from) {
     if (!handover_->move(from, Phase::reverted)) {
-        return false;
+        return Served::here;
     }
     if (handover_->is_reconfiguration()) {
         is_well_ = instance_->reconfigure(handover_->live_before);
     }
-    bring_back();
-    return true;
+    return bring_back();
 }
 
 // Exchanges the active instance for its predecessor.
-void Worker::bring_back() {
+Worker::Served Worker::bring_back() {
     handover_->consumed = home_.mailbox->counts().delivered - handover_->delivered;
     if (!handover_->is_reconfiguration()) {
         // If it fails, the predecessor cannot acquire, and reports that.
         (void)instance_->release();
     }
     exchange(*handover_);
-    go_back();
+    return go_back();
 }
 
 // Rolls back after a failure of the active instance on probation: the predecessor continues, with
-// the state that it had.
-bool Worker::roll_back() {
+// the state that it had. None: there is no predecessor.
+std::optional<Worker::Served> Worker::roll_back() {
     if (handover_ == nullptr || handover_->is_reconfiguration() ||
         !(handover_->move(Phase::committed, Phase::reverted) ||
           handover_->move(Phase::recalled, Phase::reverted))) {
-        return false;
+        return std::nullopt;
     }
     context_.settle_all(true);
     handover_->error = instance_->error();
     handover_->has_failed = true;
     is_well_ = true;
     has_drained_ = false;
-    bring_back();
-    return true;
+    return bring_back();
 }
 
 // [manager-thread] After revoke() this thread owns what the thread that hangs owned, until the next

@@ -17,10 +17,10 @@
 #include "host/base/clock.hpp"
 #include "host/base/lazy_deque.hpp"
 #include "host/base/spin.hpp"
+#include "host/messaging/counters.hpp"
 #include "host/messaging/inbox.hpp"
 #include "host/messaging/name_pool.hpp"
 #include "host/messaging/router.hpp"
-#include "host/worker/counters.hpp"
 
 namespace skep::host {
 

@@ -1,6 +1,6 @@
 // What becomes of an emission, a send, a broadcast and a reply: what the sender gets back, what the
 // receiver reads on the message, and where it is counted.
-#include "host/worker/outbox.hpp"
+#include "host/messaging/outbox.hpp"
 
 #include <array>
 #include <functional>
