@@ -8,16 +8,14 @@
 #include "bench/plot.hpp"
 #include "bench/swap_cells.hpp"
 #include "bench/writers.hpp"
-#include "host/cli/log.hpp"
+#include "host/daemon/log.hpp"
 
 namespace bench {
 namespace {
 
 // The host's log would hide the output: its errors are reported like those of a contender.
 void quiet_log() {
-    skep::host::Options options;
-    options.log_level = "error";
-    skep::host::start_log(options);
+    skep::host::start_log("error", false);
 }
 
 int write_file(const std::string& path, const std::string& text) {

@@ -5,12 +5,12 @@
 
 #include "host/base/crash_report.hpp"
 #include "host/base/init_process.hpp"
-#include "host/cli/log.hpp"
 #include "host/cli/options.hpp"
-#include "host/cli/prepare.hpp"
-#include "host/cli/probe_child.hpp"
-#include "host/cli/signals.hpp"
+#include "host/cli/output.hpp"
 #include "host/cli/verbs.hpp"
+#include "host/daemon/log.hpp"
+#include "host/daemon/probe_child.hpp"
+#include "host/daemon/signals.hpp"
 
 using namespace skep::host;  // NOLINT(google-build-using-namespace): a program, not a library
 
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
         become_child_of_init();
     }
     Guard guard;
-    start_log(*options);
+    start_log(options->log_level, options->log_json);
     install_crash_reports(exit_failed);
     bool is_log_written = true;
     const int exit_code = guard.watch([&] {

@@ -180,9 +180,9 @@ TEST(Tidy, EachLibraryHasOneHome) {
     const std::vector<std::pair<std::string, std::regex>> homes = {
         {"toml++/", std::regex("host/topology/.*")},
         {"boost/", std::regex("host/loader/.*")},
-        {"spdlog/", std::regex("host/(worker|manager|control|cli)/.*")},
+        {"spdlog/", std::regex("host/(worker|manager|daemon|control|cli)/.*")},
         {"CLI/", std::regex("(host/cli|bench)/.*")},
-        {"nlohmann/", std::regex("(host/cli|host/control/.*[.]cpp|plugins|bench).*")},
+        {"nlohmann/", std::regex("(host/cli|host/(daemon|control)/.*[.]cpp|plugins|bench).*")},
         {"httplib", std::regex("host/control/.*[.]cpp")},
         {"re2/", std::regex("plugins/regex/.*")},
         {"gtest/", std::regex("tests/.*")},

@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "host/base/contains.hpp"
-#include "host/cli/log.hpp"
-#include "host/cli/prepare.hpp"
+#include "host/cli/output.hpp"
 #include "host/cli/steer.hpp"
 #include "host/control/explain.hpp"
 #include "host/control/places.hpp"
+#include "host/daemon/log.hpp"
 
 namespace skep::host {
 namespace {

@@ -9,7 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "host/base/printable.hpp"
-#include "host/cli/table.hpp"
+#include "host/base/table.hpp"
 #include "host/control/explain.hpp"
 
 namespace skep::host {

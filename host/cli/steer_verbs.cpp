@@ -11,11 +11,11 @@
 
 #include "host/base/printable.hpp"
 #include "host/cli/asking.hpp"
-#include "host/cli/log.hpp"
-#include "host/cli/prepare.hpp"
+#include "host/cli/output.hpp"
 #include "host/cli/steer.hpp"
 #include "host/cli/verbs.hpp"
 #include "host/control/explain.hpp"
+#include "host/daemon/log.hpp"
 
 namespace skep::host {
 namespace {

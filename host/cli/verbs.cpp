@@ -10,10 +10,10 @@
 #include <spdlog/spdlog.h>
 
 #include "host/base/printable.hpp"
-#include "host/cli/answer_stream.hpp"
 #include "host/cli/inspect.hpp"
-#include "host/cli/log.hpp"
-#include "host/cli/prepare.hpp"
+#include "host/cli/output.hpp"
+#include "host/daemon/log.hpp"
+#include "host/daemon/prepare.hpp"
 #include "host/loader/trust.hpp"
 #include "host/topology/graph.hpp"
 

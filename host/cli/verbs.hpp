@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "host/cli/options.hpp"
-#include "host/cli/signals.hpp"
+#include "host/daemon/signals.hpp"
 
 namespace skep::host {
 

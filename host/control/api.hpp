@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "host/control/audit.hpp"
-#include "host/control/reloads.hpp"
 #include "host/control/request.hpp"
+#include "host/daemon/audit.hpp"
+#include "host/daemon/reloads.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {

@@ -19,8 +19,8 @@
 
 #include "host/base/deadline.hpp"
 #include "host/base/fd.hpp"
+#include "host/base/unix_socket.hpp"
 #include "host/control/places.hpp"
-#include "host/control/unix_socket.hpp"
 
 namespace skep::host {
 namespace {

@@ -1,12 +1,13 @@
 #include "host/control/metrics_json.hpp"
 
 #include <chrono>
-#include <ctime>
 #include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include <skep/version.h>
+
+#include "host/base/time_text.hpp"
 
 namespace skep::host {
 namespace {
@@ -124,15 +125,6 @@ Use use_of(const LibraryUse& it) {
 }
 
 }  // namespace
-
-std::string time_text(std::chrono::system_clock::time_point time) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::string text(32, '\0');
-    text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-    return text;
-}
 
 std::string generations_json(const std::vector<LibraryUse>& libraries,
                              std::chrono::system_clock::time_point now) {

@@ -12,9 +12,6 @@
 
 namespace skep::host {
 
-// Returns "2026-11-22T16:04:05Z".
-[[nodiscard]] std::string time_text(std::chrono::system_clock::time_point time);
-
 [[nodiscard]] std::string worker_json(const WorkerMetrics& worker);
 
 // Returns {"workers":[...]}.

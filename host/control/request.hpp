@@ -6,17 +6,10 @@
 #include <optional>
 #include <string>
 
-#include <sys/types.h>
-
 #include "host/base/clock.hpp"
+#include "host/base/unix_socket.hpp"
 
 namespace skep::host {
-
-// The process that sent the request, as reported by the kernel.
-struct Peer {
-    uid_t uid = 0;
-    pid_t pid = 0;  // 0: a process of another pid namespace
-};
 
 // Blocks for this time. Returns false at once if the response is no longer needed: the client has
 // disconnected, or the server ends.
@@ -31,7 +24,7 @@ struct Request {
     std::string path;    // without the query, decoded: "/v1/workers/parse#0"
     std::map<std::string, std::string> query;
     std::string body;
-    Peer peer;
+    Peer peer;  // the process that sent the request
     Rest rest;
     Hold hold;
 };

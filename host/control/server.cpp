@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "host/base/deadline.hpp"
+#include "host/base/unix_socket.hpp"
 #include "host/control/refusals.hpp"
-#include "host/control/unix_socket.hpp"
 
 namespace skep::host {
 namespace {

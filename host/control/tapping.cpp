@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/base/printable.hpp"
-#include "host/control/metrics_json.hpp"
+#include "host/base/time_text.hpp"
 #include "host/control/refusals.hpp"
 #include "host/messaging/tap.hpp"
 #include "host/topology/units.hpp"

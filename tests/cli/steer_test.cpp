@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "host/cli/table.hpp"
+#include "host/base/table.hpp"
 #include "host/control/metrics_json.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_client.hpp"

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/cli/reload_fixture.hpp"
+#include "tests/daemon/reload_fixture.hpp"
 
 namespace skep::host {
 namespace {
