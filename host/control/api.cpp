@@ -17,12 +17,17 @@
 #include "host/control/refusals.hpp"
 #include "host/control/tapping.hpp"
 #include "host/control/waiting.hpp"
+#include "host/daemon/verdict_json.hpp"
 #include "host/topology/units.hpp"
 
 namespace skep::host {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+std::string dumped(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 // The body of a request: empty, or an object with some of the keys that the command accepts.
 class Body {
@@ -194,10 +199,10 @@ Response reply_of(const Verdict& verdict) {
     const Json json = {{"kind", name_of(verdict.request.kind)},
                        {"number", verdict.number},
                        {"run", verdict.run},
-                       {"verdict", name_of(verdict.outcome.result)},
+                       {"verdict", name_of(verdict.result)},
                        {"final", verdict.is_final},
-                       {"text", verdict.outcome.text}};
-    return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+                       {"text", verdict.text}};
+    return {200, dumped(json)};
 }
 
 // Answers when the plan is in force or refused.
@@ -212,10 +217,10 @@ Response reload(ControlWorld& world, const Request& request, const std::string& 
         return refused(bad_request, "'discard_state' must be true or false");
     }
     const StateLoss loss = *discards ? StateLoss::accepted : StateLoss::refused;
-    return reply_of(world.reloads.wait(
-        world.reloads.trigger("control socket, uid " + std::to_string(request.peer.uid) +
-                                  ", process " + std::to_string(request.peer.pid),
-                              {kind, loss})));
+    return reply_of(world.reloader.wait(
+        world.reloader.trigger("control socket, uid " + std::to_string(request.peer.uid) +
+                                   ", process " + std::to_string(request.peer.pid),
+                               {kind, loss})));
 }
 
 // Waits for the final verdict.
@@ -224,7 +229,7 @@ Response show_reload(ControlWorld& world, const Request& request, const std::str
     const std::optional<std::int64_t> number = parse_integer(target);
     for (;;) {
         const std::optional<Verdict> verdict =
-            number ? world.reloads.look(static_cast<std::uint64_t>(*number)) : std::nullopt;
+            number ? world.reloader.look(static_cast<std::uint64_t>(*number)) : std::nullopt;
         if (!verdict) {
             return refused(not_found,
                            "the verdict of '" + target + "' is unknown, or was already returned");
@@ -242,9 +247,9 @@ Response show_reload(ControlWorld& world, const Request& request, const std::str
 }
 
 Response plan(ControlWorld& world, const Request& /*request*/, const std::string& /*target*/) {
-    Result<std::string, std::string> preview = world.preview();
-    return preview ? Response{200, std::move(*preview)}
-                   : refused(request_error(Refusal::Code::bad_plan), preview.error());
+    const Result<ReloadChanges, std::string> changes = world.reloader.preview();
+    return changes ? Response{200, dumped(changes_json(*changes))}
+                   : refused(request_error(Refusal::Code::bad_plan), changes.error());
 }
 
 Response show_generations(ControlWorld& world,

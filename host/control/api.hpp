@@ -12,7 +12,7 @@
 
 #include "host/control/request.hpp"
 #include "host/daemon/audit.hpp"
-#include "host/daemon/reloads.hpp"
+#include "host/daemon/reloader.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -30,10 +30,8 @@ struct ControlWorld {
     HostIdentity facts;
     // Asks the host to end within this time. Does not block.
     std::function<void(Nanos)> stop;
-    Reloads& reloads;
+    Reloader& reloader;
     Audit& audit;
-    // Returns what a reload would change now, as JSON, or why it would be refused.
-    std::function<Result<std::string, std::string>()> preview;
 };
 
 // `target` is the part of the path that matches {} in the pattern.

@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "host/base/time_text.hpp"
+#include "host/daemon/verdict_json.hpp"
 
 namespace skep::host {
 namespace {
@@ -41,8 +42,8 @@ Result<std::unique_ptr<Audit>, std::string> Audit::open(const std::string& file,
     return std::unique_ptr<Audit>(new Audit(fd, std::move(host)));
 }
 
-void Audit::verdict(const Verdict& verdict, const std::string& who) {
-    Json more = {{"number", verdict.number}, {"who", who}};
+void Audit::verdict(const Verdict& verdict) {
+    Json more = {{"number", verdict.number}, {"who", verdict.who}};
     if (verdict.request.loss == StateLoss::accepted) {
         more["discard_state"] = true;
     }
@@ -50,11 +51,10 @@ void Audit::verdict(const Verdict& verdict, const std::string& who) {
         more["verdict"] = "merged";
         more["into"] = verdict.run;
     } else {
-        more["verdict"] = name_of(verdict.outcome.result);
-        more["text"] = verdict.outcome.text;
-        const Json details = Json::parse(verdict.outcome.details, nullptr, false);
-        if (details.is_object()) {
-            more.update(details);
+        more["verdict"] = name_of(verdict.result);
+        more["text"] = verdict.text;
+        if (verdict.details != nullptr) {
+            more.update(details_json(*verdict.details));
         }
     }
     write(line_of(host_, name_of(verdict.request.kind), more));
@@ -100,7 +100,7 @@ void Audit::closed(const LibraryFacts& facts) {
 }
 
 void Audit::write(const std::string& line) {
-    if (file_.get() < 0) {
+    if (!is_on()) {
         return;
     }
     const ssize_t written = ::write(file_.get(), line.data(), line.size());

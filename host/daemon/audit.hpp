@@ -16,7 +16,7 @@
 #include "host/base/fd.hpp"
 #include "host/base/result.hpp"
 #include "host/base/unix_socket.hpp"
-#include "host/daemon/reloads.hpp"
+#include "host/daemon/verdict.hpp"
 #include "host/manager/manager.hpp"
 
 namespace skep::host {
@@ -28,8 +28,11 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Audit>, std::string> open(const std::string& file,
                                                                           std::string host);
 
+    // True if the audit log is written.
+    [[nodiscard]] bool is_on() const { return file_.get() >= 0; }
+
     // Records the verdict of a trigger. For a merged trigger, records only the run that served it.
-    void verdict(const Verdict& verdict, const std::string& who);
+    void verdict(const Verdict& verdict);
     // Records a command from the control socket. `refusal`: "" if the command was carried out.
     void command(std::string_view verb,
                  const std::string& worker,

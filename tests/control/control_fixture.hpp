@@ -44,6 +44,10 @@ protected:
     void serve(ControlServer::Admits admits = is_own_or_root) {
         Listener::Opened listener = Listener::open(path, "bees");
         ASSERT_TRUE(listener) << listener.error().why;
+        reloader.emplace(Reloader::Settings{folder / "bees.toml", false, {}, nullptr},
+                         *world.manager,
+                         *audit,
+                         probations);
         facts.emplace(ControlWorld{*world.manager,
                                    {"bees", "bees.toml", Nanos(0)},
                                    [this](Nanos grace) {
@@ -52,9 +56,8 @@ protected:
                                            world.manager->request_stop(grace);
                                        }
                                    },
-                                   reloads,
-                                   *audit,
-                                   [] { return Result<std::string, std::string>("{}"); }});
+                                   *reloader,
+                                   *audit});
         ControlServer::Started started = ControlServer::start(
             std::move(*listener),
             [this](const Request& call) { return handle_request(*facts, call); },
@@ -99,10 +102,9 @@ protected:
     Mutex mutex;
     std::vector<std::string> received GUARDED_BY(mutex);
     test::World<SteadyClock> world{Manager::When::asked};
-    Reloads reloads{[](const ReloadRequest&) {
-        return ReloadOutcome{ReloadResult::no_change, "nothing changes"};
-    }};
     const std::unique_ptr<Audit> audit = Audit::open(folder / "audit.jsonl", "bees").value();
+    Probations probations;
+    std::optional<Reloader> reloader;  // of a topology that does not exist
     std::optional<ControlWorld> facts;
     std::atomic<bool> is_deaf_to_stop{false};
     std::atomic<Nanos> stopped_with{Nanos(-1)};

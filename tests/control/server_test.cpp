@@ -236,7 +236,11 @@ TEST_F(ServerTest, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
     for (std::string line; std::getline(file, line);) {
         lines.push_back(std::move(line));
     }
-    EXPECT_THAT(lines, testing::ElementsAre(HasSubstr(R"("verb":"reload")"), HasSubstr("resume")));
+    EXPECT_THAT(lines,
+                testing::ElementsAre(HasSubstr(R"("event":"reload","number":1)"),
+                                     HasSubstr(R"("verb":"reload")"),
+                                     HasSubstr(R"("event":"rollback","number":2)"),
+                                     HasSubstr("resume")));
 }
 
 TEST_F(ServerTest, WhatIsNotInTheTableIsRefused) {

@@ -42,16 +42,24 @@ protected:
 
 TEST_F(AuditTest, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
     const auto audit = open();
-    const ReloadOutcome applied{
-        ReloadResult::applied, "swap w; 0 stay", R"({"steps_ms":{"read":1}})"};
-    audit->verdict({{}, 2, 2, applied}, "SIGHUP");
-    audit->verdict({{}, 3, 2, applied}, "watch");
+    ReloadDetails details;
+    details.changes.changes.to_swap = {"w"};
+    details.read = std::chrono::milliseconds(1);
+    details.swaps = {{"w", "/p.so", "c1", "c2", 2, "org.p", SwapMetrics{}}};
+    const auto shown = std::make_shared<const ReloadDetails>(details);
+    const ReloadResult applied = ReloadResult::applied;
+    audit->verdict({{}, "SIGHUP", 2, 2, applied, "swap w; 0 stay", true, shown});
+    audit->verdict({{}, "watch", 3, 2, applied, "swap w; 0 stay", true, shown});
     const ReloadRequest back{ReloadKind::rollback, StateLoss::accepted};
-    audit->verdict({back, 4, 4, {ReloadResult::refused, "no\nplan", ""}}, "me");
+    audit->verdict({back, "me", 4, 4, ReloadResult::refused, "no\nplan", true, nullptr});
     EXPECT_THAT(
         lines(),
         ElementsAre(R"({"event":"reload","number":2,"who":"SIGHUP","verdict":"applied",)"
-                    R"("text":"swap w; 0 stay","steps_ms":{"read":1}})",
+                    R"("text":"swap w; 0 stay","changes":{"swap":["w"],"reconfigure":[],)"
+                    R"("start":[],"stop":[],"state_ends":[],"rewire":false,"settings":false,)"
+                    R"("stay":0},"steps_ms":{"read":1.0},"swapped":[{"worker":"w",)"
+                    R"("generation":2,"plugin":"org.p","path":"/p.so","hash_before":"c1",)"
+                    R"("hash":"c2","blackout_ns":0,"state_bytes":0,"queued":0}]})",
                     R"({"event":"reload","number":3,"who":"watch","verdict":"merged","into":2})",
                     R"({"event":"rollback","number":4,"who":"me","discard_state":true,)"
                     R"("verdict":"refused","text":"no\nplan"})"));
