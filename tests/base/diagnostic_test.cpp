@@ -135,7 +135,7 @@ TEST(Diagnostic, WidensTheGutterForLongLineNumbers) {
               "       | ^\n");
 }
 
-TEST(Diagnostics, HaveErrorsOnlyWhenOneIsNoWarning) {
+TEST(Diagnostic, ListHasErrorsOnlyIfOneIsNoWarning) {
     Diagnostic warning = error_about("", "odd");
     warning.severity = Severity::warning;
     EXPECT_FALSE(has_errors({}));

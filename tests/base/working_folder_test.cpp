@@ -8,16 +8,16 @@
 
 #include "tests/support/temp_folder.hpp"
 
-namespace skep::host {
+namespace skep::host::working_folder_test {
 namespace {
 
 namespace fs = std::filesystem;
 using test::TempFolder;
 
 // Goes back where the test was, with $PWD as it was.
-class WorkingFolderTest : public testing::Test {
+class WorkingFolder : public testing::Test {
 protected:
-    ~WorkingFolderTest() override {
+    ~WorkingFolder() override {
         fs::current_path(before_);
         set_pwd(pwd_);
     }
@@ -37,19 +37,19 @@ private:
     const std::string pwd_ = std::getenv("PWD") == nullptr ? "" : std::getenv("PWD");
 };
 
-TEST_F(WorkingFolderTest, LeavesAnAbsolutePath) {
+TEST_F(WorkingFolder, LeavesAnAbsolutePath) {
     EXPECT_EQ(absolute_path("/a/../b"), "/a/../b");
     EXPECT_EQ(absolute_path(""), "");
 }
 
-TEST_F(WorkingFolderTest, FoldsNothingButTheDotAtTheStart) {
+TEST_F(WorkingFolder, FoldsNothingButTheDotAtTheStart) {
     enter(folder.path());
     EXPECT_EQ(absolute_path("t.toml"), folder / "t.toml");
     EXPECT_EQ(absolute_path(".//./t.toml"), folder / "t.toml");
     EXPECT_EQ(absolute_path("a/../t.toml"), folder / "a/../t.toml");
 }
 
-TEST_F(WorkingFolderTest, KeepsTheLinkByWhichAShellEnteredTheFolder) {
+TEST_F(WorkingFolder, KeepsTheLinkByWhichAShellEnteredTheFolder) {
     fs::create_directory(folder / "one");
     fs::create_directory_symlink("one", folder / "current");
     enter(folder / "current");
@@ -58,10 +58,10 @@ TEST_F(WorkingFolderTest, KeepsTheLinkByWhichAShellEnteredTheFolder) {
     EXPECT_EQ(absolute_path("t.toml"), folder / "one/t.toml");
 }
 
-TEST_F(WorkingFolderTest, EntersTheFolderThatReplacedARemovedOne) {
+TEST_F(WorkingFolder, EntersTheFolderThatReplacedARemovedOne) {
     fs::create_directory(folder / "app");
     enter(folder / "app");
-    const WorkingFolder started;
+    const host::WorkingFolder started;
     fs::remove(folder / "app");
     started.enter_if_removed();
     EXPECT_FALSE(fs::exists("t.toml"));
@@ -72,10 +72,10 @@ TEST_F(WorkingFolderTest, EntersTheFolderThatReplacedARemovedOne) {
     EXPECT_TRUE(fs::exists("t.toml"));
 }
 
-TEST_F(WorkingFolderTest, StaysInAFolderThatIsThere) {
+TEST_F(WorkingFolder, StaysInAFolderThatIsThere) {
     fs::create_directory(folder / "app");
     enter(folder / "app");
-    const WorkingFolder started;
+    const host::WorkingFolder started;
     fs::rename(folder / "app", folder / "old");
     fs::create_directory(folder / "app");
     started.enter_if_removed();
@@ -83,4 +83,4 @@ TEST_F(WorkingFolderTest, StaysInAFolderThatIsThere) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::working_folder_test

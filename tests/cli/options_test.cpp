@@ -7,19 +7,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace skep::host {
+namespace skep::host::options_test {
 namespace {
 
 using testing::HasSubstr;
 
-Result<Options, EarlyExit> parse(std::vector<const char*> arguments) {
+Result<host::Options, EarlyExit> parse(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "skep");
     return parse_options(static_cast<int>(arguments.size()), arguments.data());
 }
 
 struct Accepted {
     std::vector<const char*> arguments;
-    Options options;
+    host::Options options;
 };
 
 struct Refused {
@@ -28,7 +28,7 @@ struct Refused {
 };
 
 // Neither the machine's variables nor those of another test.
-class OptionsTest : public testing::Test {
+class Options : public testing::Test {
 protected:
     void SetUp() override {
         ::unsetenv("SKEP_LOG");
@@ -39,7 +39,7 @@ protected:
     void TearDown() override { SetUp(); }
 };
 
-TEST_F(OptionsTest, SayWhatToDoToWhat) {
+TEST_F(Options, SayWhatToDoToWhat) {
     const std::vector<Accepted> table = {
         {{"run", "a.toml"}, {.verb = Verb::run, .target = "a.toml"}},
         {{"run", "a.toml", "--summary", "s.json"},
@@ -88,7 +88,7 @@ TEST_F(OptionsTest, SayWhatToDoToWhat) {
     }
 }
 
-TEST_F(OptionsTest, WrongUseIsExplained) {
+TEST_F(Options, WrongUseIsExplained) {
     const std::vector<Refused> table = {
         {{}, "A subcommand is required"},
         {{"rnu", "a.toml"}, "unknown command 'rnu'; did you mean 'run'?"},
@@ -120,7 +120,7 @@ TEST_F(OptionsTest, WrongUseIsExplained) {
     }
 }
 
-TEST_F(OptionsTest, VariablesStandInForFlagsAndFlagsWin) {
+TEST_F(Options, VariablesStandInForFlagsAndFlagsWin) {
     ::setenv("SKEP_LOG", "error", 1);
     ::setenv("SKEP_LOG_FORMAT", "json", 1);
     for (const char* const verb : {"run", "dev"}) {
@@ -147,7 +147,7 @@ TEST_F(OptionsTest, VariablesStandInForFlagsAndFlagsWin) {
     EXPECT_EQ(wrong.error().code, exit_usage);
 }
 
-TEST_F(OptionsTest, HelpAndVersionAreNoMistakes) {
+TEST_F(Options, HelpAndVersionAreNoMistakes) {
     const auto help = parse({"--help"});
     ASSERT_FALSE(help);
     EXPECT_EQ(help.error().code, exit_ok);
@@ -166,4 +166,4 @@ TEST_F(OptionsTest, HelpAndVersionAreNoMistakes) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::options_test

@@ -77,7 +77,7 @@ TEST(CommandLine, AnswerThatCannotBeWrittenIsAFailure) {
     EXPECT_THAT(full.err, HasSubstr("cannot write to stdout"));
 }
 
-TEST(Check, SaysThatATopologyIsGood) {
+TEST(CheckVerb, SaysThatATopologyIsGood) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", good_topology);
     const Finished check = skep({"check", file});
@@ -90,7 +90,7 @@ TEST(Check, SaysThatATopologyIsGood) {
     EXPECT_EQ(json.out, "{\"ok\":true,\"diagnostics\":[]}\n");
 }
 
-TEST(Check, ShowsThePlaceOfAMistake) {
+TEST(CheckVerb, ShowsThePlaceOfAMistake) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", bad_topology);
     const Finished check = skep({"check", file});
@@ -110,7 +110,7 @@ TEST(Check, ShowsThePlaceOfAMistake) {
               EndsWith("]}\n")));
 }
 
-TEST(Check, WarnsOfACpuThatThisMachineDoesNotHave) {
+TEST(CheckVerb, WarnsOfACpuThatThisMachineDoesNotHave) {
     const TempFolder folder;
     const std::string file =
         folder.write("a.toml", good_topology + "[worker.sink.run]\ncpus = [8191]\n");
@@ -120,7 +120,7 @@ TEST(Check, WarnsOfACpuThatThisMachineDoesNotHave) {
                 HasSubstr(file + ":11:9: warning: cpu 8191 is not available to this process"));
 }
 
-TEST(Check, ShowsThePlaceOfASyntaxError) {
+TEST(CheckVerb, ShowsThePlaceOfASyntaxError) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", "version = 1\nname = [\n");
     const Finished check = skep({"check", file});
@@ -129,7 +129,7 @@ TEST(Check, ShowsThePlaceOfASyntaxError) {
     EXPECT_THAT(check.err, HasSubstr(" | "));
 }
 
-TEST(Check, ShowsAllMistakesOfAFileThatCanBeReadOnlyOnce) {
+TEST(CheckVerb, ShowsAllMistakesOfAFileThatCanBeReadOnlyOnce) {
     const TempFolder folder;
     const std::string file =
         folder.write("a.toml", "version = 1\n[worker.a]\nplugin = \"no_such\"\nreplicas = 0\n");
@@ -140,7 +140,7 @@ TEST(Check, ShowsAllMistakesOfAFileThatCanBeReadOnlyOnce) {
     EXPECT_THAT(check.err, HasSubstr("    4 | replicas = 0\n"));
 }
 
-TEST(Check, WarningsRefuseOnlyWhenTheyAreDenied) {
+TEST(CheckVerb, WarningsRefuseOnlyWhenTheyAreDenied) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", odd_topology);
     const Finished warned = skep({"check", file});
@@ -156,14 +156,14 @@ TEST(Check, WarningsRefuseOnlyWhenTheyAreDenied) {
     EXPECT_THAT(json.out, HasSubstr("{\"ok\":false,\"diagnostics\":[{\"severity\":\"warning\""));
 }
 
-TEST(Check, FileThatIsNotThereIsRefused) {
+TEST(CheckVerb, FileThatIsNotThereIsRefused) {
     const Finished check = skep({"check", "not_there.toml"});
     EXPECT_EQ(check.exit_code, 78);
     EXPECT_THAT(check.err, StartsWith("not_there.toml: error: "));
 }
 
 // tests/base/read_file_test.cpp has all kinds of places.
-TEST(Check, WhatIsNoFileIsRefusedWithinABound) {
+TEST(CheckVerb, WhatIsNoFileIsRefusedWithinABound) {
     const TempFolder folder;
     const std::string fifo = folder.path("a.toml");
     ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -174,7 +174,7 @@ TEST(Check, WhatIsNoFileIsRefusedWithinABound) {
     }
 }
 
-TEST(Check, PluginThatIsNotThereIsRefused) {
+TEST(CheckVerb, PluginThatIsNotThereIsRefused) {
     const TempFolder folder;
     const std::string file =
         folder.write("a.toml", "version = 1\n[worker.a]\nplugin = \"no_such\"\n");
@@ -183,7 +183,7 @@ TEST(Check, PluginThatIsNotThereIsRefused) {
     EXPECT_THAT(check.err, AllOf(HasSubstr(":3:10: error: "), HasSubstr("no_such")));
 }
 
-TEST(Inspect, DescribesAShippedPluginByNameOrPath) {
+TEST(InspectVerb, DescribesAShippedPluginByNameOrPath) {
     const Finished by_name = skep({"inspect", "file_tail"});
     EXPECT_EQ(by_name.exit_code, 0) << by_name.err;
     EXPECT_THAT(by_name.out,
@@ -201,7 +201,7 @@ TEST(Inspect, DescribesAShippedPluginByNameOrPath) {
                 AllOf(HasSubstr("\"kind\": \"handler\""), HasSubstr("plugin = \\\"" + path)));
 }
 
-TEST(Inspect, FindsPluginsInTheSearchPath) {
+TEST(InspectVerb, FindsPluginsInTheSearchPath) {
     const TempFolder folder;
     std::filesystem::copy(std::string(SKEP_PLUGIN_DIR) + "/libblackhole.so",
                           folder.path("libelsewhere.so"));
@@ -210,7 +210,7 @@ TEST(Inspect, FindsPluginsInTheSearchPath) {
     EXPECT_EQ(found.exit_code, 0) << found.err;
 }
 
-TEST(Inspect, BrokenAndForeignFilesAreRefusedWithAReason) {
+TEST(InspectVerb, BrokenAndForeignFilesAreRefusedWithAReason) {
     const TempFolder folder;
     const std::string plugin = std::string(SKEP_PLUGIN_DIR) + "/libregex.so";
     const std::string half = folder.path("libhalf.so");
@@ -229,7 +229,7 @@ TEST(Inspect, BrokenAndForeignFilesAreRefusedWithAReason) {
     }
 }
 
-TEST(Graph, DrawsWorkersAndRoutes) {
+TEST(GraphVerb, DrawsWorkersAndRoutes) {
     const TempFolder folder;
     const std::string file = folder.write("a.toml", good_topology);
     const Finished dot = skep({"graph", file});
@@ -240,7 +240,7 @@ TEST(Graph, DrawsWorkersAndRoutes) {
     EXPECT_THAT(mermaid.out, AllOf(HasSubstr("source"), HasSubstr("-->")));
 }
 
-TEST(Graph, BadTopologyIsRefusedAsByCheck) {
+TEST(GraphVerb, BadTopologyIsRefusedAsByCheck) {
     const TempFolder folder;
     const Finished refused = skep({"graph", folder.write("a.toml", bad_topology)});
     EXPECT_EQ(refused.exit_code, 78);

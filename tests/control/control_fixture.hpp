@@ -20,9 +20,11 @@
 
 namespace skep::host {
 
-class ControlTest : public testing::Test {
+class ControlFixture : public testing::Test {
 protected:
-    ControlTest() { limits.request = std::chrono::seconds(60); }  // a fuse, but where it is tested
+    ControlFixture() {
+        limits.request = std::chrono::seconds(60);
+    }  // a fuse, but where it is tested
 
     // A loop worker that rests until it is stopped, and "b", a handler that keeps its messages.
     void start_world() {

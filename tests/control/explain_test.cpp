@@ -15,9 +15,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // "a" feeds "b" by a route that blocks when 4 wait there.
-class ExplainTest : public testing::Test {
+class Explain : public testing::Test {
 protected:
-    ExplainTest() {
+    Explain() {
         add("a");
         add("b");
         plan.workers.resize(2);
@@ -48,7 +48,7 @@ protected:
     Plan plan;
 };
 
-TEST_F(ExplainTest, AReceiverThatIsFullOfBytesHoldsUpItsSenders) {
+TEST_F(Explain, AReceiverThatIsFullOfBytesHoldsUpItsSenders) {
     a().in.queued = 1;
     b().in.queued = 1;
     EXPECT_THAT(of(a()).waits_for, IsEmpty());
@@ -57,7 +57,7 @@ TEST_F(ExplainTest, AReceiverThatIsFullOfBytesHoldsUpItsSenders) {
     EXPECT_THAT(of(a()).waits_for, ElementsAre("b"));
 }
 
-TEST_F(ExplainTest, EveryStateHasASentence) {
+TEST_F(Explain, EveryStateHasASentence) {
     const std::vector<std::tuple<WorkerState, std::string, std::string>> table = {
         {WorkerState::created, "it was created, but not started", "skep restart a"},
         {WorkerState::loading, "plugin is being opened", ""},
@@ -82,20 +82,20 @@ TEST_F(ExplainTest, EveryStateHasASentence) {
     }
 }
 
-TEST_F(ExplainTest, WhatWaitsAtItIsCounted) {
+TEST_F(Explain, WhatWaitsAtItIsCounted) {
     a().state = WorkerState::paused;
     EXPECT_THAT(of(a()).also, IsEmpty());
     a().in.queued = 1;
     EXPECT_THAT(of(a()).also, Contains("1 message waits in its mailbox"));
 }
 
-TEST_F(ExplainTest, AnOldErrorIsTold) {
+TEST_F(Explain, AnOldErrorIsTold) {
     a().state = WorkerState::backoff;
     a().error = "out of honey";
     EXPECT_THAT(of(a()).also, ElementsAre("its last error: out of honey"));
 }
 
-TEST_F(ExplainTest, ASenderWaitsForTheReceiverThatIsFull) {
+TEST_F(Explain, ASenderWaitsForTheReceiverThatIsFull) {
     b().state = WorkerState::paused;
     b().in.queued = 3;
     EXPECT_THAT(of(a()).waits_for, IsEmpty());
@@ -109,7 +109,7 @@ TEST_F(ExplainTest, ASenderWaitsForTheReceiverThatIsFull) {
     EXPECT_EQ(of(a()).advice, "skep explain b");
 }
 
-TEST_F(ExplainTest, NobodyWaitsOnARouteThatDrops) {
+TEST_F(Explain, NobodyWaitsOnARouteThatDrops) {
     b().in.queued = 4;
     for (const WhenFull when_full : {WhenFull::drop_newest, WhenFull::drop_oldest}) {
         plan.routes[0].when_full = when_full;
@@ -117,7 +117,7 @@ TEST_F(ExplainTest, NobodyWaitsOnARouteThatDrops) {
     }
 }
 
-TEST_F(ExplainTest, AWorkerWithoutMessagesWaitsForItsSenders) {
+TEST_F(Explain, AWorkerWithoutMessagesWaitsForItsSenders) {
     a().state = WorkerState::failed;
     const Explanation it = of(b());
     EXPECT_THAT(it.why, HasSubstr("no message waits"));
@@ -125,7 +125,7 @@ TEST_F(ExplainTest, AWorkerWithoutMessagesWaitsForItsSenders) {
     EXPECT_THAT(it.also, ElementsAre("its sender 'a' is failed"));
 }
 
-TEST_F(ExplainTest, ACallThatDoesNotComeBackIsNamed) {
+TEST_F(Explain, ACallThatDoesNotComeBackIsNamed) {
     b().call = "on_message";
     b().in.in_flight = 1;
     EXPECT_THAT(of(b()).why, HasSubstr("has messages to work on"));
@@ -140,14 +140,14 @@ TEST_F(ExplainTest, ACallThatDoesNotComeBackIsNamed) {
     }
 }
 
-TEST_F(ExplainTest, AWorkerThatDoesNotLookAtItsMessagesIsNotSaidToWorkOnThem) {
+TEST_F(Explain, AWorkerThatDoesNotLookAtItsMessagesIsNotSaidToWorkOnThem) {
     b().in.queued = 1;
     EXPECT_THAT(of(b()).why, HasSubstr("has messages to work on"));
     b().checkpoint_age = 3100ms;
     EXPECT_THAT(of(b()).why, HasSubstr("has not read its messages for 3.1s"));
 }
 
-TEST_F(ExplainTest, OfTwoWithOneNameTheLaterCounts) {
+TEST_F(Explain, OfTwoWithOneNameTheLaterCounts) {
     add("b");
     b().in.queued = 4;
     EXPECT_THAT(of(a()).waits_for, IsEmpty());

@@ -17,14 +17,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-class HostileTest : public ControlTest {
+class HostileClient : public ControlFixture {
 protected:
-    HostileTest() { start_world(); }
+    HostileClient() { start_world(); }
 };
 
 const std::string get_host = "GET /v1/host HTTP/1.1\r\nHost: skep\r\n\r\n";
 
-TEST_F(HostileTest, WhatIsNoHttpIsRefused) {
+TEST_F(HostileClient, WhatIsNoHttpIsRefused) {
     serve();
     const std::vector<std::string> table = {
         "\r\n",
@@ -48,7 +48,7 @@ TEST_F(HostileTest, WhatIsNoHttpIsRefused) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, AHeadThatIsTooLargeIsRefused) {
+TEST_F(HostileClient, AHeadThatIsTooLargeIsRefused) {
     serve();
     const std::string line = "GET /v1/host HTTP/1.1\r\n";
     std::string many = line;
@@ -63,7 +63,7 @@ TEST_F(HostileTest, AHeadThatIsTooLargeIsRefused) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, ABodyThatIsTooLargeIsRefused) {
+TEST_F(HostileClient, ABodyThatIsTooLargeIsRefused) {
     serve();
     const std::string send = "POST /v1/workers/b/send HTTP/1.1\r\n";
     const std::string large(limits.body + 1, 'x');
@@ -80,7 +80,7 @@ TEST_F(HostileTest, ABodyThatIsTooLargeIsRefused) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, ABodyOfTheLargestSizeIsTaken) {
+TEST_F(HostileClient, ABodyOfTheLargestSizeIsTaken) {
     serve();
     const std::string frame = R"({"text":""})";
     const std::string text(limits.body - frame.size(), 'x');
@@ -90,7 +90,7 @@ TEST_F(HostileTest, ABodyOfTheLargestSizeIsTaken) {
     EXPECT_THAT(heard_so_far(), testing::ElementsAre(text));
 }
 
-TEST_F(HostileTest, PackedAndFormBodiesAreRefused) {
+TEST_F(HostileClient, PackedAndFormBodiesAreRefused) {
     serve();
     const std::string send = "POST /v1/workers/b/send HTTP/1.1\r\nContent-Length: 2\r\n";
     for (const char* header : {"Content-Encoding: gzip",
@@ -101,7 +101,7 @@ TEST_F(HostileTest, PackedAndFormBodiesAreRefused) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, RangesAndPackingAreNotAnswered) {
+TEST_F(HostileClient, RangesAndPackingAreNotAnswered) {
     serve();
     const std::string plain = say(get_host);
     const std::string head = get_host.substr(0, get_host.size() - 2);
@@ -115,7 +115,7 @@ TEST_F(HostileTest, RangesAndPackingAreNotAnswered) {
     EXPECT_THAT(say(head + "Range: monkeys\r\n\r\n"), HasSubstr(" 400 "));
 }
 
-TEST_F(HostileTest, WhoDoesNotFinishAskingIsSentAway) {
+TEST_F(HostileClient, WhoDoesNotFinishAskingIsSentAway) {
     limits.request = std::chrono::milliseconds(30);
     serve();
     for (const std::string& text : std::vector<std::string>{
@@ -133,7 +133,7 @@ TEST_F(HostileTest, WhoDoesNotFinishAskingIsSentAway) {
 
 // There is always something to read, so a server that restarts its timeout for each part never
 // gives up.
-TEST_F(HostileTest, WhoNeverStopsAskingIsSentAway) {
+TEST_F(HostileClient, WhoNeverStopsAskingIsSentAway) {
     limits.request = std::chrono::milliseconds(50);
     limits.head = std::size_t(1) << 40;
     serve();
@@ -145,7 +145,7 @@ TEST_F(HostileTest, WhoNeverStopsAskingIsSentAway) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, WhoClosesHalfwayIsSentAway) {
+TEST_F(HostileClient, WhoClosesHalfwayIsSentAway) {
     serve();
     for (const std::string& text : std::vector<std::string>{
              std::string(),
@@ -165,7 +165,7 @@ TEST_F(HostileTest, WhoClosesHalfwayIsSentAway) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, WhoDoesNotListenHoldsNobodyUp) {
+TEST_F(HostileClient, WhoDoesNotListenHoldsNobodyUp) {
     limits.answer = std::chrono::milliseconds(30);
     serve();
     {
@@ -184,7 +184,7 @@ TEST_F(HostileTest, WhoDoesNotListenHoldsNobodyUp) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, AThousandInARowAreAnswered) {
+TEST_F(HostileClient, AThousandInARowAreAnswered) {
     serve();
     for (int i = 0; i < 1000; ++i) {
         ASSERT_THAT(say(get_host), HasSubstr(" 200 ")) << i;
@@ -192,7 +192,7 @@ TEST_F(HostileTest, AThousandInARowAreAnswered) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, OfTwoHundredAtOnceThoseBeyondTheLimitAreToldSo) {
+TEST_F(HostileClient, OfTwoHundredAtOnceThoseBeyondTheLimitAreToldSo) {
     serve();
     std::vector<std::unique_ptr<RawClient>> clients;
     for (int i = 0; i < 200; ++i) {
@@ -218,7 +218,7 @@ TEST_F(HostileTest, OfTwoHundredAtOnceThoseBeyondTheLimitAreToldSo) {
     EXPECT_EQ(world.state("b"), WorkerState::running);
 }
 
-TEST_F(HostileTest, AStrangerIsNotLetIn) {
+TEST_F(HostileClient, AStrangerIsNotLetIn) {
     std::atomic<bool> is_stranger{true};
     serve([&](const Peer& peer) {
         EXPECT_EQ(peer.uid, ::geteuid());
@@ -233,14 +233,14 @@ TEST_F(HostileTest, AStrangerIsNotLetIn) {
     expect_unharmed();
 }
 
-TEST_F(HostileTest, TheUserOfTheHostAndRootAreNoStrangers) {
+TEST_F(HostileClient, TheUserOfTheHostAndRootAreNoStrangers) {
     EXPECT_TRUE(is_own_or_root({::geteuid(), 1}));
     EXPECT_TRUE(is_own_or_root({0, 1}));
     EXPECT_FALSE(is_own_or_root({::geteuid() + 1, 1}));
     EXPECT_FALSE(is_own_or_root({static_cast<uid_t>(-1), 0}));
 }
 
-TEST_F(HostileTest, AFloodDoesNotHoldTheManagerUp) {
+TEST_F(HostileClient, AFloodDoesNotHoldTheManagerUp) {
     serve();
     std::atomic<bool> is_over{false};
     std::vector<std::thread> flood;

@@ -18,9 +18,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
-class ServerTest : public ControlTest {
+class Server : public ControlFixture {
 protected:
-    ServerTest() {
+    Server() {
         start_world();
         serve();
     }
@@ -50,7 +50,7 @@ protected:
     WorkerState state(const std::string& worker) { return world.state(worker); }
 };
 
-TEST_F(ServerTest, TellsOfTheHost) {
+TEST_F(Server, TellsOfTheHost) {
     const Response reply = ask("GET", "/v1/host");
     EXPECT_EQ(reply.status, 200);
     EXPECT_THAT(reply.body,
@@ -61,7 +61,7 @@ TEST_F(ServerTest, TellsOfTheHost) {
                       HasSubstr(R"("accounting":{"offered":0,"accepted":0,)")));
 }
 
-TEST_F(ServerTest, TellsOfItsWorkers) {
+TEST_F(Server, TellsOfItsWorkers) {
     const Response all = ask("GET", "/v1/workers");
     EXPECT_THAT(all.body,
                 AllOf(testing::StartsWith(R"({"workers":[{"name":"a","status":"running",)"),
@@ -76,7 +76,7 @@ TEST_F(ServerTest, TellsOfItsWorkers) {
     expect("GET", "/v1/workers/c", "", 404, R"({"error":{"code":"unknown_worker",)");
 }
 
-TEST_F(ServerTest, PausesAndResumes) {
+TEST_F(Server, PausesAndResumes) {
     expect_done("/v1/workers/a/pause", R"({"wait":true})");
     EXPECT_EQ(state("a"), WorkerState::paused);
     expect("GET", "/v1/workers/a", "", 200, R"("status":"paused","state":"paused")");
@@ -88,7 +88,7 @@ TEST_F(ServerTest, PausesAndResumes) {
     expect_refused("/v1/workers/c/resume", "", 404, "unknown_worker");
 }
 
-TEST_F(ServerTest, SendsToOneAndToAll) {
+TEST_F(Server, SendsToOneAndToAll) {
     expect_done("/v1/workers/b/send", R"({"text":"one"})");
     expect("POST", "/v1/broadcast", R"({"text":"two \u00fc"})", 200, R"({"done":true,"taken":2})");
     expect_done("/v1/workers/b/drain");  // it has finished what was queued
@@ -97,7 +97,7 @@ TEST_F(ServerTest, SendsToOneAndToAll) {
     expect_refused("/v1/workers/c/send", R"({"text":"one"})", 404, "unknown_worker");
 }
 
-TEST_F(ServerTest, SendsAnyBytes) {
+TEST_F(Server, SendsAnyBytes) {
     expect_done("/v1/workers/b/send", R"({"hex":"636166e9"})");
     expect_done("/v1/workers/b/send", R"({"hex":"00FF"})");
     expect_done("/v1/workers/b/send", R"({"hex":""})");
@@ -110,7 +110,7 @@ TEST_F(ServerTest, SendsAnyBytes) {
         ElementsAre("caf\xe9", std::string("\0\xff", 2), "", "", std::string("a\0b", 3), "\xe9"));
 }
 
-TEST_F(ServerTest, AFullMailboxIsTold) {
+TEST_F(Server, AFullMailboxIsTold) {
     ASSERT_TRUE(world.manager->pause("b", true));
     for (std::size_t i = 0; i < world.plan.workers[1].mailbox; ++i) {
         ASSERT_TRUE(world.manager->send("b", "x"));
@@ -118,7 +118,7 @@ TEST_F(ServerTest, AFullMailboxIsTold) {
     expect_refused("/v1/workers/b/send", R"({"text":"one more"})", 429, "mailbox_full");
 }
 
-TEST_F(ServerTest, DrainsAndRestarts) {
+TEST_F(Server, DrainsAndRestarts) {
     expect_done("/v1/workers/b/drain");
     EXPECT_EQ(state("b"), WorkerState::stopped);
     expect_refused("/v1/workers/b/drain", "", 409, "illegal_state");
@@ -132,7 +132,7 @@ TEST_F(ServerTest, DrainsAndRestarts) {
     expect_refused("/v1/workers/c/drain", "", 404, "unknown_worker");
 }
 
-TEST_F(ServerTest, ExplainsWhatThePlanConnects) {
+TEST_F(Server, ExplainsWhatThePlanConnects) {
     ASSERT_TRUE(world.manager->pause("a", true));
     expect("GET",
            "/v1/workers/a/explain",
@@ -143,7 +143,7 @@ TEST_F(ServerTest, ExplainsWhatThePlanConnects) {
     expect("GET", "/v1/workers/c/explain", "", 404, "unknown_worker");
 }
 
-TEST_F(ServerTest, WaitsUntilAWorkerIsInAState) {
+TEST_F(Server, WaitsUntilAWorkerIsInAState) {
     expect("GET", "/v1/wait", "", 200, R"({"reached":true})");
     expect("GET", "/v1/wait?worker=a&state=paused&timeout_ms=1", "", 200, R"({"reached":false})");
     auto waiting = std::async(std::launch::async,
@@ -156,7 +156,7 @@ TEST_F(ServerTest, WaitsUntilAWorkerIsInAState) {
     expect("GET", "/v1/wait?x=1", "", 400, "unknown parameter 'x'");
 }
 
-TEST_F(ServerTest, AWorkerThatThePlanNoLongerHasIsNotWaitedFor) {
+TEST_F(Server, AWorkerThatThePlanNoLongerHasIsNotWaitedFor) {
     Plan next = world.plan;
     next.workers.erase(next.workers.begin());
     ASSERT_TRUE(world.manager->apply(next));
@@ -167,7 +167,7 @@ TEST_F(ServerTest, AWorkerThatThePlanNoLongerHasIsNotWaitedFor) {
     expect("GET", "/v1/workers", "", 200, R"({"name":"a","status":"stopped")");
 }
 
-TEST_F(ServerTest, StopsTheHostWithinWhatWasAskedFor) {
+TEST_F(Server, StopsTheHostWithinWhatWasAskedFor) {
     const std::vector<std::pair<std::string, Nanos>> table = {
         {"", world.plan.stop_grace},
         {R"({"grace_ms":1500})", milliseconds(1500)},
@@ -181,7 +181,7 @@ TEST_F(ServerTest, StopsTheHostWithinWhatWasAskedFor) {
     }
 }
 
-TEST_F(ServerTest, AfterTheEndItIsToldSo) {
+TEST_F(Server, AfterTheEndItIsToldSo) {
     expect_done("/v1/stop");
     (void)world.manager->wait();
     expect_refused("/v1/workers/b/send", R"({"text":"x"})", 503, "host_ended");
@@ -192,7 +192,7 @@ TEST_F(ServerTest, AfterTheEndItIsToldSo) {
     expect("GET", "/v1/wait?state=running", "", 503, "host_ended");
 }
 
-TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
+TEST_F(Server, BodiesThatItDoesNotKnowAreRefused) {
     const std::vector<std::pair<std::string, std::string>> table = {
         {"/v1/workers/a/pause", "{"},
         {"/v1/workers/a/pause", "[]"},
@@ -225,7 +225,7 @@ TEST_F(ServerTest, BodiesThatItDoesNotKnowAreRefused) {
 }
 
 // A reload itself reports its result.
-TEST_F(ServerTest, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
+TEST_F(Server, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
     ask("POST", "/v1/reload");
     ask("POST", "/v1/reload", "[]");
     ask("POST", "/v1/rollback");
@@ -243,7 +243,7 @@ TEST_F(ServerTest, ACommandThatAsksForAReloadIsAuditedOnlyWhenItIsNone) {
                                      HasSubstr("resume")));
 }
 
-TEST_F(ServerTest, WhatIsNotInTheTableIsRefused) {
+TEST_F(Server, WhatIsNotInTheTableIsRefused) {
     expect("GET", "/", "", 404, "not_found");
     expect("GET", "/v1/hosts", "", 404, "not_found");
     expect("GET", "/v1/workers/a/pause", "", 405, "method_not_allowed");
@@ -252,13 +252,13 @@ TEST_F(ServerTest, WhatIsNotInTheTableIsRefused) {
     EXPECT_THAT(say("PUT /v1/stop HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"), HasSubstr(" 405 "));
 }
 
-TEST_F(ServerTest, NamesOfReplicasAreEncoded) {
+TEST_F(Server, NamesOfReplicasAreEncoded) {
     EXPECT_EQ(encoded("parse#0"), "parse%230");
     expect("GET", "/v1/workers/parse%230", "", 404, "no worker 'parse#0'");
     expect("GET", "/v1/workers/" + encoded("a/../b"), "", 404, "not_found");
 }
 
-TEST_F(ServerTest, EndsWhileARequestIsOpen) {
+TEST_F(Server, EndsWhileARequestIsOpen) {
     auto waiting = std::async(std::launch::async, [this] {
         return ask_host(path, "GET", "/v1/wait?state=ended", "", std::chrono::seconds(60));
     });
@@ -275,7 +275,7 @@ TEST_F(ServerTest, EndsWhileARequestIsOpen) {
 }
 
 // However many clients wait, a command gets in.
-TEST_F(ServerTest, WaitsAndTapsLeavePlacesForCommands) {
+TEST_F(Server, WaitsAndTapsLeavePlacesForCommands) {
     std::vector<std::unique_ptr<test::RawClient>> held;
     std::string refusal;
     while (held.size() < limits.connections) {
@@ -298,7 +298,7 @@ TEST_F(ServerTest, WaitsAndTapsLeavePlacesForCommands) {
     EXPECT_EQ(ask("POST", "/v1/stop", R"({"grace_ms":1000})").status, 200);
 }
 
-TEST_F(ServerTest, AConnectionThatAsksForNothingGivesWay) {
+TEST_F(Server, AConnectionThatAsksForNothingGivesWay) {
     limits.patience = Nanos(0);
     server.reset();
     serve();
@@ -311,7 +311,7 @@ TEST_F(ServerTest, AConnectionThatAsksForNothingGivesWay) {
     EXPECT_EQ(silent.front()->hear(), "");
 }
 
-TEST_F(ServerTest, WhoeverHangsUpWhileItWaitsGivesItsPlaceBack) {
+TEST_F(Server, WhoeverHangsUpWhileItWaitsGivesItsPlaceBack) {
     for (std::size_t i = 0; i < 3 * limits.connections; ++i) {
         const test::RawClient client(path);
         const bool is_said = client.say("GET /v1/wait?state=ended HTTP/1.1\r\n\r\n");

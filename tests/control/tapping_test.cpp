@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 
 // "ticker" sends "tick" to "b" whenever it gets a message.
-class Tapping : public ControlTest {
+class Tapping : public ControlFixture {
 protected:
     Tapping() {
         test::Script ticker;

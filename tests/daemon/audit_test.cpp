@@ -11,16 +11,16 @@
 
 #include "tests/support/temp_folder.hpp"
 
-namespace skep::host {
+namespace skep::host::audit_test {
 namespace {
 
 using testing::ElementsAre;
 using testing::MatchesRegex;
 
-class AuditTest : public testing::Test {
+class Audit : public testing::Test {
 protected:
-    std::unique_ptr<Audit> open() {
-        Result<std::unique_ptr<Audit>, std::string> opened = Audit::open(file, "bees");
+    std::unique_ptr<host::Audit> open() {
+        Result<std::unique_ptr<host::Audit>, std::string> opened = host::Audit::open(file, "bees");
         EXPECT_TRUE(opened) << opened.error();
         return std::move(opened).value();
     }
@@ -40,7 +40,7 @@ protected:
     const std::string file = folder / "audit.jsonl";
 };
 
-TEST_F(AuditTest, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
+TEST_F(Audit, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
     const auto audit = open();
     ReloadDetails details;
     details.changes.changes.to_swap = {"w"};
@@ -65,7 +65,7 @@ TEST_F(AuditTest, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
                     R"("verdict":"refused","text":"no\nplan"})"));
 }
 
-TEST_F(AuditTest, HasALineForEachCommand) {
+TEST_F(Audit, HasALineForEachCommand) {
     const auto audit = open();
     audit->command("pause", "w", {1000, 7}, "");
     audit->command("stop", "", {0, 8}, "the host has ended");
@@ -77,7 +77,7 @@ TEST_F(AuditTest, HasALineForEachCommand) {
                     R"("why":"the host has ended"})"));
 }
 
-TEST_F(AuditTest, HasALineForWhatTheHostDoesByItself) {
+TEST_F(Audit, HasALineForWhatTheHostDoesByItself) {
     const auto audit = open();
     audit->reverted({"w", 3, 2, 17, "on_message: of no use"});
     LibraryFacts facts{"/p.so", "org.p", "1.0.0", "b1", "c1", {}, "", 0};
@@ -93,7 +93,7 @@ TEST_F(AuditTest, HasALineForWhatTheHostDoesByItself) {
                             R"({"event":"pinned",)" + same + R"(,"why":"unique symbol 'x'"})"));
 }
 
-TEST_F(AuditTest, IsAppendedToAndNobodyElsesToRead) {
+TEST_F(Audit, IsAppendedToAndNobodyElsesToRead) {
     open()->command("pause", "w", {0, 1}, "");
     open()->command("resume", "w", {0, 1}, "");
     EXPECT_EQ(lines().size(), 2U);
@@ -104,14 +104,14 @@ TEST_F(AuditTest, IsAppendedToAndNobodyElsesToRead) {
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
-TEST_F(AuditTest, WithoutAFileNothingIsWritten) {
-    const auto none = Audit::open("", "bees");
+TEST_F(Audit, WithoutAFileNothingIsWritten) {
+    const auto none = host::Audit::open("", "bees");
     ASSERT_TRUE(none);
     (*none)->command("pause", "w", {0, 1}, "");
-    const auto nowhere = Audit::open(folder / "no/folder", "bees");
+    const auto nowhere = host::Audit::open(folder / "no/folder", "bees");
     ASSERT_FALSE(nowhere);
     EXPECT_EQ(nowhere.error(), "No such file or directory");
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::audit_test

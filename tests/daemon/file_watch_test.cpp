@@ -12,7 +12,7 @@
 #include "host/base/mutex.hpp"
 #include "tests/support/temp_folder.hpp"
 
-namespace skep::host {
+namespace skep::host::file_watch_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -44,11 +44,11 @@ private:
     int times_ GUARDED_BY(mutex_) = 0;
 };
 
-constexpr FileWatch::Patience short_patience{milliseconds(1), milliseconds(50)};
+constexpr host::FileWatch::Patience short_patience{milliseconds(1), milliseconds(50)};
 
-class FileWatchTest : public testing::Test {
+class FileWatch : public testing::Test {
 protected:
-    explicit FileWatchTest(FileWatch::Patience patience = short_patience)
+    explicit FileWatch(host::FileWatch::Patience patience = short_patience)
         : watch_(system_clock::now(), patience) {
         watch_.on_change([this] { told_.tell(); });
     }
@@ -67,7 +67,7 @@ protected:
 
     const test::TempFolder folder_;
     Told told_;
-    FileWatch watch_;
+    host::FileWatch watch_;
 };
 
 struct Way {
@@ -87,7 +87,7 @@ void link(const fs::path& target, const fs::path& at) {
 }
 
 // A folder "current", which is a link to "v1", with "file", which is a link to "content" there.
-class FileThatIsReplaced : public FileWatchTest, public testing::WithParamInterface<Way> {};
+class FileThatIsReplaced : public FileWatch, public testing::WithParamInterface<Way> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Ways,
@@ -144,7 +144,7 @@ TEST_P(FileThatIsReplaced, IsToldOf) {
     told_.wait_for(2);
 }
 
-TEST_F(FileWatchTest, SaysNothingOfOtherFilesInTheFolder) {
+TEST_F(FileWatch, SaysNothingOfOtherFilesInTheFolder) {
     put("file", "1");
     watch("file");
     for (int i = 0; i < 100; ++i) {
@@ -156,14 +156,14 @@ TEST_F(FileWatchTest, SaysNothingOfOtherFilesInTheFolder) {
     EXPECT_EQ(told_.times(), 2);
 }
 
-TEST_F(FileWatchTest, TellsOfAFileWhenItComesIntoBeing) {
+TEST_F(FileWatch, TellsOfAFileWhenItComesIntoBeing) {
     watch_.watch({folder_ / "a/b/file"});
     fs::create_directories(folder_ / "a/b");
     folder_.write("a/b/file", "new");
     told_.wait_for(1);
 }
 
-TEST_F(FileWatchTest, WatchesOtherFilesWhenItIsToldTo) {
+TEST_F(FileWatch, WatchesOtherFilesWhenItIsToldTo) {
     put("file", "1");
     watch("file");
     watch_.watch({folder_ / "other"});
@@ -171,7 +171,7 @@ TEST_F(FileWatchTest, WatchesOtherFilesWhenItIsToldTo) {
     told_.wait_for(2);
 }
 
-TEST_F(FileWatchTest, TellsNobodyAfterTheEnd) {
+TEST_F(FileWatch, TellsNobodyAfterTheEnd) {
     put("file", "1");
     watch("file");
     watch_.end();
@@ -180,10 +180,10 @@ TEST_F(FileWatchTest, TellsNobodyAfterTheEnd) {
     EXPECT_EQ(told_.times(), 1);
 }
 
-class FileWatchThatWaits : public FileWatchTest {
+class FileWatchThatWaits : public FileWatch {
 protected:
     FileWatchThatWaits()
-        : FileWatchTest({std::chrono::hours(1), milliseconds(50)}) {}
+        : FileWatch({std::chrono::hours(1), milliseconds(50)}) {}
 };
 
 TEST_F(FileWatchThatWaits, TellsOfAFileThatNeverComesToRest) {
@@ -196,4 +196,4 @@ TEST_F(FileWatchThatWaits, TellsOfAFileThatNeverComesToRest) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::file_watch_test

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace skep::host {
+namespace skep::host::log_writer_test {
 namespace {
 
 constexpr Nanos fuse = std::chrono::minutes(1);
@@ -22,16 +22,16 @@ std::string lost_text(std::uint64_t lines, int error) {
     return "lost " + std::to_string(lines) + " for " + std::to_string(error) + "\n";
 }
 
-class LogWriterTest : public testing::Test {
+class LogWriter : public testing::Test {
 protected:
-    LogWriterTest() {
+    LogWriter() {
         std::signal(SIGPIPE, SIG_IGN);  // as the host does
         if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
             std::abort();
         }
     }
 
-    ~LogWriterTest() override {
+    ~LogWriter() override {
         ::close(ends[0]);
         close_writing_end();
     }
@@ -70,17 +70,17 @@ protected:
     std::array<int, 2> ends{};
 };
 
-TEST_F(LogWriterTest, WritesLinesInOrder) {
-    LogWriter writer(ends[1], lost_text);
+TEST_F(LogWriter, WritesLinesInOrder) {
+    host::LogWriter writer(ends[1], lost_text);
     writer.write("a\n");
     writer.write("b\n");
     EXPECT_TRUE(writer.flush(fuse));
     EXPECT_EQ(take_until("b\n"), "a\nb\n");
 }
 
-TEST_F(LogWriterTest, NeverBlocksAndCountsWhatFindsNoRoomWhereItWasLost) {
+TEST_F(LogWriter, NeverBlocksAndCountsWhatFindsNoRoomWhereItWasLost) {
     fill();
-    LogWriter writer(ends[1], lost_text, 8);
+    host::LogWriter writer(ends[1], lost_text, 8);
     writer.write("first\n");
     writer.write("fits\n");  // fewer than eight bytes wait
     writer.write("lost\n");
@@ -94,52 +94,52 @@ TEST_F(LogWriterTest, NeverBlocksAndCountsWhatFindsNoRoomWhereItWasLost) {
     EXPECT_EQ(take_until("next\n"), "next\n");
 }
 
-TEST_F(LogWriterTest, ATextLargerThanTheQueueIsWrittenWhenNothingWaits) {
+TEST_F(LogWriter, ATextLargerThanTheQueueIsWrittenWhenNothingWaits) {
     const std::string large = std::string(100'000, 'x') + "\n";
-    LogWriter writer(ends[1], lost_text, 8);
+    host::LogWriter writer(ends[1], lost_text, 8);
     writer.write(large);
     EXPECT_EQ(take_until("\n"), large);
 }
 
-TEST_F(LogWriterTest, EndsThoughNobodyReads) {
+TEST_F(LogWriter, EndsThoughNobodyReads) {
     fill();
-    LogWriter(ends[1], lost_text).write("never read\n");
+    host::LogWriter(ends[1], lost_text).write("never read\n");
 }
 
-TEST_F(LogWriterTest, SurvivesThatItsDescriptorIsClosedByOthers) {
-    LogWriter writer(ends[1], lost_text);
+TEST_F(LogWriter, SurvivesThatItsDescriptorIsClosedByOthers) {
+    host::LogWriter writer(ends[1], lost_text);
     close_writing_end();
     writer.write("a\n");
     EXPECT_EQ(take_until("a\n"), "a\n");
 }
 
-TEST_F(LogWriterTest, LeavesTheFlagsOfTheOpenFileAsTheyAre) {
+TEST_F(LogWriter, LeavesTheFlagsOfTheOpenFileAsTheyAre) {
     const int before = ::fcntl(ends[1], F_GETFL);
-    const LogWriter writer(ends[1], lost_text);
+    const host::LogWriter writer(ends[1], lost_text);
     EXPECT_EQ(::fcntl(ends[1], F_GETFL), before);
 }
 
-TEST_F(LogWriterTest, WaitsForRoomInAPipeThatOthersMadeNonBlocking) {
+TEST_F(LogWriter, WaitsForRoomInAPipeThatOthersMadeNonBlocking) {
     fill();
     ::fcntl(ends[1], F_SETFL, ::fcntl(ends[1], F_GETFL) | O_NONBLOCK);
-    LogWriter writer(ends[1], lost_text);
+    host::LogWriter writer(ends[1], lost_text);
     writer.write("a\n");
     EXPECT_EQ(take_until("a\n"), "a\n");
 }
 
 TEST(LogWriterOnAFullDisk, GoesOnWithoutTheLines) {
     const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-    LogWriter writer(full.get(), lost_text);
+    host::LogWriter writer(full.get(), lost_text);
     writer.write("a\n");
     writer.write("b\n");
     EXPECT_TRUE(writer.flush(fuse));
 }
 
 TEST(LogWriterWithoutADescriptor, GoesOn) {
-    LogWriter writer(-1, lost_text);
+    host::LogWriter writer(-1, lost_text);
     writer.write("a\n");
     EXPECT_TRUE(writer.flush(fuse));
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::log_writer_test

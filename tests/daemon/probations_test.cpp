@@ -7,13 +7,13 @@
 
 #include "host/daemon/verdict.hpp"
 
-namespace skep::host {
+namespace skep::host::probations_test {
 namespace {
 
 // "w" is on probation, as generation 2.
-class ProbationsTest : public testing::Test {
+class Probations : public testing::Test {
 protected:
-    ProbationsTest() {
+    Probations() {
         probations.begin();
         probations.swapped("w", 2);
     }
@@ -26,11 +26,11 @@ protected:
         return it;
     }
 
-    Probations probations;
+    host::Probations probations;
     std::atomic<bool> is_cut_short{false};
 };
 
-TEST_F(ProbationsTest, LastUntilTheGenerationHasSettled) {
+TEST_F(Probations, LastUntilTheGenerationHasSettled) {
     probations.settled("other", 2);
     probations.settled("w", 1);
     EXPECT_FALSE(probations.is_empty());
@@ -40,14 +40,14 @@ TEST_F(ProbationsTest, LastUntilTheGenerationHasSettled) {
     EXPECT_EQ(verdict().text, "swap w");
 }
 
-TEST_F(ProbationsTest, EndByARollbackWithTheReason) {
+TEST_F(Probations, EndByARollbackWithTheReason) {
     probations.reverted({"w", 2, 1, 7, "no more bees", ""});
     const Verdict it = verdict();
     EXPECT_EQ(it.result, ReloadResult::rolled_back);
     EXPECT_EQ(it.text, "swap w; w@2 failed after 7 messages, w@1 is back: no more bees");
 }
 
-TEST_F(ProbationsTest, OfAWorkerThatFailedFirstNameTheOthersThatWereRolledBackWithIt) {
+TEST_F(Probations, OfAWorkerThatFailedFirstNameTheOthersThatWereRolledBackWithIt) {
     probations.swapped("v", 3);
     probations.reverted({"w", 2, 1, 7, "no more bees", ""});
     probations.reverted({"v", 3, 2, 1, "", "w"});
@@ -56,7 +56,7 @@ TEST_F(ProbationsTest, OfAWorkerThatFailedFirstNameTheOthersThatWereRolledBackWi
               "; v@3 was rolled back with w after 1 messages, v@2 is back");
 }
 
-TEST_F(ProbationsTest, EndWhenTheInstanceHangs) {
+TEST_F(Probations, EndWhenTheInstanceHangs) {
     probations.hangs({"w", 2, std::chrono::milliseconds(1500)});
     const Verdict it = verdict();
     EXPECT_EQ(it.result, ReloadResult::hangs);
@@ -65,7 +65,7 @@ TEST_F(ProbationsTest, EndWhenTheInstanceHangs) {
               "interrupted");
 }
 
-TEST_F(ProbationsTest, AreCutShort) {
+TEST_F(Probations, AreCutShort) {
     std::thread cuts([this] {
         is_cut_short = true;
         probations.cut_short();
@@ -74,7 +74,7 @@ TEST_F(ProbationsTest, AreCutShort) {
     cuts.join();
 }
 
-TEST_F(ProbationsTest, ForgetWhatARunBeforeHasStarted) {
+TEST_F(Probations, ForgetWhatARunBeforeHasStarted) {
     probations.begin();
     probations.swapped("w", 3);
     probations.reverted({"w", 2, 1, 7, "of the run before", ""});
@@ -83,4 +83,4 @@ TEST_F(ProbationsTest, ForgetWhatARunBeforeHasStarted) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::probations_test

@@ -40,7 +40,7 @@ TEST(StopSteps, QuitDoesNotDrain) {
 }
 
 // A guard changes the signals of its process, so each test gives it a process of its own.
-class GuardDeathTest : public testing::Test {
+class SignalGuard : public testing::Test {
 protected:
     void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
@@ -66,7 +66,7 @@ int watch_host(int wanted, const std::vector<int>& signals) {
     });
 }
 
-TEST_F(GuardDeathTest, GivesTheExitCodeOfTheWork) {
+TEST_F(SignalGuard, GivesTheExitCodeOfTheWork) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -76,19 +76,19 @@ TEST_F(GuardDeathTest, GivesTheExitCodeOfTheWork) {
         "");
 }
 
-TEST_F(GuardDeathTest, FirstSignalAsksToStopWithinTheGrace) {
+TEST_F(SignalGuard, FirstSignalAsksToStopWithinTheGrace) {
     EXPECT_EXIT(::_exit(watch_host(1, {SIGTERM})), ExitedWithCode(20), "");
 }
 
-TEST_F(GuardDeathTest, SecondSignalAsksToStopNow) {
+TEST_F(SignalGuard, SecondSignalAsksToStopNow) {
     EXPECT_EXIT(::_exit(watch_host(2, {SIGINT, SIGINT})), ExitedWithCode(exit_interrupted), "");
 }
 
-TEST_F(GuardDeathTest, QuitAsksToStopNow) {
+TEST_F(SignalGuard, QuitAsksToStopNow) {
     EXPECT_EXIT(::_exit(watch_host(1, {SIGQUIT})), ExitedWithCode(exit_interrupted), "");
 }
 
-TEST_F(GuardDeathTest, ThirdSignalEndsTheProcessThoughTheHostHangs) {
+TEST_F(SignalGuard, ThirdSignalEndsTheProcessThoughTheHostHangs) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -103,7 +103,7 @@ TEST_F(GuardDeathTest, ThirdSignalEndsTheProcessThoughTheHostHangs) {
         "");
 }
 
-TEST_F(GuardDeathTest, SignalBeforeThereIsAHostEndsTheProcess) {
+TEST_F(SignalGuard, SignalBeforeThereIsAHostEndsTheProcess) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -132,14 +132,14 @@ int watch_start(const std::vector<int>& signals) {
     });
 }
 
-TEST_F(GuardDeathTest, SignalWhileAHostIsBeingMadeIsRemembered) {
+TEST_F(SignalGuard, SignalWhileAHostIsBeingMadeIsRemembered) {
     for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
         EXPECT_EXIT(::_exit(watch_start({signal})), ExitedWithCode(9), "") << signal;
     }
     EXPECT_EXIT(::_exit(watch_start({SIGHUP, SIGTERM})), ExitedWithCode(9), "");
 }
 
-TEST_F(GuardDeathTest, HangUpWhileAHostIsBeingMadeIsMadeUpFor) {
+TEST_F(SignalGuard, HangUpWhileAHostIsBeingMadeIsMadeUpFor) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -156,7 +156,7 @@ TEST_F(GuardDeathTest, HangUpWhileAHostIsBeingMadeIsMadeUpFor) {
         "");
 }
 
-TEST_F(GuardDeathTest, HostThatDoesNotEndIsLeft) {
+TEST_F(SignalGuard, HostThatDoesNotEndIsLeft) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -171,7 +171,7 @@ TEST_F(GuardDeathTest, HostThatDoesNotEndIsLeft) {
         "did not end in time");
 }
 
-TEST_F(GuardDeathTest, AHostThatWasToldToEndByOthersIsLeftToo) {
+TEST_F(SignalGuard, AHostThatWasToldToEndByOthersIsLeftToo) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -187,7 +187,7 @@ TEST_F(GuardDeathTest, AHostThatWasToldToEndByOthersIsLeftToo) {
 }
 
 // A plugin may close what it likes.
-TEST_F(GuardDeathTest, HearsSignalsWithoutAnyDescriptor) {
+TEST_F(SignalGuard, HearsSignalsWithoutAnyDescriptor) {
     EXPECT_EXIT(
         {
             Guard guard;
@@ -203,7 +203,7 @@ TEST_F(GuardDeathTest, HearsSignalsWithoutAnyDescriptor) {
         "");
 }
 
-TEST_F(GuardDeathTest, AReaderThatWentAwayDoesNotEndTheProcess) {
+TEST_F(SignalGuard, AReaderThatWentAwayDoesNotEndTheProcess) {
     EXPECT_EXIT(
         {
             Guard guard;

@@ -8,13 +8,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace skep::host {
+namespace skep::host::trigger_queue_test {
 namespace {
 
 using testing::ElementsAre;
 
 // The test is the thread that runs the reloads, too.
-class TriggerQueueTest : public testing::Test {
+class TriggerQueue : public testing::Test {
 protected:
     std::uint64_t push(const ReloadRequest& request = {}) { return queue.push("test", request); }
 
@@ -28,10 +28,10 @@ protected:
         queue.publish(*next);
     }
 
-    TriggerQueue queue;
+    host::TriggerQueue queue;
 };
 
-TEST_F(TriggerQueueTest, GivesEachTriggerAVerdict) {
+TEST_F(TriggerQueue, GivesEachTriggerAVerdict) {
     const std::uint64_t one = push();
     run(ReloadResult::applied, "run 1");
     const Verdict first = queue.wait(one);
@@ -46,13 +46,13 @@ TEST_F(TriggerQueueTest, GivesEachTriggerAVerdict) {
     EXPECT_EQ(second.text, "run 2");
 }
 
-TEST_F(TriggerQueueTest, WakesWhoWaitsForAVerdictAndTheThreadThatRuns) {
+TEST_F(TriggerQueue, WakesWhoWaitsForAVerdictAndTheThreadThatRuns) {
     std::thread runs([this] { run(ReloadResult::applied, "done"); });
     EXPECT_EQ(queue.wait(push()).text, "done");
     runs.join();
 }
 
-TEST_F(TriggerQueueTest, OfAThousandTriggersTwoRun) {
+TEST_F(TriggerQueue, OfAThousandTriggersTwoRun) {
     std::vector<std::uint64_t> numbers = {push()};
     std::optional<Verdict> first = queue.next();
     ASSERT_TRUE(first);
@@ -76,7 +76,7 @@ TEST_F(TriggerQueueTest, OfAThousandTriggersTwoRun) {
     EXPECT_EQ(merged, 998);
 }
 
-TEST_F(TriggerQueueTest, ServesARollbackInItsTurnAndMergesItNever) {
+TEST_F(TriggerQueue, ServesARollbackInItsTurnAndMergesItNever) {
     constexpr ReloadRequest reload;
     constexpr ReloadRequest back{ReloadKind::rollback, StateLoss::refused};
     constexpr ReloadRequest lossy{ReloadKind::reload, StateLoss::accepted};
@@ -104,7 +104,7 @@ TEST_F(TriggerQueueTest, ServesARollbackInItsTurnAndMergesItNever) {
     EXPECT_THAT(served, ElementsAre(1, 2, 2, 4, 5, 6, 6, 8));
 }
 
-TEST_F(TriggerQueueTest, HasAVerdictPerTriggerForTheAuditLog) {
+TEST_F(TriggerQueue, HasAVerdictPerTriggerForTheAuditLog) {
     (void)queue.push("first", {});
     (void)queue.push("merged", {});
     (void)queue.push("apart", {ReloadKind::rollback, StateLoss::refused});
@@ -120,7 +120,7 @@ TEST_F(TriggerQueueTest, HasAVerdictPerTriggerForTheAuditLog) {
     EXPECT_EQ(all[1].text, "swap w");
 }
 
-TEST_F(TriggerQueueTest, AVerdictOfAPlanOnProbationIsNotFinal) {
+TEST_F(TriggerQueue, AVerdictOfAPlanOnProbationIsNotFinal) {
     const std::uint64_t number = push();
     std::optional<Verdict> verdict = queue.next();
     ASSERT_TRUE(verdict);
@@ -136,7 +136,7 @@ TEST_F(TriggerQueueTest, AVerdictOfAPlanOnProbationIsNotFinal) {
     EXPECT_FALSE(queue.look(number)) << "it is forgotten then";
 }
 
-TEST_F(TriggerQueueTest, AVerdictIsTakenOnce) {
+TEST_F(TriggerQueue, AVerdictIsTakenOnce) {
     const std::uint64_t number = push();
     run(ReloadResult::no_change);
     EXPECT_EQ(queue.wait(number).result, ReloadResult::no_change);
@@ -144,7 +144,7 @@ TEST_F(TriggerQueueTest, AVerdictIsTakenOnce) {
     EXPECT_EQ(queue.wait(77).result, ReloadResult::refused);
 }
 
-TEST_F(TriggerQueueTest, ForgetsTheVerdictsThatNobodyAskedFor) {
+TEST_F(TriggerQueue, ForgetsTheVerdictsThatNobodyAskedFor) {
     for (int i = 0; i < 101; ++i) {
         (void)push();
         run();
@@ -153,7 +153,7 @@ TEST_F(TriggerQueueTest, ForgetsTheVerdictsThatNobodyAskedFor) {
     EXPECT_TRUE(queue.look(2));
 }
 
-TEST_F(TriggerQueueTest, ReturnsWhatWaitsAfterItWasClosedAndRefusesWhatComesLater) {
+TEST_F(TriggerQueue, ReturnsWhatWaitsAfterItWasClosedAndRefusesWhatComesLater) {
     const std::uint64_t waits = push();
     queue.close();
     EXPECT_TRUE(queue.is_closed());
@@ -170,4 +170,4 @@ TEST_F(TriggerQueueTest, ReturnsWhatWaitsAfterItWasClosedAndRefusesWhatComesLate
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::trigger_queue_test

@@ -6,7 +6,7 @@
 
 #include "tests/support/swapping.hpp"
 
-namespace skep::host {
+namespace skep::host::tap_test {
 namespace {
 
 using test::Script;
@@ -14,15 +14,15 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 // "a" sends what `says` names to "b", and to "c" by its second output.
-class TapTest : public test::Swapping {
+class Tap : public test::Swapping {
 protected:
-    ~TapTest() override {
+    ~Tap() override {
         for (const auto& tap : opened) {
             manager.taps()->close(tap);
         }
     }
 
-    Tap& open(const TapFilter& filter) {
+    host::Tap& open(const TapFilter& filter) {
         opened.push_back(manager.taps()->open(filter));
         return *opened.back();
     }
@@ -56,9 +56,9 @@ protected:
     }
 
     // "a.out>b bytes", of what has passed since.
-    static std::vector<std::string> passed(Tap& tap) {
+    static std::vector<std::string> passed(host::Tap& tap) {
         std::vector<std::string> texts;
-        for (const Tap::Shown& it : tap.take().shown) {
+        for (const host::Tap::Shown& it : tap.take().shown) {
             texts.push_back(*it.message.sender +
                             (it.message.output == nullptr ? "" : "." + *it.message.output) + ">" +
                             *it.to + " " + it.bytes + (it.has_failed ? " failed" : ""));
@@ -66,14 +66,14 @@ protected:
         return texts;
     }
 
-    std::vector<std::shared_ptr<Tap>> opened;
+    std::vector<std::shared_ptr<host::Tap>> opened;
 };
 
-TEST_F(TapTest, ShowsWhatFitsAndNothingElse) {
-    Tap& by_output = open({"a", "second"});
-    Tap& by_sender = open({"a", "", "b"});
-    Tap& by_receiver = open({"", "", "c"});
-    Tap& of_nobody = open({"b"});
+TEST_F(Tap, ShowsWhatFitsAndNothingElse) {
+    host::Tap& by_output = open({"a", "second"});
+    host::Tap& by_sender = open({"a", "", "b"});
+    host::Tap& by_receiver = open({"", "", "c"});
+    host::Tap& of_nobody = open({"b"});
     start({"one", "two"});
     send("c", "from outside");
     world.clock.settle();
@@ -84,10 +84,10 @@ TEST_F(TapTest, ShowsWhatFitsAndNothingElse) {
     EXPECT_THAT(passed(of_nobody), IsEmpty());
 }
 
-TEST_F(TapTest, ShowsWhatAMessageSaysOfItself) {
-    Tap& tap = open({"", "", "b"});
+TEST_F(Tap, ShowsWhatAMessageSaysOfItself) {
+    host::Tap& tap = open({"", "", "b"});
     start({"one"});
-    const Tap::Taken taken = tap.take();
+    const host::Tap::Taken taken = tap.take();
     ASSERT_EQ(taken.shown.size(), 2U);
     EXPECT_EQ(taken.shown.front().message.sequence, 1U);
     EXPECT_EQ(*taken.shown.front().message.content_type, "text/plain");
@@ -96,8 +96,8 @@ TEST_F(TapTest, ShowsWhatAMessageSaysOfItself) {
     EXPECT_EQ(taken.skipped, 0U);
 }
 
-TEST_F(TapTest, OfWhatFailsItSaysSo) {
-    Tap& tap = open({"", "", "b"});
+TEST_F(Tap, OfWhatFailsItSaysSo) {
+    host::Tap& tap = open({"", "", "b"});
     Script fails;
     fails.on_message = [](skep::context&, const skep::message& message) {
         if (message.text() == "two") {
@@ -108,18 +108,19 @@ TEST_F(TapTest, OfWhatFailsItSaysSo) {
     EXPECT_THAT(passed(tap), ElementsAre("a.out>b one", "a.out>b two failed"));
 }
 
-TEST_F(TapTest, WhatFindsNoRoomIsCountedAndHoldsNobodyUp) {
-    Tap& tap = open({"a", "out"});
+TEST_F(Tap, WhatFindsNoRoomIsCountedAndHoldsNobodyUp) {
+    host::Tap& tap = open({"a", "out"});
     start(std::vector<std::string>(1000, "x"));
-    Tap::Taken taken = tap.take();
-    EXPECT_EQ(taken.shown.size(), Tap::most_shown);
-    EXPECT_EQ(taken.skipped, 1000 - Tap::most_shown);
-    EXPECT_EQ(taken.shown.back().message.sequence, 2 * Tap::most_shown - 1) << "the first of them";
+    host::Tap::Taken taken = tap.take();
+    EXPECT_EQ(taken.shown.size(), host::Tap::most_shown);
+    EXPECT_EQ(taken.skipped, 1000 - host::Tap::most_shown);
+    EXPECT_EQ(taken.shown.back().message.sequence, 2 * host::Tap::most_shown - 1)
+        << "the first of them";
     EXPECT_EQ(world.metrics("b").in.delivered, 1001U);
     send("b", "later");
     world.clock.settle();
     EXPECT_THAT(passed(tap), IsEmpty());
-    Tap& other = open({"", "", "b"});
+    host::Tap& other = open({"", "", "b"});
     send("b", "later");
     world.clock.settle();
     taken = other.take();
@@ -127,26 +128,26 @@ TEST_F(TapTest, WhatFindsNoRoomIsCountedAndHoldsNobodyUp) {
     EXPECT_EQ(taken.skipped, 0U);
 }
 
-TEST_F(TapTest, ALongMessageIsCut) {
-    Tap& tap = open({"a", "out", "", 2});
+TEST_F(Tap, ALongMessageIsCut) {
+    host::Tap& tap = open({"a", "out", "", 2});
     start({"long"});
-    const Tap::Taken taken = tap.take();
+    const host::Tap::Taken taken = tap.take();
     ASSERT_EQ(taken.shown.size(), 1U);
     EXPECT_EQ(taken.shown.front().bytes, "lo");
     EXPECT_EQ(taken.shown.front().size, 4U);
 }
 
-TEST_F(TapTest, HoldsABoundedNumberOfBytes) {
-    constexpr std::size_t size = Tap::most_bytes / 16;
-    Tap& tap = open({"a", "out", "", size});
+TEST_F(Tap, HoldsABoundedNumberOfBytes) {
+    constexpr std::size_t size = host::Tap::most_bytes / 16;
+    host::Tap& tap = open({"a", "out", "", size});
     start(std::vector<std::string>(100, std::string(size, 'x')));
-    const Tap::Taken taken = tap.take();
+    const host::Tap::Taken taken = tap.take();
     EXPECT_EQ(taken.shown.size(), 16U);
     EXPECT_EQ(taken.skipped, 84U);
 }
 
-TEST_F(TapTest, AMessageThatIsHandedOutTwiceIsShownOnce) {
-    Tap& tap = open({"a", "out"});
+TEST_F(Tap, AMessageThatIsHandedOutTwiceIsShownOnce) {
+    host::Tap& tap = open({"a", "out"});
     Script slow;
     slow.on_message = [this](skep::context&, const skep::message& message) {
         if (message.text() == "2") {
@@ -178,8 +179,8 @@ TEST_F(TapTest, AMessageThatIsHandedOutTwiceIsShownOnce) {
     EXPECT_EQ(passed(tap), expected);
 }
 
-TEST_F(TapTest, ALoopWorkersMessagesAreShownToo) {
-    Tap& tap = open({"a"});
+TEST_F(Tap, ALoopWorkersMessagesAreShownToo) {
+    host::Tap& tap = open({"a"});
     world.add("b", noting_loop("b"));
     Script a;
     a.run = [](skep::context& context) { context.emit("one"); };
@@ -190,8 +191,8 @@ TEST_F(TapTest, ALoopWorkersMessagesAreShownToo) {
     EXPECT_THAT(passed(tap), ElementsAre("a.out>b one"));
 }
 
-TEST_F(TapTest, AQueuedRouteSaysWhichOutputItWas) {
-    Tap& second = open({"a", "second"});
+TEST_F(Tap, AQueuedRouteSaysWhichOutputItWas) {
+    host::Tap& second = open({"a", "second"});
     world.add("b", noting("b"));
     Script a;
     a.run = [](skep::context& context) {
@@ -206,8 +207,8 @@ TEST_F(TapTest, AQueuedRouteSaysWhichOutputItWas) {
     EXPECT_THAT(passed(second), ElementsAre("a.second>b two"));
 }
 
-TEST_F(TapTest, StaysOpenThroughAReloadAndShowsWhoComesLater) {
-    Tap& tap = open({});
+TEST_F(Tap, StaysOpenThroughAReloadAndShowsWhoComesLater) {
+    host::Tap& tap = open({});
     world.add("b", noting("b"));
     world.start();
     send("b", "before");
@@ -220,8 +221,8 @@ TEST_F(TapTest, StaysOpenThroughAReloadAndShowsWhoComesLater) {
     EXPECT_THAT(passed(tap), testing::UnorderedElementsAre(">b before", ">b after", ">d new"));
 }
 
-TEST_F(TapTest, ThatIsClosedShowsNothingMore) {
-    Tap& tap = open({});
+TEST_F(Tap, ThatIsClosedShowsNothingMore) {
+    host::Tap& tap = open({});
     world.add("b", noting("b"));
     world.start();
     send("b", "one");
@@ -233,7 +234,7 @@ TEST_F(TapTest, ThatIsClosedShowsNothingMore) {
     EXPECT_THAT(passed(tap), IsEmpty());
 }
 
-TEST_F(TapTest, HasNoPartInTheBooks) {
+TEST_F(Tap, HasNoPartInTheBooks) {
     (void)open({});
     start({"one", "two"});
     const FlowCounts accounting = manager.metrics().accounting;
@@ -253,4 +254,4 @@ TEST(TapFilter, ANameStandsForItsReplicas) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::tap_test

@@ -7,14 +7,14 @@
 
 #include "tests/loader/loader_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::brought_libraries_test {
 namespace {
 
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class BroughtLibrariesTest : public LoaderFixture {
+class BroughtLibraries : public LoaderFixture {
 protected:
     // As an installer does it: by a rename.
     void install(const std::string& from, const std::string& to) const {
@@ -32,7 +32,7 @@ protected:
     const std::string helper_ = installed_ / "libhelper.so";
 };
 
-TEST_F(BroughtLibrariesTest, AreFoundBesideThePlugin) {
+TEST_F(BroughtLibraries, AreFoundBesideThePlugin) {
     install(1);
     auto library = open(plugin_);
     EXPECT_EQ(ask(library), 1);
@@ -42,7 +42,7 @@ TEST_F(BroughtLibrariesTest, AreFoundBesideThePlugin) {
 }
 
 // dlopen alone would give the second the library that the first has mapped: by its name.
-TEST_F(BroughtLibrariesTest, EachVersionOfAPluginHasItsOwn) {
+TEST_F(BroughtLibraries, EachVersionOfAPluginHasItsOwn) {
     install(1);
     auto first = open(plugin_);
     install(2);
@@ -55,7 +55,7 @@ TEST_F(BroughtLibrariesTest, EachVersionOfAPluginHasItsOwn) {
     expect_unloads(second);
 }
 
-TEST_F(BroughtLibrariesTest, OfTheSameContentAreOne) {
+TEST_F(BroughtLibraries, OfTheSameContentAreOne) {
     install(1);
     auto first = open(plugin_);
     auto second = open(plugin_);
@@ -66,7 +66,7 @@ TEST_F(BroughtLibrariesTest, OfTheSameContentAreOne) {
     expect_unloads(second);
 }
 
-TEST_F(BroughtLibrariesTest, AChangeOfOneAloneIsAChangeOfThePlugin) {
+TEST_F(BroughtLibraries, AChangeOfOneAloneIsAChangeOfThePlugin) {
     install(1);
     const Result<PluginInfo> before = loader_->inspect(plugin_);
     install("helper_2/libhelper.so", helper_);
@@ -76,7 +76,7 @@ TEST_F(BroughtLibrariesTest, AChangeOfOneAloneIsAChangeOfThePlugin) {
     EXPECT_THAT(message_of(loader_->open(plugin_, before->content)), HasSubstr("has changed"));
 }
 
-TEST_F(BroughtLibrariesTest, AreKeptForARollback) {
+TEST_F(BroughtLibraries, AreKeptForARollback) {
     install(1);
     auto first = open(plugin_);
     const std::string content = first->info().content;
@@ -92,25 +92,25 @@ TEST_F(BroughtLibrariesTest, AreKeptForARollback) {
     expect_unloads(second);
 }
 
-TEST_F(BroughtLibrariesTest, AreTrustedByTheRulesOfPlugins) {
+TEST_F(BroughtLibraries, AreTrustedByTheRulesOfPlugins) {
     install(1);
     ASSERT_EQ(::chmod(helper_.c_str(), 0666), 0);
     EXPECT_THAT(refusal(plugin_),
                 AllOf(HasSubstr(helper_), HasSubstr("other users than its owner")));
 }
 
-TEST_F(BroughtLibrariesTest, AMissingOneIsNamed) {
+TEST_F(BroughtLibraries, AMissingOneIsNamed) {
     install("libuses_helper.so", plugin_);
     EXPECT_THAT(refusal(plugin_), HasSubstr("libhelper.so: cannot open shared object file"));
 }
 
-TEST_F(BroughtLibrariesTest, TheirThreadKeysAreThoseOfThePlugin) {
+TEST_F(BroughtLibraries, TheirThreadKeysAreThoseOfThePlugin) {
     install(1);
     EXPECT_EQ(loader_->inspect(plugin_)->thread_keys, "libhelper.so: pthread_key_create");
 }
 
 // The host's own stay the host's, and what the system installs is shared by all.
-TEST(BroughtLibraries, AreNoneOfTheHostAndTheSystem) {
+TEST_F(BroughtLibraries, AreNoneOfTheHostAndTheSystem) {
     const std::string plugin = test_plugin("greeter_1");
     const Result<ElfFacts> facts = read_elf(read_file(plugin), plugin);
     ASSERT_TRUE(facts);
@@ -131,4 +131,4 @@ TEST(SystemFolder, IsWhereTheDynamicLinkerLooksByItself) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::brought_libraries_test

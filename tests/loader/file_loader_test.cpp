@@ -11,7 +11,7 @@
 
 #include "tests/loader/loader_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::file_loader_test {
 namespace {
 
 using testing::HasSubstr;
@@ -19,7 +19,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-class FileLoaderTest : public LoaderFixture {
+class FileLoader : public LoaderFixture {
 protected:
     // A copy of a test plugin, changed by `change(note)`.
     template <typename Change>
@@ -42,7 +42,7 @@ protected:
     }
 };
 
-TEST_F(FileLoaderTest, OpensAPluginAndKnowsWhatItSays) {
+TEST_F(FileLoader, OpensAPluginAndKnowsWhatItSays) {
     auto library = open(test_plugin("counts"));
     EXPECT_EQ(library->path(), test_plugin("counts"));
     EXPECT_EQ(library->info().id, "org.skep.test.counts");
@@ -51,14 +51,14 @@ TEST_F(FileLoaderTest, OpensAPluginAndKnowsWhatItSays) {
     expect_unloads(library);
 }
 
-TEST_F(FileLoaderTest, InspectsAPluginAndLeavesNothingBehind) {
+TEST_F(FileLoader, InspectsAPluginAndLeavesNothingBehind) {
     const auto info = loader_->inspect(test_plugin("counts"));
     ASSERT_TRUE(info) << message_of(info);
     EXPECT_EQ(info->types.at(0).name, "probe");
     EXPECT_TRUE(stage_is_empty());
 }
 
-TEST_F(FileLoaderTest, GivesEveryOpenStaticsOfItsOwn) {
+TEST_F(FileLoader, GivesEveryOpenStaticsOfItsOwn) {
     auto first = open(test_plugin("counts"));
     EXPECT_EQ(ask(first), 1);
     EXPECT_EQ(ask(first), 2);
@@ -70,13 +70,13 @@ TEST_F(FileLoaderTest, GivesEveryOpenStaticsOfItsOwn) {
     expect_unloads(second);
 }
 
-TEST_F(FileLoaderTest, OpensWhatALinkLeadsTo) {
+TEST_F(FileLoader, OpensWhatALinkLeadsTo) {
     ASSERT_EQ(::symlink(test_plugin("counts").c_str(), (folder_ / "libcounts.so").c_str()), 0);
     auto library = open(folder_ / "libcounts.so");
     expect_unloads(library);
 }
 
-TEST_F(FileLoaderTest, GivesTheNewCodeOfAFileThatWasReplacedByRename) {
+TEST_F(FileLoader, GivesTheNewCodeOfAFileThatWasReplacedByRename) {
     const std::string path = folder_ / "libanswers.so";
     write_file(path, read_file(test_plugin("answers_1")));
     auto before = open(path);
@@ -90,7 +90,7 @@ TEST_F(FileLoaderTest, GivesTheNewCodeOfAFileThatWasReplacedByRename) {
     expect_unloads(after);
 }
 
-TEST_F(FileLoaderTest, RunsOnWhenTheFileIsOverwrittenInPlace) {
+TEST_F(FileLoader, RunsOnWhenTheFileIsOverwrittenInPlace) {
     const std::string path = folder_ / "libanswers.so";
     write_file(path, read_file(test_plugin("answers_1")));
     auto library = open(path);
@@ -101,7 +101,7 @@ TEST_F(FileLoaderTest, RunsOnWhenTheFileIsOverwrittenInPlace) {
     expect_unloads(library);
 }
 
-TEST_F(FileLoaderTest, KeepsThePrivateCopyUntilTheLibraryIsUnloaded) {
+TEST_F(FileLoader, KeepsThePrivateCopyUntilTheLibraryIsUnloaded) {
     auto library = open(test_plugin("counts"));
     const std::filesystem::directory_iterator copies(loader_->staging_folder());
     EXPECT_THAT(copies->path().filename().string(), StartsWith("libcounts.1."));
@@ -109,7 +109,7 @@ TEST_F(FileLoaderTest, KeepsThePrivateCopyUntilTheLibraryIsUnloaded) {
     EXPECT_TRUE(stage_is_empty());
 }
 
-TEST_F(FileLoaderTest, RefusesAnotherContentThanWasAskedFor) {
+TEST_F(FileLoader, RefusesAnotherContentThanWasAskedFor) {
     const auto known = loader_->inspect(test_plugin("counts"));
     ASSERT_TRUE(known);
     EXPECT_EQ(known->content.size(), 64U);
@@ -122,7 +122,7 @@ TEST_F(FileLoaderTest, RefusesAnotherContentThanWasAskedFor) {
 }
 
 // dlopen dies of most of these.
-TEST_F(FileLoaderTest, RefusesEveryCutPlugin) {
+TEST_F(FileLoader, RefusesEveryCutPlugin) {
     const Bytes bytes = read_file(test_plugin("many_statics"));
     for (std::size_t i = 0; i < 200; ++i) {
         write_file(folder_ / "libcut.so", std::span(bytes).first(bytes.size() * i / 200));
@@ -134,7 +134,7 @@ TEST_F(FileLoaderTest, RefusesEveryCutPlugin) {
     EXPECT_TRUE(stage_is_empty());
 }
 
-TEST_F(FileLoaderTest, RefusesFilesThatAreNoPlugin) {
+TEST_F(FileLoader, RefusesFilesThatAreNoPlugin) {
     write_file(folder_ / "libtext.so", "#!/bin/sh\nexit\n");
     EXPECT_THAT(refusal(folder_ / "libtext.so"), StartsWith("not an ELF file"));
     write_file(folder_ / "libarchive.so", "!<arch>\n");
@@ -147,13 +147,13 @@ TEST_F(FileLoaderTest, RefusesFilesThatAreNoPlugin) {
     EXPECT_THAT(refusal(folder_ / "missing.so"), StartsWith("cannot find the file"));
 }
 
-TEST_F(FileLoaderTest, RefusesAFileThatOthersMayWrite) {
+TEST_F(FileLoader, RefusesAFileThatOthersMayWrite) {
     write_file(folder_ / "libx.so", read_file(test_plugin("counts")));
     ASSERT_EQ(::chmod((folder_ / "libx.so").c_str(), 0775), 0);
     EXPECT_THAT(refusal(folder_ / "libx.so"), HasSubstr("may write"));
 }
 
-TEST_F(FileLoaderTest, RefusesOtherAbisBeforeAnyCodeRuns) {
+TEST_F(FileLoader, RefusesOtherAbisBeforeAnyCodeRuns) {
     EXPECT_THAT(refusal(with_note([](auto& note) { note.abi_major += 1; })),
                 HasSubstr("the majors must be equal"));
     EXPECT_THAT(refusal(with_note([](auto& note) { note.lowest_host_minor = 100; })),
@@ -163,12 +163,12 @@ TEST_F(FileLoaderTest, RefusesOtherAbisBeforeAnyCodeRuns) {
     EXPECT_TRUE(stage_is_empty());
 }
 
-TEST_F(FileLoaderTest, RefusesAPluginWithoutEntry) {
+TEST_F(FileLoader, RefusesAPluginWithoutEntry) {
     EXPECT_EQ(refusal(test_plugin("no_entry")),
               "it has a skep note but does not export skep_plugin_v1");
 }
 
-TEST_F(FileLoaderTest, RefusesDescriptorsThatLieAndUnloadsThem) {
+TEST_F(FileLoader, RefusesDescriptorsThatLieAndUnloadsThem) {
     EXPECT_THAT(refusal(test_plugin("entry_returns_null")), HasSubstr("is null"));
     EXPECT_THAT(refusal(test_plugin("descriptor_contradicts_note")),
                 HasSubstr("org.skep.test.another_name"));
@@ -176,20 +176,20 @@ TEST_F(FileLoaderTest, RefusesDescriptorsThatLieAndUnloadsThem) {
 }
 
 // With RTLD_LAZY it would load, and end the process at the first call.
-TEST_F(FileLoaderTest, RefusesAnUndefinedSymbolByName) {
+TEST_F(FileLoader, RefusesAnUndefinedSymbolByName) {
     const auto library = loader_->open(test_plugin("undefined_symbol"));
     EXPECT_EQ(message_of(library), "cannot be loaded: undefined symbol: skep_test_nobody_has_this");
     EXPECT_THAT(hint_of(library), HasSubstr("link"));
     EXPECT_TRUE(stage_is_empty());
 }
 
-TEST_F(FileLoaderTest, FailsWithoutAPlaceForCopies) {
-    EXPECT_THAT(message_of(FileLoader::create({folder_ / "missing"})),
+TEST_F(FileLoader, FailsWithoutAPlaceForCopies) {
+    EXPECT_THAT(message_of(host::FileLoader::create({folder_ / "missing"})),
                 HasSubstr("cannot create a folder for private copies"));
 }
 
 // What a rollback rests on.
-TEST_F(FileLoaderTest, OpensAContentThatIsKeptThoughItsFileIsAnotherOneOrGone) {
+TEST_F(FileLoader, OpensAContentThatIsKeptThoughItsFileIsAnotherOneOrGone) {
     const std::string path = folder_ / "libanswers.so";
     std::filesystem::copy_file(test_plugin("answers_1"), path);
     auto first = open(path);
@@ -219,4 +219,4 @@ TEST_F(FileLoaderTest, OpensAContentThatIsKeptThoughItsFileIsAnotherOneOrGone) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::file_loader_test

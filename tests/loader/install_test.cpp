@@ -14,13 +14,13 @@ namespace {
 
 using testing::HasSubstr;
 
-class InstallTest : public LoaderFixture {};
+class Install : public LoaderFixture {};
 
 std::string quoted(const std::string& text) {
     return " '" + text + "'";
 }
 
-TEST_F(InstallTest, APluginBuildsOutsideOfTheTreeAndLoads) {
+TEST_F(Install, APluginBuildsOutsideOfTheTreeAndLoads) {
     const std::string cmake = quoted(SKEP_CMAKE);
     const std::string log = " >>" + (folder_ / "log") + " 2>&1";
     const std::string steps[] = {

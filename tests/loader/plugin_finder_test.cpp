@@ -7,15 +7,15 @@
 
 #include "tests/loader/loader_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::plugin_finder_test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class PluginFinderTest : public LoaderFixture {
+class PluginFinder : public LoaderFixture {
 protected:
-    PluginFinderTest() {
+    PluginFinder() {
         ::unsetenv("SKEP_PLUGIN_PATH");
         ::setenv("HOME", folder_.path().c_str(), 1);
         for (const char* name : {"base", "first", "second"}) {
@@ -23,7 +23,7 @@ protected:
         }
     }
 
-    ~PluginFinderTest() override {
+    ~PluginFinder() override {
         ::unsetenv("SKEP_PLUGIN_PATH");
         ::setenv("HOME", home_.c_str(), 1);
     }
@@ -33,16 +33,16 @@ protected:
         write_file(folder_ / to, read_file(test_plugin(source)));
     }
 
-    PluginFinder finder() { return {*loader_, folder_ / "base", folder_ / "second"}; }
+    host::PluginFinder finder() { return {*loader_, folder_ / "base", folder_ / "second"}; }
 
 private:
     const std::string home_ = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "";
 };
 
-TEST_F(PluginFinderTest, TakesANameWithASlashForAPathFromTheBase) {
+TEST_F(PluginFinder, TakesANameWithASlashForAPathFromTheBase) {
     install("counts", "base/libcounts.so");
     install("counts", "first/libcounts.so");
-    PluginFinder plugins = finder();
+    host::PluginFinder plugins = finder();
     for (const std::string path : {"./libcounts.so", "libcounts.so", "../first/libcounts.so"}) {
         const auto found = plugins.find(path, {});
         ASSERT_TRUE(found) << message_of(found);
@@ -53,7 +53,7 @@ TEST_F(PluginFinderTest, TakesANameWithASlashForAPathFromTheBase) {
     EXPECT_EQ(absolute->path, folder_ / "first/libcounts.so");
 }
 
-TEST_F(PluginFinderTest, LooksInTheFoldersInTheirOrder) {
+TEST_F(PluginFinder, LooksInTheFoldersInTheirOrder) {
     ::setenv("SKEP_PLUGIN_PATH", "/a::/b", 1);
     EXPECT_THAT(finder().folders({"/search"}),
                 ElementsAre("/search",
@@ -64,9 +64,9 @@ TEST_F(PluginFinderTest, LooksInTheFoldersInTheirOrder) {
                             "/usr/lib/skep/plugins"));
 }
 
-TEST_F(PluginFinderTest, TakesTheFirstPlaceThatHasTheName) {
+TEST_F(PluginFinder, TakesTheFirstPlaceThatHasTheName) {
     install("answers_2", "second/libanswers.so");
-    PluginFinder plugins = finder();
+    host::PluginFinder plugins = finder();
     const auto only = plugins.find("answers", {folder_ / "first"});
     ASSERT_TRUE(only) << message_of(only);
     EXPECT_EQ(only->path, folder_ / "second/libanswers.so");
@@ -76,7 +76,7 @@ TEST_F(PluginFinderTest, TakesTheFirstPlaceThatHasTheName) {
     EXPECT_EQ(earlier->path, folder_ / "first/libanswers.so");
 }
 
-TEST_F(PluginFinderTest, SaysWhereItLookedAndWhatIsNear) {
+TEST_F(PluginFinder, SaysWhereItLookedAndWhatIsNear) {
     install("counts", "first/libcounts.so");
     const auto found = finder().find("count", {folder_ / "first"});
     EXPECT_THAT(message_of(found),
@@ -85,11 +85,11 @@ TEST_F(PluginFinderTest, SaysWhereItLookedAndWhatIsNear) {
     EXPECT_EQ(hint_of(found), "did you mean 'counts'?");
 }
 
-TEST_F(PluginFinderTest, SaysHowToFindAPluginThatNothingIsNear) {
+TEST_F(PluginFinder, SaysHowToFindAPluginThatNothingIsNear) {
     EXPECT_THAT(hint_of(finder().find("zzz", {})), HasSubstr("SKEP_PLUGIN_PATH"));
 }
 
-TEST_F(PluginFinderTest, SaysInWordsWhichFileIsWrongAndGivesNoPlace) {
+TEST_F(PluginFinder, SaysInWordsWhichFileIsWrongAndGivesNoPlace) {
     write_file(folder_ / "first/libx.so", "text");
     const auto found = finder().find("x", {folder_ / "first"});
     EXPECT_THAT(message_of(found),
@@ -97,9 +97,9 @@ TEST_F(PluginFinderTest, SaysInWordsWhichFileIsWrongAndGivesNoPlace) {
     EXPECT_EQ(found.error().at(0).file, "");
 }
 
-TEST_F(PluginFinderTest, ReadsAFileOnce) {
+TEST_F(PluginFinder, ReadsAFileOnce) {
     install("answers_1", "first/libanswers.so");
-    PluginFinder plugins = finder();
+    host::PluginFinder plugins = finder();
     const auto first = plugins.find("answers", {folder_ / "first"});
     write_file(folder_ / "first/libanswers.so", "text");
     const auto again = plugins.find("answers", {folder_ / "first"});
@@ -108,4 +108,4 @@ TEST_F(PluginFinderTest, ReadsAFileOnce) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::plugin_finder_test

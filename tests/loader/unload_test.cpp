@@ -34,7 +34,7 @@ std::size_t mapped_copies(const std::string& folder) {
     return count;
 }
 
-class UnloadTest : public LoaderFixture {
+class Unload : public LoaderFixture {
 protected:
     [[nodiscard]] std::size_t mapped() const { return mapped_copies(folder_.path()); }
 
@@ -48,7 +48,7 @@ protected:
     }
 };
 
-TEST_F(UnloadTest, IsProvenByTheAddressSpace) {
+TEST_F(Unload, IsProvenByTheAddressSpace) {
     auto library = open(test_plugin("counts"));
     EXPECT_GT(mapped(), 0U);
     expect_unloads(library);
@@ -57,7 +57,7 @@ TEST_F(UnloadTest, IsProvenByTheAddressSpace) {
 
 // The worst of unique symbols is not that they pin: the next version runs on the statics of the
 // last one.
-TEST_F(UnloadTest, NamesTheUniqueSymbolThatPinsAndLeaksItsState) {
+TEST_F(Unload, NamesTheUniqueSymbolThatPinsAndLeaksItsState) {
 #if defined(__clang__)
     GTEST_SKIP() << "clang never marks a symbol STB_GNU_UNIQUE";
 #endif
@@ -69,7 +69,7 @@ TEST_F(UnloadTest, NamesTheUniqueSymbolThatPinsAndLeaksItsState) {
     close(second);
 }
 
-TEST_F(UnloadTest, SkepAddPluginKeepsTheStateOfVersionsApart) {
+TEST_F(Unload, SkepAddPluginKeepsTheStateOfVersionsApart) {
     auto first = open(test_plugin("inline_static"));
     EXPECT_EQ(ask(first), 1);
     auto second = open(test_plugin("inline_static"));
@@ -78,13 +78,13 @@ TEST_F(UnloadTest, SkepAddPluginKeepsTheStateOfVersionsApart) {
     expect_unloads(second);
 }
 
-TEST_F(UnloadTest, SucceedsForStaticsOfTheStandardLibrary) {
+TEST_F(Unload, SucceedsForStaticsOfTheStandardLibrary) {
     auto library = open(test_plugin("make_shared"));
     EXPECT_EQ(ask(library), 7);
     expect_unloads(library);
 }
 
-TEST_F(UnloadTest, NamesTheNodeleteFlag) {
+TEST_F(Unload, NamesTheNodeleteFlag) {
     auto library = open(test_plugin("nodelete"));
     expect_pinned(library, "NODELETE");
     ASSERT_EQ(loader_->left().size(), 1U);
@@ -94,19 +94,19 @@ TEST_F(UnloadTest, NamesTheNodeleteFlag) {
     EXPECT_GT(left.mapped, 0U);
 }
 
-TEST_F(UnloadTest, NamesAThreadLocalOnAThreadThatLives) {
+TEST_F(Unload, NamesAThreadLocalOnAThreadThatLives) {
     auto library = open(test_plugin("thread_local_destructor"));
     EXPECT_EQ(ask_here(library), 1);
     expect_pinned(library, "a thread_local with a destructor");
 }
 
-TEST_F(UnloadTest, SucceedsWhenTheThreadWithTheThreadLocalHasEnded) {
+TEST_F(Unload, SucceedsWhenTheThreadWithTheThreadLocalHasEnded) {
     auto library = open(test_plugin("thread_local_destructor"));
     EXPECT_EQ(ask(library), 1);
     expect_unloads(library);
 }
 
-TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
+TEST_F(Unload, CollectsLaterWhatAThreadHeld) {
     auto library = open(test_plugin("thread_local_destructor"));
     std::thread([&] {
         ask_here(library);
@@ -121,27 +121,27 @@ TEST_F(UnloadTest, CollectsLaterWhatAThreadHeld) {
     EXPECT_TRUE(std::filesystem::is_empty(loader_->staging_folder()));
 }
 
-TEST_F(UnloadTest, NamesTheLibraryThatCameWithItAndStayed) {
+TEST_F(Unload, NamesTheLibraryThatCameWithItAndStayed) {
     auto library = open(test_plugin("held_by_companion"));
     EXPECT_EQ(ask(library), 2);
     expect_pinned(library, "libcompanion.so was loaded with it and is still mapped");
 }
 
 // dlclose would take the code from under it, and the process with it.
-TEST_F(UnloadTest, LeavesALibraryMappedWhileAThreadOfItsOwnLives) {
+TEST_F(Unload, LeavesALibraryMappedWhileAThreadOfItsOwnLives) {
     auto library = open(test_plugin("thread_from_constructor"));
     const skep_worker_type* type = library->find_type("probe");
     expect_pinned(library, "started while the library was loaded, is still alive");
     type->on_timer(nullptr, 0);
 }
 
-TEST_F(UnloadTest, SucceedsWhenThatThreadWasJoined) {
+TEST_F(Unload, SucceedsWhenThatThreadWasJoined) {
     auto library = open(test_plugin("thread_from_constructor"));
     ask(library);
     expect_unloads(library);
 }
 
-TEST_F(UnloadTest, RunsStaticDestructorsLatestFirst) {
+TEST_F(Unload, RunsStaticDestructorsLatestFirst) {
     exit_log log{};
     auto library = open(test_plugin("many_statics"));
     ask(library, &log);
@@ -156,7 +156,7 @@ TEST_F(UnloadTest, RunsStaticDestructorsLatestFirst) {
 
 // Opening the new before closing the old is what lets a reload roll back, and what makes the C
 // library's own list of destructors grow for ever: 32 bytes for each static, each time.
-TEST_F(UnloadTest, LeavesNothingBehindInThreeHundredOverlappingGenerations) {
+TEST_F(Unload, LeavesNothingBehindInThreeHundredOverlappingGenerations) {
     exit_log log{};
     const auto reload = [&](std::shared_ptr<Library>& current) {
         auto next = open(test_plugin("many_statics"));
@@ -189,7 +189,7 @@ struct Left {
     const char* cause;
 };
 
-TEST_F(UnloadTest, LeavesMappedWhatTheProcessWouldStillCall) {
+TEST_F(Unload, LeavesMappedWhatTheProcessWouldStillCall) {
     const std::vector<Left> cases = {
         {"nothing", ""},
         {"atexit", ""},  // libc runs it at dlclose
@@ -218,7 +218,7 @@ TEST_F(UnloadTest, LeavesMappedWhatTheProcessWouldStillCall) {
     }
 }
 
-TEST_F(UnloadTest, NamesTheFunctionByWhichLibcKeepsOneOfIt) {
+TEST_F(Unload, NamesTheFunctionByWhichLibcKeepsOneOfIt) {
     auto library = open(test_plugin("calls_on_exit"));
     expect_pinned(library, "on_exit keeps a function of the library until the process ends");
 }

@@ -4,14 +4,14 @@
 
 #include <gtest/gtest.h>
 
-namespace skep::host {
+namespace skep::host::hang_watch_test {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A watch that looks every quarter of a second.
-class HangWatchTest : public testing::Test {
+class HangWatch : public testing::Test {
 protected:
     // What it reports while it sees the same for that long.
     std::vector<double> reported_while(const CallSight& sight, Nanos duration) {
@@ -30,35 +30,35 @@ protected:
     const CallSight idle{};
     const CallSight in_call{"on_message", 1, 0, false};
     Nanos now{seconds(100)};
-    HangWatch watch;
+    host::HangWatch watch;
 };
 
-TEST_F(HangWatchTest, ReportsAfterASecondAndWhenTheTimeHasDoubled) {
+TEST_F(HangWatch, ReportsAfterASecondAndWhenTheTimeHasDoubled) {
     EXPECT_EQ(reported_while(in_call, seconds(10)), Reports({1, 2, 4, 8}));
 }
 
-TEST_F(HangWatchTest, ReportsOnceThatTheWorkerGoesOn) {
+TEST_F(HangWatch, ReportsOnceThatTheWorkerGoesOn) {
     (void)reported_while(in_call, seconds(3));
     EXPECT_EQ(reported_while(idle, seconds(3)), Reports({-3}));
 }
 
-TEST_F(HangWatchTest, SaysNothingOfShortCalls) {
+TEST_F(HangWatch, SaysNothingOfShortCalls) {
     for (std::uint64_t number = 0; number < 20; ++number) {
         EXPECT_EQ(reported_while({"on_message", number, 0, false}, milliseconds(750)), Reports());
     }
 }
 
-TEST_F(HangWatchTest, SaysNothingOfOneThatWaitsInTheHost) {
+TEST_F(HangWatch, SaysNothingOfOneThatWaitsInTheHost) {
     EXPECT_EQ(reported_while({"run", 1, 0, true}, seconds(10)), Reports());
 }
 
-TEST_F(HangWatchTest, SaysNothingOfOneThatComesToCheckpoints) {
+TEST_F(HangWatch, SaysNothingOfOneThatComesToCheckpoints) {
     for (std::int64_t checkpoint = 0; checkpoint < 20; ++checkpoint) {
         EXPECT_EQ(reported_while({"run", 1, checkpoint, false}, milliseconds(500)), Reports());
     }
 }
 
-TEST_F(HangWatchTest, ReportsHangsOfOneKindLessAndLessOften) {
+TEST_F(HangWatch, ReportsHangsOfOneKindLessAndLessOften) {
     int reports = 0;
     for (std::uint64_t number = 1; number <= 16; ++number) {
         reports += static_cast<int>(
@@ -68,4 +68,4 @@ TEST_F(HangWatchTest, ReportsHangsOfOneKindLessAndLessOften) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::hang_watch_test

@@ -10,13 +10,12 @@
 
 #include "tests/support/scripted.hpp"
 
-namespace skep::test {
+namespace skep::test::manager_test {
 namespace {
 
 using host::Answer;
 using host::Done;
 using host::Ending;
-using host::Manager;
 using host::Refusal;
 using host::WorkerState;
 using std::chrono::milliseconds;
@@ -33,7 +32,7 @@ Script ticking() {
     return script;
 }
 
-class ManagerTest : public testing::Test {
+class Manager : public testing::Test {
 protected:
     void expect_refused(const Answer<Done>& answer,
                         Refusal::Code code,
@@ -43,11 +42,11 @@ protected:
         EXPECT_EQ(answer.error().message, message);
     }
 
-    World<> world{Manager::When::asked};
-    Manager& manager = *world.manager;
+    World<> world{host::Manager::When::asked};
+    host::Manager& manager = *world.manager;
 };
 
-TEST_F(ManagerTest, CreatesAWorkerThatDoesNotRunBeforeItIsStarted) {
+TEST_F(Manager, CreatesAWorkerThatDoesNotRunBeforeItIsStarted) {
     ASSERT_TRUE(manager.create(world.worker("a", ticking())));
     EXPECT_EQ(world.state("a"), WorkerState::created);
     EXPECT_EQ(world.metrics("a").generation, 0U);
@@ -56,14 +55,14 @@ TEST_F(ManagerTest, CreatesAWorkerThatDoesNotRunBeforeItIsStarted) {
     EXPECT_EQ(world.metrics("a").plugin, "org.skep.scripted 1.0.0");
 }
 
-TEST_F(ManagerTest, RefusesADuplicateName) {
+TEST_F(Manager, RefusesADuplicateName) {
     ASSERT_TRUE(manager.create(world.worker("a", ticking())));
     expect_refused(manager.create(world.worker("a", ticking())),
                    Refusal::Code::duplicate_worker,
                    "worker 'a' exists already");
 }
 
-TEST_F(ManagerTest, RefusesAnUnknownNameInEveryRequest) {
+TEST_F(Manager, RefusesAnUnknownNameInEveryRequest) {
     const std::string said = "no worker 'x'";
     expect_refused(manager.start("x"), Refusal::Code::unknown_worker, said);
     expect_refused(manager.pause("x"), Refusal::Code::unknown_worker, said);
@@ -75,7 +74,7 @@ TEST_F(ManagerTest, RefusesAnUnknownNameInEveryRequest) {
     EXPECT_EQ(metrics.error().message, said);
 }
 
-TEST_F(ManagerTest, NamesVerbAndStateOfAnIllegalRequest) {
+TEST_F(Manager, NamesVerbAndStateOfAnIllegalRequest) {
     ASSERT_TRUE(manager.create(world.worker("a", ticking())));
     expect_refused(
         manager.pause("a"), Refusal::Code::illegal_state, "cannot pause worker 'a': it is created");
@@ -91,7 +90,7 @@ TEST_F(ManagerTest, NamesVerbAndStateOfAnIllegalRequest) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
-TEST_F(ManagerTest, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
+TEST_F(Manager, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
     world.add("a", ticking());
     world.start();
     world.clock.settle();  // it has begun to sleep
@@ -104,7 +103,7 @@ TEST_F(ManagerTest, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
     EXPECT_EQ(world.metrics("a").items, 4U);  // the one it had slept through, and three more
 }
 
-TEST_F(ManagerTest, PauseDuringALongPieceOfWorkWaitsForItsCheckpoint) {
+TEST_F(Manager, PauseDuringALongPieceOfWorkWaitsForItsCheckpoint) {
     Gate busy;
     Script script;
     script.run = [&busy](skep::context& context) {
@@ -124,7 +123,7 @@ TEST_F(ManagerTest, PauseDuringALongPieceOfWorkWaitsForItsCheckpoint) {
     EXPECT_EQ(world.state("a"), WorkerState::paused);
 }
 
-TEST_F(ManagerTest, AWaitingPauseIsRefusedWhenTheWorkerEndsInstead) {
+TEST_F(Manager, AWaitingPauseIsRefusedWhenTheWorkerEndsInstead) {
     Gate busy;
     Script script;
     script.run = [&busy](skep::context&) { busy.wait_until_open(); };
@@ -139,7 +138,7 @@ TEST_F(ManagerTest, AWaitingPauseIsRefusedWhenTheWorkerEndsInstead) {
         stands_still.get(), Refusal::Code::illegal_state, "cannot pause worker 'a': it is stopped");
 }
 
-TEST_F(ManagerTest, AMailboxGoesOnFillingWhileItsWorkerIsPaused) {
+TEST_F(Manager, AMailboxGoesOnFillingWhileItsWorkerIsPaused) {
     world.add("a", Script{});
     world.start();
     ASSERT_TRUE(manager.pause("a", true));
@@ -152,7 +151,7 @@ TEST_F(ManagerTest, AMailboxGoesOnFillingWhileItsWorkerIsPaused) {
     EXPECT_EQ(world.metrics("a").in.delivered, 2U);
 }
 
-TEST_F(ManagerTest, ASendToAFullMailboxIsRefusedAndCounted) {
+TEST_F(Manager, ASendToAFullMailboxIsRefusedAndCounted) {
     world.add("a", Script{}).mailbox = 1;
     world.start();
     ASSERT_TRUE(manager.pause("a", true));
@@ -162,7 +161,7 @@ TEST_F(ManagerTest, ASendToAFullMailboxIsRefusedAndCounted) {
     EXPECT_EQ(world.metrics("a").in.rejected.full, 1U);
 }
 
-TEST_F(ManagerTest, AStoppedWorkerIsStartedAgainAsANewGenerationWithItsCounts) {
+TEST_F(Manager, AStoppedWorkerIsStartedAgainAsANewGenerationWithItsCounts) {
     world.add("a", ticking());
     world.start();
     world.clock.run_for(seconds(2));
@@ -173,7 +172,7 @@ TEST_F(ManagerTest, AStoppedWorkerIsStartedAgainAsANewGenerationWithItsCounts) {
     EXPECT_EQ(world.metrics("a").items, 4U);
 }
 
-TEST_F(ManagerTest, StoppingOneWorkerFinishesWhatIsQueuedFirst) {
+TEST_F(Manager, StoppingOneWorkerFinishesWhatIsQueuedFirst) {
     world.add("a", Script{});
     world.start();
     ASSERT_TRUE(manager.pause("a", true));
@@ -183,7 +182,7 @@ TEST_F(ManagerTest, StoppingOneWorkerFinishesWhatIsQueuedFirst) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
-TEST_F(ManagerTest, MetricsAreValuesWithMonotonicTimes) {
+TEST_F(Manager, MetricsAreValuesWithMonotonicTimes) {
     world.add("a", ticking());
     world.start();
     world.clock.run_for(seconds(3));
@@ -199,7 +198,7 @@ TEST_F(ManagerTest, MetricsAreValuesWithMonotonicTimes) {
     EXPECT_TRUE(world.metrics("a").ended_wall);
 }
 
-TEST_F(ManagerTest, CpuTimeIsThatOfTheWorkersThread) {
+TEST_F(Manager, CpuTimeIsThatOfTheWorkersThread) {
     Script script;
     script.run = [](skep::context&) {
         const clock_t until = clock() + CLOCKS_PER_SEC / 100;
@@ -213,7 +212,7 @@ TEST_F(ManagerTest, CpuTimeIsThatOfTheWorkersThread) {
     EXPECT_GT(world.metrics("busy").cpu, world.metrics("idle").cpu);
 }
 
-TEST_F(ManagerTest, AFailedInstanceUndoesTheWholePlan) {
+TEST_F(Manager, AFailedInstanceUndoesTheWholePlan) {
     Script failing;
     failing.create = [](skep::context&) { throw std::runtime_error("no such device"); };
     bool has_run = false;
@@ -230,7 +229,7 @@ TEST_F(ManagerTest, AFailedInstanceUndoesTheWholePlan) {
     EXPECT_EQ(world.loader.closed, 1);
 }
 
-TEST_F(ManagerTest, APluginThatCannotBeOpenedChangesNothing) {
+TEST_F(Manager, APluginThatCannotBeOpenedChangesNothing) {
     world.add("a", ticking());
     world.loader.refuses = true;
     expect_refused(
@@ -241,7 +240,7 @@ TEST_F(ManagerTest, APluginThatCannotBeOpenedChangesNothing) {
     EXPECT_EQ(world.state("a"), WorkerState::running);
 }
 
-TEST_F(ManagerTest, AWorkerThatAPlanNoLongerHasDrainsAndGoes) {
+TEST_F(Manager, AWorkerThatAPlanNoLongerHasDrainsAndGoes) {
     world.add("stays", ticking());
     world.add("goes", Script{});
     world.start();
@@ -258,7 +257,7 @@ TEST_F(ManagerTest, AWorkerThatAPlanNoLongerHasDrainsAndGoes) {
     EXPECT_EQ(all.workers[1].in.delivered, 1U);
 }
 
-TEST_F(ManagerTest, WorkersOfOnePluginShareOneLibraryThatIsClosedWithTheLast) {
+TEST_F(Manager, WorkersOfOnePluginShareOneLibraryThatIsClosedWithTheLast) {
     world.add("a", ticking());
     world.add("b", ticking());
     world.start();
@@ -267,7 +266,7 @@ TEST_F(ManagerTest, WorkersOfOnePluginShareOneLibraryThatIsClosedWithTheLast) {
     EXPECT_EQ(world.loader.closed, 1);
 }
 
-TEST_F(ManagerTest, AfterTheEndRequestsAreRefusedAndMetricsStillAnswer) {
+TEST_F(Manager, AfterTheEndRequestsAreRefusedAndMetricsStillAnswer) {
     world.add("a", ticking());
     world.start();
     world.clock.run_for(seconds(2));
@@ -279,7 +278,7 @@ TEST_F(ManagerTest, AfterTheEndRequestsAreRefusedAndMetricsStillAnswer) {
     EXPECT_EQ(manager.metrics().workers.size(), 1U);
 }
 
-TEST_F(ManagerTest, AFailureStopsTheHostWhenItsWorkerSaysSo) {
+TEST_F(Manager, AFailureStopsTheHostWhenItsWorkerSaysSo) {
     Script failing;
     failing.on_message = [](skep::context&, const skep::message&) {
         throw std::runtime_error("bad row");
@@ -295,7 +294,7 @@ TEST_F(ManagerTest, AFailureStopsTheHostWhenItsWorkerSaysSo) {
     EXPECT_EQ(world.metrics("b").in.dead_lettered.crash, 1U);
 }
 
-TEST_F(ManagerTest, AnIsolatedFailureLeavesTheOthersAlone) {
+TEST_F(Manager, AnIsolatedFailureLeavesTheOthersAlone) {
     Script failing;
     failing.on_message = [](skep::context&, const skep::message&) { throw 42; };
     world.add("a", ticking());
@@ -315,4 +314,4 @@ TEST_F(ManagerTest, AnIsolatedFailureLeavesTheOthersAlone) {
 }
 
 }  // namespace
-}  // namespace skep::test
+}  // namespace skep::test::manager_test

@@ -16,9 +16,9 @@
 
 namespace skep::host {
 
-class InboxTest : public testing::Test {
+class InboxFixture : public testing::Test {
 protected:
-    InboxTest() { mailbox->open(); }
+    InboxFixture() { mailbox->open(); }
 
     std::shared_ptr<Ring> ring_of(const std::string& sender, std::size_t bound = 1000) {
         Ring::Spec spec;

@@ -8,26 +8,28 @@
 
 #include "tests/messaging/inbox_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::inbox_test {
 namespace {
+
+using Inbox = InboxFixture;
 
 // -- The order of what one sender sends. --
 
-TEST_F(InboxTest, WhatWasQueuedBeforeComesBeforeTheRing) {
+TEST_F(Inbox, WhatWasQueuedBeforeComesBeforeTheRing) {
     const auto ring = ring_of(a);
     push(a, 1);
     offer(*ring, 2, 3);
     EXPECT_EQ(read_all(), range(1, 3));
 }
 
-TEST_F(InboxTest, WhatWasQueuedAfterComesAfterTheRing) {
+TEST_F(Inbox, WhatWasQueuedAfterComesAfterTheRing) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 2);
     push(a, 3);
     EXPECT_EQ(read_all(), range(1, 3));
 }
 
-TEST_F(InboxTest, ChangesBetweenRingAndQueueKeepTheirOrderWhateverTheBatch) {
+TEST_F(Inbox, ChangesBetweenRingAndQueueKeepTheirOrderWhateverTheBatch) {
     for (std::uint32_t max = 1; max <= batch_max; ++max) {
         const auto ring = ring_of(a);
         std::uint64_t next = 1;
@@ -41,7 +43,7 @@ TEST_F(InboxTest, ChangesBetweenRingAndQueueKeepTheirOrderWhateverTheBatch) {
     }
 }
 
-TEST_F(InboxTest, ABatchEndsWhereTheQueueHasWhatComesNext) {
+TEST_F(Inbox, ABatchEndsWhereTheQueueHasWhatComesNext) {
     const auto ring = ring_of(a);
     warm_up(*ring);
     offer(*ring, 301, 370);  // more than a batch is looked at at once
@@ -50,7 +52,7 @@ TEST_F(InboxTest, ABatchEndsWhereTheQueueHasWhatComesNext) {
     EXPECT_EQ(read_all(24), range(301, 380));
 }
 
-TEST_F(InboxTest, TheQueueOfOneSenderDoesNotWaitForTheRingOfAnother) {
+TEST_F(Inbox, TheQueueOfOneSenderDoesNotWaitForTheRingOfAnother) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 3);
     push(b, 100);
@@ -59,7 +61,7 @@ TEST_F(InboxTest, TheQueueOfOneSenderDoesNotWaitForTheRingOfAnother) {
     EXPECT_EQ(all, (Numbers{1, 2, 3, 100}));
 }
 
-TEST_F(InboxTest, OfSeveralRingsOfOneSenderTheEldestComesFirst) {
+TEST_F(Inbox, OfSeveralRingsOfOneSenderTheEldestComesFirst) {
     const auto eldest = ring_of(a);
     const auto elder = ring_of(a);
     const auto younger = ring_of(a);
@@ -73,7 +75,7 @@ TEST_F(InboxTest, OfSeveralRingsOfOneSenderTheEldestComesFirst) {
 }
 
 // Its sender had seen that the reader slept, and only then came to say so.
-TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
+TEST_F(Inbox, ARingThatIsOverMayBeAnnouncedOnceMore) {
     const auto over = ring_of(a);
     offer(*over, 1, 1);
     EXPECT_EQ(read_all(), range(1, 1));
@@ -90,7 +92,7 @@ TEST_F(InboxTest, ARingThatIsOverMayBeAnnouncedOnceMore) {
 }
 
 // A sender that leaves each of its rings for another, as when workers move.
-TEST_F(InboxTest, HoldsFewRingsThatAreOver) {
+TEST_F(Inbox, HoldsFewRingsThatAreOver) {
     std::vector<std::weak_ptr<Ring>> made;
     std::ptrdiff_t most = 0;
     for (std::uint64_t number = 1; number <= 100; ++number) {
@@ -109,7 +111,7 @@ TEST_F(InboxTest, HoldsFewRingsThatAreOver) {
 }
 
 // Nothing would wake its owner to ask again.
-TEST_F(InboxTest, ARingThatIsAnnouncedWithNothingInItDoesNotKeepItFromItsEnd) {
+TEST_F(Inbox, ARingThatIsAnnouncedWithNothingInItDoesNotKeepItFromItsEnd) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 1);
     EXPECT_EQ(read_all(), range(1, 1));
@@ -120,7 +122,7 @@ TEST_F(InboxTest, ARingThatIsAnnouncedWithNothingInItDoesNotKeepItFromItsEnd) {
     EXPECT_TRUE(inbox.finish());
 }
 
-TEST_F(InboxTest, AMessageInTheQueueKeepsItFromItsEnd) {
+TEST_F(Inbox, AMessageInTheQueueKeepsItFromItsEnd) {
     push(a, 1);
     mailbox->close();
     EXPECT_FALSE(inbox.finish());
@@ -128,7 +130,7 @@ TEST_F(InboxTest, AMessageInTheQueueKeepsItFromItsEnd) {
     EXPECT_TRUE(inbox.finish());
 }
 
-TEST_F(InboxTest, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {
+TEST_F(Inbox, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {
     const auto elder = ring_of(a);
     const auto younger = ring_of(a);
     EXPECT_TRUE(inbox.fall_asleep());
@@ -139,12 +141,12 @@ TEST_F(InboxTest, ARingThatIsAnnouncedLaterCanHoldWhatComesFirst) {
 }
 
 // The sender goes on while batches are looked at. Everything comes once, and in order.
-TEST_F(InboxTest, KeepsTheOrderOfASenderThatIsAtWork) {
+TEST_F(Inbox, KeepsTheOrderOfASenderThatIsAtWork) {
     read_what_is_sent_meanwhile();
 }
 
 // Each ring that is announced has to be looked at before the queue goes on.
-TEST_F(InboxTest, KeepsTheOrderOfASenderWhileRingsOfOthersAreAnnounced) {
+TEST_F(Inbox, KeepsTheOrderOfASenderWhileRingsOfOthersAreAnnounced) {
     std::atomic<bool> is_over{false};
     std::thread others([&] {
         PayloadCache its_cache;
@@ -164,7 +166,7 @@ TEST_F(InboxTest, KeepsTheOrderOfASenderWhileRingsOfOthersAreAnnounced) {
 
 // -- Fairness. --
 
-TEST_F(InboxTest, AStreamInARingDoesNotKeepTheQueueWaiting) {
+TEST_F(Inbox, AStreamInARingDoesNotKeepTheQueueWaiting) {
     const auto ring = ring_of(a);
     warm_up(*ring);
     offer(*ring, 301, 800);
@@ -178,7 +180,7 @@ TEST_F(InboxTest, AStreamInARingDoesNotKeepTheQueueWaiting) {
     EXPECT_TRUE(has_come);
 }
 
-TEST_F(InboxTest, AStreamInTheQueueDoesNotKeepARingWaiting) {
+TEST_F(Inbox, AStreamInTheQueueDoesNotKeepARingWaiting) {
     const auto ring = ring_of(a);
     for (std::uint64_t i = 0; i < 100; ++i) {
         push(b, 1000 + i);
@@ -195,7 +197,7 @@ TEST_F(InboxTest, AStreamInTheQueueDoesNotKeepARingWaiting) {
     EXPECT_TRUE(has_come);
 }
 
-TEST_F(InboxTest, RingsTakeTurns) {
+TEST_F(Inbox, RingsTakeTurns) {
     const auto first = ring_of(a);
     const auto second = ring_of(b);
     warm_up(*first);
@@ -209,7 +211,7 @@ TEST_F(InboxTest, RingsTakeTurns) {
 
 // -- In flight. --
 
-TEST_F(InboxTest, TheRestOfABatchOfARingGoesBack) {
+TEST_F(Inbox, TheRestOfABatchOfARingGoesBack) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 5);
     EXPECT_EQ(take(), range(1, 5));
@@ -220,7 +222,7 @@ TEST_F(InboxTest, TheRestOfABatchOfARingGoesBack) {
     EXPECT_EQ(read_all(), range(4, 5));
 }
 
-TEST_F(InboxTest, TheRestOfABatchOfTheQueueGoesBack) {
+TEST_F(Inbox, TheRestOfABatchOfTheQueueGoesBack) {
     for (std::uint64_t i = 1; i <= 5; ++i) {
         push(a, i);
     }
@@ -231,7 +233,7 @@ TEST_F(InboxTest, TheRestOfABatchOfTheQueueGoesBack) {
     EXPECT_EQ(read_all(), range(4, 5));
 }
 
-TEST_F(InboxTest, WhatGoesBackKeepsItsPlaceInTheOrder) {
+TEST_F(Inbox, WhatGoesBackKeepsItsPlaceInTheOrder) {
     const auto ring = ring_of(a);
     push(a, 1);
     push(a, 2);
@@ -245,12 +247,12 @@ TEST_F(InboxTest, WhatGoesBackKeepsItsPlaceInTheOrder) {
     EXPECT_EQ(read_all(), range(5, 7));
 }
 
-TEST_F(InboxTest, AMessageInASlotSaysWhatItsRouteSays) {
+TEST_F(Inbox, AMessageInASlotSaysWhatItsRouteSays) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 1);
     EXPECT_EQ(take(), range(1, 1));
     EXPECT_EQ(views[0].port, 7U);
-    const Inbox::Facts facts = inbox.facts_of(views[0]);
+    const host::Inbox::Facts facts = inbox.facts_of(views[0]);
     EXPECT_EQ(facts.sender, &a);
     EXPECT_EQ(facts.content_type, &text);
     EXPECT_EQ(facts.time, Nanos(10));
@@ -261,12 +263,12 @@ TEST_F(InboxTest, AMessageInASlotSaysWhatItsRouteSays) {
     inbox.settle(1, 0);
 }
 
-TEST_F(InboxTest, AMessageOutsideOfItsSlotSaysWhatItCarries) {
+TEST_F(Inbox, AMessageOutsideOfItsSlotSaysWhatItCarries) {
     const std::string json = "application/json";
     const auto ring = ring_of(a);
     ASSERT_TRUE(test::offer(*ring, cache, 5, test::long_message, &json));
     EXPECT_EQ(take(), range(5, 5));
-    const Inbox::Facts facts = inbox.facts_of(views[0]);
+    const host::Inbox::Facts facts = inbox.facts_of(views[0]);
     EXPECT_EQ(facts.sender, &a);
     EXPECT_EQ(facts.content_type, &json);
     EXPECT_EQ(facts.trace_id, 5U);
@@ -274,7 +276,7 @@ TEST_F(InboxTest, AMessageOutsideOfItsSlotSaysWhatItCarries) {
     inbox.settle(1, 0);
 }
 
-TEST_F(InboxTest, AMessageOfTheQueueIsItsEnvelope) {
+TEST_F(Inbox, AMessageOfTheQueueIsItsEnvelope) {
     push(b, 3);
     EXPECT_EQ(take(), range(3, 3));
     EXPECT_EQ(inbox.facts_of(views[0]).sender, &b);
@@ -284,7 +286,7 @@ TEST_F(InboxTest, AMessageOfTheQueueIsItsEnvelope) {
 
 // -- Sleeping. --
 
-TEST_F(InboxTest, FallsAsleepOnlyWhenNothingIsThere) {
+TEST_F(Inbox, FallsAsleepOnlyWhenNothingIsThere) {
     const auto ring = ring_of(a);
     EXPECT_FALSE(inbox.has_news());
     EXPECT_TRUE(inbox.fall_asleep());
@@ -298,7 +300,7 @@ TEST_F(InboxTest, FallsAsleepOnlyWhenNothingIsThere) {
     EXPECT_EQ(read_all(), range(2, 2));
 }
 
-TEST_F(InboxTest, DoesNotFallAsleepOverWhatHasComeIntoARingItReads) {
+TEST_F(Inbox, DoesNotFallAsleepOverWhatHasComeIntoARingItReads) {
     const auto ring = ring_of(a);
     const auto other = ring_of(b);
     offer(*ring, 1, 1);
@@ -313,7 +315,7 @@ TEST_F(InboxTest, DoesNotFallAsleepOverWhatHasComeIntoARingItReads) {
     EXPECT_EQ(read_all(), range(101, 101));
 }
 
-TEST_F(InboxTest, ASleeperIsWokenByTheNextMessageHoweverItComes) {
+TEST_F(Inbox, ASleeperIsWokenByTheNextMessageHoweverItComes) {
     const auto ring = ring_of(a);
     offer(*ring, 1, 1);
     EXPECT_EQ(read_all(), range(1, 1));
@@ -331,7 +333,7 @@ TEST_F(InboxTest, ASleeperIsWokenByTheNextMessageHoweverItComes) {
     }
 }
 
-TEST_F(InboxTest, OneThatIsAwakeIsNotUnparked) {
+TEST_F(Inbox, OneThatIsAwakeIsNotUnparked) {
     const auto ring = ring_of(a);
     const std::uint32_t ticket = mailbox->parker()->prepare();
     offer(*ring, 1, 1);
@@ -341,4 +343,4 @@ TEST_F(InboxTest, OneThatIsAwakeIsNotUnparked) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::inbox_test

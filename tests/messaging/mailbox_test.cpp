@@ -7,10 +7,10 @@
 
 #include <gtest/gtest.h>
 
-namespace skep::host {
+namespace skep::host::mailbox_test {
 namespace {
 
-class MailboxTest : public testing::Test {
+class Mailbox : public testing::Test {
 protected:
     PushResult push(std::uint32_t lane, std::uint64_t number) {
         Envelope envelope;
@@ -39,10 +39,10 @@ protected:
 
     SteadyClock clock;
     std::shared_ptr<Parker> sender = clock.make_parker();
-    Mailbox mailbox{clock.make_parker(), 2};
+    host::Mailbox mailbox{clock.make_parker(), 2};
 };
 
-TEST_F(MailboxTest, IsClosedUntilItIsOpened) {
+TEST_F(Mailbox, IsClosedUntilItIsOpened) {
     EXPECT_EQ(push(direct_lane, 1), PushResult::closed);
     mailbox.open();
     EXPECT_EQ(push(direct_lane, 2), PushResult::accepted);
@@ -50,7 +50,7 @@ TEST_F(MailboxTest, IsClosedUntilItIsOpened) {
     EXPECT_EQ(take(), Numbers{2});
 }
 
-TEST_F(MailboxTest, KeepsTheOrderOfArrivalOverAllLanes) {
+TEST_F(Mailbox, KeepsTheOrderOfArrivalOverAllLanes) {
     mailbox.open();
     const auto route = mailbox.lane("a", 10, FullPolicy::block);
     (void)push(route, 1);
@@ -59,7 +59,7 @@ TEST_F(MailboxTest, KeepsTheOrderOfArrivalOverAllLanes) {
     EXPECT_EQ(take(), (Numbers{1, 2, 3}));
 }
 
-TEST_F(MailboxTest, ADirectSendToAFullMailboxIsRejectedAndCounted) {
+TEST_F(Mailbox, ADirectSendToAFullMailboxIsRejectedAndCounted) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -68,7 +68,7 @@ TEST_F(MailboxTest, ADirectSendToAFullMailboxIsRejectedAndCounted) {
     EXPECT_EQ(take(), (Numbers{1, 2}));
 }
 
-TEST_F(MailboxTest, AFullBlockingLaneCountsNothingAndWakesItsSenderWhenThereIsRoom) {
+TEST_F(Mailbox, AFullBlockingLaneCountsNothingAndWakesItsSenderWhenThereIsRoom) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 1, FullPolicy::block);
     (void)push(lane, 1);
@@ -80,7 +80,7 @@ TEST_F(MailboxTest, AFullBlockingLaneCountsNothingAndWakesItsSenderWhenThereIsRo
     EXPECT_EQ(push(lane, 2), PushResult::accepted);
 }
 
-TEST_F(MailboxTest, AWaitingSenderIsWokenWhenTheMailboxCloses) {
+TEST_F(Mailbox, AWaitingSenderIsWokenWhenTheMailboxCloses) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 1, FullPolicy::block);
     (void)push(lane, 1);
@@ -91,7 +91,7 @@ TEST_F(MailboxTest, AWaitingSenderIsWokenWhenTheMailboxCloses) {
     EXPECT_EQ(push(lane, 2), PushResult::closed);
 }
 
-TEST_F(MailboxTest, DropNewestKeepsWhatIsThere) {
+TEST_F(Mailbox, DropNewestKeepsWhatIsThere) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 2, FullPolicy::drop_newest);
     for (std::uint64_t i = 1; i <= 5; ++i) {
@@ -101,7 +101,7 @@ TEST_F(MailboxTest, DropNewestKeepsWhatIsThere) {
     EXPECT_EQ(mailbox.counts().dropped.newest, 3U);
 }
 
-TEST_F(MailboxTest, DropOldestMakesRoomForTheNewest) {
+TEST_F(Mailbox, DropOldestMakesRoomForTheNewest) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 2, FullPolicy::drop_oldest);
     for (std::uint64_t i = 1; i <= 5; ++i) {
@@ -111,7 +111,7 @@ TEST_F(MailboxTest, DropOldestMakesRoomForTheNewest) {
     EXPECT_EQ(mailbox.counts().dropped.oldest, 3U);
 }
 
-TEST_F(MailboxTest, DropOldestTouchesItsOwnLaneAlone) {
+TEST_F(Mailbox, DropOldestTouchesItsOwnLaneAlone) {
     mailbox.open();
     const auto keeps = mailbox.lane("keeps", 10, FullPolicy::block);
     const auto drops = mailbox.lane("drops", 1, FullPolicy::drop_oldest);
@@ -122,7 +122,7 @@ TEST_F(MailboxTest, DropOldestTouchesItsOwnLaneAlone) {
     EXPECT_EQ(take(), (Numbers{1, 3, 4}));
 }
 
-TEST_F(MailboxTest, DropOldestDropsEachMessageOnce) {
+TEST_F(Mailbox, DropOldestDropsEachMessageOnce) {
     mailbox.open();
     const auto keeps = mailbox.lane("keeps", 10, FullPolicy::block);
     const auto drops = mailbox.lane("drops", 1, FullPolicy::drop_oldest);
@@ -134,7 +134,7 @@ TEST_F(MailboxTest, DropOldestDropsEachMessageOnce) {
     EXPECT_EQ(mailbox.counts().dropped.oldest, 3U);
 }
 
-TEST_F(MailboxTest, ALaneThatDroppedHasAllItsRoomAgainWhenItIsEmpty) {
+TEST_F(Mailbox, ALaneThatDroppedHasAllItsRoomAgainWhenItIsEmpty) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 2, FullPolicy::drop_oldest);
     for (std::uint64_t i = 1; i <= 5; ++i) {
@@ -146,7 +146,7 @@ TEST_F(MailboxTest, ALaneThatDroppedHasAllItsRoomAgainWhenItIsEmpty) {
     EXPECT_EQ(take(), (Numbers{6, 7}));
 }
 
-TEST_F(MailboxTest, ALaneFullOfOneSenderLeavesRoomInTheOthers) {
+TEST_F(Mailbox, ALaneFullOfOneSenderLeavesRoomInTheOthers) {
     mailbox.open();
     const auto full = mailbox.lane("full", 1, FullPolicy::block);
     const auto free = mailbox.lane("free", 1, FullPolicy::block);
@@ -155,7 +155,7 @@ TEST_F(MailboxTest, ALaneFullOfOneSenderLeavesRoomInTheOthers) {
     EXPECT_EQ(push(free, 3), PushResult::accepted);
 }
 
-TEST_F(MailboxTest, WhatIsTakenIsInFlightUntilItIsSettled) {
+TEST_F(Mailbox, WhatIsTakenIsInFlightUntilItIsSettled) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -167,7 +167,7 @@ TEST_F(MailboxTest, WhatIsTakenIsInFlightUntilItIsSettled) {
     EXPECT_EQ(mailbox.counts().dead_lettered.crash, 1U);
 }
 
-TEST_F(MailboxTest, WhatIsReturnedComesFirstAgainInItsOrder) {
+TEST_F(Mailbox, WhatIsReturnedComesFirstAgainInItsOrder) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 10, FullPolicy::block);
     for (std::uint64_t i = 1; i <= 3; ++i) {
@@ -181,7 +181,7 @@ TEST_F(MailboxTest, WhatIsReturnedComesFirstAgainInItsOrder) {
     EXPECT_EQ(take(), (Numbers{2, 3, 4}));
 }
 
-TEST_F(MailboxTest, WhatIsLeftAtTheEndBecomesDeadLetters) {
+TEST_F(Mailbox, WhatIsLeftAtTheEndBecomesDeadLetters) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -191,7 +191,7 @@ TEST_F(MailboxTest, WhatIsLeftAtTheEndBecomesDeadLetters) {
     EXPECT_FALSE(mailbox.has_news());
 }
 
-TEST_F(MailboxTest, HasRoomForAWholeLaneAgainWhenItIsOpenedAgain) {
+TEST_F(Mailbox, HasRoomForAWholeLaneAgainWhenItIsOpenedAgain) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -203,7 +203,7 @@ TEST_F(MailboxTest, HasRoomForAWholeLaneAgainWhenItIsOpenedAgain) {
     EXPECT_EQ(push(direct_lane, 5), PushResult::full);
 }
 
-TEST_F(MailboxTest, WhatIsReturnedTakesRoomInItsLaneAgain) {
+TEST_F(Mailbox, WhatIsReturnedTakesRoomInItsLaneAgain) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 1, FullPolicy::drop_newest);
     (void)push(lane, 1);
@@ -215,7 +215,7 @@ TEST_F(MailboxTest, WhatIsReturnedTakesRoomInItsLaneAgain) {
     EXPECT_EQ(mailbox.counts().dropped.newest, 1U);
 }
 
-TEST_F(MailboxTest, TakesNoMoreThanItIsAskedFor) {
+TEST_F(Mailbox, TakesNoMoreThanItIsAskedFor) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -224,7 +224,7 @@ TEST_F(MailboxTest, TakesNoMoreThanItIsAskedFor) {
     EXPECT_EQ(mailbox.counts().queued, 1U);
 }
 
-TEST_F(MailboxTest, RemembersTheMostThatEverWaited) {
+TEST_F(Mailbox, RemembersTheMostThatEverWaited) {
     mailbox.open();
     (void)push(direct_lane, 1);
     (void)push(direct_lane, 2);
@@ -233,14 +233,14 @@ TEST_F(MailboxTest, RemembersTheMostThatEverWaited) {
     EXPECT_EQ(mailbox.queue_high(), 2U);
 }
 
-TEST_F(MailboxTest, ARouteThatComesAgainHasItsOldLane) {
+TEST_F(Mailbox, ARouteThatComesAgainHasItsOldLane) {
     const auto first = mailbox.lane("a", 1, FullPolicy::block);
     EXPECT_EQ(mailbox.lane("a", 5, FullPolicy::drop_newest), first);
     EXPECT_NE(mailbox.lane("b", 1, FullPolicy::block), first);
     EXPECT_NE(mailbox.lane("", 1, FullPolicy::block), direct_lane);
 }
 
-TEST_F(MailboxTest, ARouteThatComesAgainHasItsNewBoundAndPolicy) {
+TEST_F(Mailbox, ARouteThatComesAgainHasItsNewBoundAndPolicy) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 1, FullPolicy::block);
     (void)mailbox.lane("a", 2, FullPolicy::drop_newest);
@@ -252,7 +252,7 @@ TEST_F(MailboxTest, ARouteThatComesAgainHasItsNewBoundAndPolicy) {
 
 // Four senders, one receiver, lanes that block: nothing is lost, doubled or out of its sender's
 // order.
-TEST_F(MailboxTest, FourBlockingSendersLoseNothingAndKeepTheirOrder) {
+TEST_F(Mailbox, FourBlockingSendersLoseNothingAndKeepTheirOrder) {
     constexpr std::uint64_t each = 20'000;
     mailbox.open();
     std::vector<std::thread> senders;
@@ -301,4 +301,4 @@ TEST_F(MailboxTest, FourBlockingSendersLoseNothingAndKeepTheirOrder) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::mailbox_test

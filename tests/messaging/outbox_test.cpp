@@ -22,7 +22,7 @@ using host::WorkerState;
 using skep::send_result;
 using std::chrono::seconds;
 
-class OutboxTest : public testing::Test {
+class Outbox : public testing::Test {
 protected:
     using Texts = std::vector<std::string>;
 
@@ -75,7 +75,7 @@ std::string type_of(skep::context& context, const skep::message& message) {
     return std::string(context.info(message).content_type);
 }
 
-TEST_F(OutboxTest, APortThatTheTypeLacksIsUnknown) {
+TEST_F(Outbox, APortThatTheTypeLacksIsUnknown) {
     sender("a", [this](skep::context& context, const skep::message&) {
         told.push_back(context.emit_to(2, "x"));
     });
@@ -86,7 +86,7 @@ TEST_F(OutboxTest, APortThatTheTypeLacksIsUnknown) {
     EXPECT_EQ(world.metrics("a").in.offered, 1U);  // the test's own "go"
 }
 
-TEST_F(OutboxTest, AWorkerThatWasCreatedAndStartedHasItsPorts) {
+TEST_F(Outbox, AWorkerThatWasCreatedAndStartedHasItsPorts) {
     Script script;
     script.on_message = [this](skep::context& context, const skep::message&) {
         told.push_back(context.emit("x"));
@@ -97,7 +97,7 @@ TEST_F(OutboxTest, AWorkerThatWasCreatedAndStartedHasItsPorts) {
     EXPECT_EQ(told, std::vector{send_result::no_route});
 }
 
-TEST_F(OutboxTest, AReplyToTheHostIsUnknown) {
+TEST_F(Outbox, AReplyToTheHostIsUnknown) {
     sender("a", [this](skep::context& context, const skep::message& message) {
         EXPECT_EQ(context.info(message).sender, "");
         EXPECT_TRUE(message.is_direct());
@@ -110,7 +110,7 @@ TEST_F(OutboxTest, AReplyToTheHostIsUnknown) {
 
 // The drain lets the sender wait on; only the end of its grace, less the second in which workers
 // come back, releases it.
-TEST_F(OutboxTest, ABatchThatIsStoppedHalfWaySaysHowManyWereTaken) {
+TEST_F(Outbox, ABatchThatIsStoppedHalfWaySaysHowManyWereTaken) {
     std::int64_t taken = 0;
     Script source;
     source.run = [&taken](skep::context& context) {
@@ -143,7 +143,7 @@ TEST_F(OutboxTest, ABatchThatIsStoppedHalfWaySaysHowManyWereTaken) {
     world.expect_balanced_accounting();
 }
 
-TEST_F(OutboxTest, ABatchIsReadAtItsOwnStride) {
+TEST_F(Outbox, ABatchIsReadAtItsOwnStride) {
     struct Wide {
         skep_payload payload;
         char more[40];
@@ -164,7 +164,7 @@ TEST_F(OutboxTest, ABatchIsReadAtItsOwnStride) {
     EXPECT_EQ(seen["b"], (Texts{"1", "2"}));
 }
 
-TEST_F(OutboxTest, AnEmissionIsTakenIfAnyReceiverTookIt) {
+TEST_F(Outbox, AnEmissionIsTakenIfAnyReceiverTookIt) {
     sender("a", [this](skep::context& context, const skep::message&) {
         told.push_back(context.emit("x"));
     });
@@ -186,7 +186,7 @@ TEST_F(OutboxTest, AnEmissionIsTakenIfAnyReceiverTookIt) {
     world.expect_balanced_accounting();
 }
 
-TEST_F(OutboxTest, ABroadcastGoesToAllOthersAndIsTakenIfAnyoneTookIt) {
+TEST_F(Outbox, ABroadcastGoesToAllOthersAndIsTakenIfAnyoneTookIt) {
     sender("b", [this](skep::context& context, const skep::message&) {
         told.push_back(context.broadcast("x"));
     });
@@ -212,7 +212,7 @@ TEST_F(OutboxTest, ABroadcastGoesToAllOthersAndIsTakenIfAnyoneTookIt) {
     EXPECT_EQ(world.metrics("b").in.delivered, 4U) << "not to itself";
 }
 
-TEST_F(OutboxTest, ASendNeverWaitsAndSaysWhyItWasNotTaken) {
+TEST_F(Outbox, ASendNeverWaitsAndSaysWhyItWasNotTaken) {
     sender("a", [this](skep::context& context, const skep::message&) {
         told = {context.send("b", "1"), context.send("b", "2"), context.send("c", "3")};
     });
@@ -228,7 +228,7 @@ TEST_F(OutboxTest, ASendNeverWaitsAndSaysWhyItWasNotTaken) {
     EXPECT_EQ(world.metrics("c").in.rejected.closed, 1U);
 }
 
-TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
+TEST_F(Outbox, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
     sender("a", [this](skep::context& context, const skep::message&) {
         std::string largest(host::max_payload_bytes, 'x');
         told = {context.emit(largest)};
@@ -252,7 +252,7 @@ TEST_F(OutboxTest, WhatIsTooBigIsRefusedAndCountedHoweverItIsSent) {
 }
 
 // One by one or in a batch, in the slot of a ring or outside: a reader cannot tell.
-TEST_F(OutboxTest, MessagesOfEverySizeArriveWholeInTheirOrderWithOneNumberEach) {
+TEST_F(Outbox, MessagesOfEverySizeArriveWholeInTheirOrderWithOneNumberEach) {
     Texts sent;
     sender("a", [&sent](skep::context& context, const skep::message&) {
         for (std::size_t size = 0; size <= 2 * host::inline_bytes; ++size) {
@@ -272,7 +272,7 @@ TEST_F(OutboxTest, MessagesOfEverySizeArriveWholeInTheirOrderWithOneNumberEach) 
     EXPECT_EQ(seen["b"], sent);
 }
 
-TEST_F(OutboxTest, AMessageHasTheContentTypeOfItsPortUnlessItSaysOtherwise) {
+TEST_F(Outbox, AMessageHasTheContentTypeOfItsPortUnlessItSaysOtherwise) {
     sender("a", [](skep::context& context, const skep::message&) {
         const skep_payload json = payload_of("{}", "application/json");
         context.emit("by the port");
@@ -295,7 +295,7 @@ TEST_F(OutboxTest, AMessageHasTheContentTypeOfItsPortUnlessItSaysOtherwise) {
     EXPECT_EQ(seen["b"], (Texts{"text/plain", json, bytes, json, "text/plain", json, bytes}));
 }
 
-TEST_F(OutboxTest, AForwardedMessageKeepsItsTraceAndItsTypeWhereThePortSendsAnything) {
+TEST_F(Outbox, AForwardedMessageKeepsItsTraceAndItsTypeWhereThePortSendsAnything) {
     sender("a", [](skep::context& context, const skep::message&) {
         skep_payload json = payload_of("{}", "application/json");
         json.trace_id = 7;
@@ -320,7 +320,7 @@ TEST_F(OutboxTest, AForwardedMessageKeepsItsTraceAndItsTypeWhereThePortSendsAnyt
     EXPECT_EQ(seen["c"], (Texts{"text/plain 7", "application/json 7", "application/json 8"}));
 }
 
-TEST_F(OutboxTest, OneEmissionHasOneNumberAndOneTimeForAllItsReceivers) {
+TEST_F(Outbox, OneEmissionHasOneNumberAndOneTimeForAllItsReceivers) {
     const auto note = [](skep::context& context, const skep::message& message) {
         const skep::message_info info = context.info(message);
         return std::to_string(info.sequence) + " at " + std::to_string(info.time_ns);
@@ -343,7 +343,7 @@ TEST_F(OutboxTest, OneEmissionHasOneNumberAndOneTimeForAllItsReceivers) {
     EXPECT_EQ(seen["c"], (Texts{"1 at 1000000000", "2 at 1000000000", "3 at 1000000000"}));
 }
 
-TEST_F(OutboxTest, EachGroupOfReplicasTakesItsOwnTurns) {
+TEST_F(Outbox, EachGroupOfReplicasTakesItsOwnTurns) {
     for (const char* name : {"b#0", "b#1", "c#0", "c#1"}) {
         world.scripts[std::string(name).substr(0, 1)].on_message = [](skep::context&,
                                                                       const skep::message&) {};
@@ -376,7 +376,7 @@ TEST_F(OutboxTest, EachGroupOfReplicasTakesItsOwnTurns) {
     EXPECT_NEAR(static_cast<double>(world.metrics("c#1").in.delivered), 6, 1);
 }
 
-TEST_F(OutboxTest, ANewPlanIsInForceFromTheNextEmissionOn) {
+TEST_F(Outbox, ANewPlanIsInForceFromTheNextEmissionOn) {
     Script source;
     source.run = [](skep::context& context) {
         for (int i = 1; i <= 4 && context.sleep(seconds(1)); ++i) {

@@ -13,7 +13,7 @@
 namespace skep::host {
 namespace {
 
-class RingClosing : public RingTest {
+class RingClosing : public RingFixture {
 protected:
     // Waits for a message. How many there were.
     std::size_t read_some(std::uint32_t reader) {

@@ -33,7 +33,7 @@ struct CountingParker final : Parker {
     int unparked = 0;
 };
 
-class RingTest : public testing::Test {
+class RingFixture : public testing::Test {
 protected:
     // A new one each time.
     void make(std::size_t bound, std::size_t readers, bool drops_newest = false) {

@@ -8,12 +8,12 @@
 
 #include "tests/messaging/ring_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::ring_readers_test {
 namespace {
 
-using RingReadersTest = RingTest;
+using RingReader = RingFixture;
 
-TEST_F(RingReadersTest, SeesWhetherMoreThanSoManyAreThere) {
+TEST_F(RingReader, SeesWhetherMoreThanSoManyAreThere) {
     make(8, 1);
     EXPECT_FALSE(cursors[0].has_more_than(0));
     EXPECT_EQ(offer_some(3), 3);
@@ -23,7 +23,7 @@ TEST_F(RingReadersTest, SeesWhetherMoreThanSoManyAreThere) {
     EXPECT_FALSE(cursors[0].has_more_than(1000));
 }
 
-TEST_F(RingReadersTest, UntouchedMessagesComeAgain) {
+TEST_F(RingReader, UntouchedMessagesComeAgain) {
     make(8, 1);
     for (int round = 0; round < 20; ++round) {  // all over the ring, and over its end
         ASSERT_EQ(offer_some(5), 5);
@@ -36,7 +36,7 @@ TEST_F(RingReadersTest, UntouchedMessagesComeAgain) {
     EXPECT_EQ(ring->counts(0).delivered, 100U);
 }
 
-TEST_F(RingReadersTest, AMessageThatTheWorkerFailedOnIsADeadLetter) {
+TEST_F(RingReader, AMessageThatTheWorkerFailedOnIsADeadLetter) {
     make(8, 1);
     EXPECT_EQ(offer_some(5), 5);
     EXPECT_EQ(take(0).size(), 5U);
@@ -47,7 +47,7 @@ TEST_F(RingReadersTest, AMessageThatTheWorkerFailedOnIsADeadLetter) {
 }
 
 // Each time in another place of the ring.
-TEST_F(RingReadersTest, WhatAnAbandonedReaderHoldsIsNeverWrittenAgain) {
+TEST_F(RingReader, WhatAnAbandonedReaderHoldsIsNeverWrittenAgain) {
     make(8, 2);
     std::vector<Slots> held;
     for (int hang = 0; hang < 5; ++hang) {
@@ -68,7 +68,7 @@ TEST_F(RingReadersTest, WhatAnAbandonedReaderHoldsIsNeverWrittenAgain) {
     EXPECT_EQ(ring->counts(0).in_flight, 0U);
 }
 
-TEST_F(RingReadersTest, AnAbandonedReaderCostsTheRingOneBuffer) {
+TEST_F(RingReader, AnAbandonedReaderCostsTheRingOneBuffer) {
     make(8, 1);
     ASSERT_EQ(offer_some(3), 3);
     ASSERT_EQ(take(0).size(), 3U);
@@ -83,7 +83,7 @@ TEST_F(RingReadersTest, AnAbandonedReaderCostsTheRingOneBuffer) {
     EXPECT_LE(used.size(), 8U + 32 + 2 * (8 + batch_max));
 }
 
-TEST_F(RingReadersTest, ALargePayloadOfAnAbandonedReaderStays) {
+TEST_F(RingReader, ALargePayloadOfAnAbandonedReaderStays) {
     make(8, 1);
     ASSERT_TRUE(offer(100'000));
     const Slots held = take(0);
@@ -97,7 +97,7 @@ TEST_F(RingReadersTest, ALargePayloadOfAnAbandonedReaderStays) {
     EXPECT_EQ(numbers_of(held), range(0, 1));
 }
 
-TEST_F(RingReadersTest, AClosedReaderGetsNothingNewAndItIsCounted) {
+TEST_F(RingReader, AClosedReaderGetsNothingNewAndItIsCounted) {
     make(4, 2);
     EXPECT_EQ(offer_some(2), 2);
     ring->close(0);
@@ -111,7 +111,7 @@ TEST_F(RingReadersTest, AClosedReaderGetsNothingNewAndItIsCounted) {
     EXPECT_EQ(read_all(1), range(0, 4));
 }
 
-TEST_F(RingReadersTest, WhatWaitsForAClosedReaderStaysWhileItsSiblingsGoOn) {
+TEST_F(RingReader, WhatWaitsForAClosedReaderStaysWhileItsSiblingsGoOn) {
     make(64, 2);
     EXPECT_EQ(offer_some(3), 3);
     ring->close(0);
@@ -125,7 +125,7 @@ TEST_F(RingReadersTest, WhatWaitsForAClosedReaderStaysWhileItsSiblingsGoOn) {
     EXPECT_EQ(ring->counts(0).queued, 0U);
 }
 
-TEST_F(RingReadersTest, IsClosedWhenAllItsReadersAre) {
+TEST_F(RingReader, IsClosedWhenAllItsReadersAre) {
     make(4, 2);
     EXPECT_TRUE(offer());
     ring->close(1);
@@ -138,7 +138,7 @@ TEST_F(RingReadersTest, IsClosedWhenAllItsReadersAre) {
     EXPECT_EQ(ring->counts(1).rejected.closed, 2U);
 }
 
-TEST_F(RingReadersTest, AMessageThatItsSenderGaveUpIsRejectedForEachReader) {
+TEST_F(RingReader, AMessageThatItsSenderGaveUpIsRejectedForEachReader) {
     make(1, 2);
     EXPECT_EQ(offer_some(2), 1);
     ring->close(0);
@@ -148,7 +148,7 @@ TEST_F(RingReadersTest, AMessageThatItsSenderGaveUpIsRejectedForEachReader) {
     EXPECT_EQ(ring->counts(1).rejected.stopping, 1U);
 }
 
-TEST_F(RingReadersTest, WhatNobodyTakesAnyMoreBecomesDeadLettersOnce) {
+TEST_F(RingReader, WhatNobodyTakesAnyMoreBecomesDeadLettersOnce) {
     make(4, 2);
     EXPECT_EQ(offer_some(4), 4);
     EXPECT_EQ(read(0, 1).size(), 1U);
@@ -164,7 +164,7 @@ TEST_F(RingReadersTest, WhatNobodyTakesAnyMoreBecomesDeadLettersOnce) {
     }
 }
 
-TEST_F(RingReadersTest, NeverWritesTheSlotsOfALostReaderAgain) {
+TEST_F(RingReader, NeverWritesTheSlotsOfALostReaderAgain) {
     make(4, 2);
     for (int i = 0; i < 4; ++i) {
         ASSERT_TRUE(offer(i < 2 ? inline_bytes : test::long_message));
@@ -182,7 +182,7 @@ TEST_F(RingReadersTest, NeverWritesTheSlotsOfALostReaderAgain) {
     EXPECT_EQ(ring->counts(0).in_flight, 4U);
 }
 
-TEST_F(RingReadersTest, IsOverForAReaderWhenItIsSealedAndAllIsDone) {
+TEST_F(RingReader, IsOverForAReaderWhenItIsSealedAndAllIsDone) {
     make(4, 1);
     EXPECT_TRUE(offer());
     ring->seal();
@@ -193,7 +193,7 @@ TEST_F(RingReadersTest, IsOverForAReaderWhenItIsSealedAndAllIsDone) {
     EXPECT_TRUE(ring->is_over(0));
 }
 
-TEST_F(RingReadersTest, IsNeverOverBeforeItsLastMessageIsRead) {
+TEST_F(RingReader, IsNeverOverBeforeItsLastMessageIsRead) {
     CountingHome home;
     std::vector<std::shared_ptr<Ring>> rings;
     for (int i = 0; i < 5000; ++i) {
@@ -219,4 +219,4 @@ TEST_F(RingReadersTest, IsNeverOverBeforeItsLastMessageIsRead) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::ring_readers_test

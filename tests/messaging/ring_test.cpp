@@ -6,18 +6,20 @@
 
 #include "tests/messaging/ring_fixture.hpp"
 
-namespace skep::host {
+namespace skep::host::ring_test {
 namespace {
+
+using Ring = RingFixture;
 
 // -- Room. --
 
-TEST_F(RingTest, HasNoMemoryBeforeTheFirstMessage) {
+TEST_F(Ring, HasNoMemoryBeforeTheFirstMessage) {
     make(1000, 1);
     EXPECT_EQ(ring->first_buffer(), nullptr);
     EXPECT_EQ(cursors[0].front(), nullptr);
 }
 
-TEST_F(RingTest, KeepsTheBoundForEachReaderByItself) {
+TEST_F(Ring, KeepsTheBoundForEachReaderByItself) {
     make(4, 2);
     EXPECT_EQ(offer_some(10), 4);
     EXPECT_EQ(read(0), range(0, 4));
@@ -28,7 +30,7 @@ TEST_F(RingTest, KeepsTheBoundForEachReaderByItself) {
     EXPECT_EQ(read_all(0), range(4, 5));
 }
 
-TEST_F(RingTest, WhatIsInFlightIsNotWaiting) {
+TEST_F(Ring, WhatIsInFlightIsNotWaiting) {
     make(2, 1);
     EXPECT_EQ(offer_some(10), 2);
     const Slots held = take(0);
@@ -39,7 +41,7 @@ TEST_F(RingTest, WhatIsInFlightIsNotWaiting) {
     EXPECT_EQ(read_all(0), range(2, 4));
 }
 
-TEST_F(RingTest, GrowsUpToItsBoundWithoutLosingAnyoneOnTheWay) {
+TEST_F(Ring, GrowsUpToItsBoundWithoutLosingAnyoneOnTheWay) {
     make(1000, 2);
     EXPECT_EQ(offer_some(1), 1);
     EXPECT_EQ(read(0), range(0, 1));  // one is in the first piece of memory, one before it
@@ -48,7 +50,7 @@ TEST_F(RingTest, GrowsUpToItsBoundWithoutLosingAnyoneOnTheWay) {
     EXPECT_EQ(read_all(1), range(0, 1000));
 }
 
-TEST_F(RingTest, UsesTheSameFewSlotsAgainWhenItsReadersKeepUp) {
+TEST_F(Ring, UsesTheSameFewSlotsAgainWhenItsReadersKeepUp) {
     make(1000, 2);
     std::set<const RingSlot*> used;
     for (int i = 0; i < 1000; ++i) {
@@ -61,7 +63,7 @@ TEST_F(RingTest, UsesTheSameFewSlotsAgainWhenItsReadersKeepUp) {
     EXPECT_LE(used.size(), 8U);
 }
 
-TEST_F(RingTest, DoesNotWriteSlotsThatAreInFlight) {
+TEST_F(Ring, DoesNotWriteSlotsThatAreInFlight) {
     make(4, 2);
     EXPECT_EQ(offer_some(4), 4);
     const Slots held = take(0);
@@ -75,7 +77,7 @@ TEST_F(RingTest, DoesNotWriteSlotsThatAreInFlight) {
     EXPECT_EQ(read_all(0), range(4, 8));
 }
 
-TEST_F(RingTest, CountsWhatIsDroppedBecauseItIsFull) {
+TEST_F(Ring, CountsWhatIsDroppedBecauseItIsFull) {
     make(2, 1, true);
     EXPECT_TRUE(ring->drops_newest());
     EXPECT_EQ(offer_some(10), 2);
@@ -85,7 +87,7 @@ TEST_F(RingTest, CountsWhatIsDroppedBecauseItIsFull) {
     EXPECT_EQ(read_all(0), range(0, 2));
 }
 
-TEST_F(RingTest, RemembersTheMostThatEverWaited) {
+TEST_F(Ring, RemembersTheMostThatEverWaited) {
     make(8, 1);
     EXPECT_EQ(offer_some(5), 5);
     EXPECT_EQ(ring->queue_high(0), 5U);
@@ -97,7 +99,7 @@ TEST_F(RingTest, RemembersTheMostThatEverWaited) {
 
 // -- Payloads outside of the slots. --
 
-TEST_F(RingTest, APayloadComesBackToItsSenderWithTheNextMessageInItsSlot) {
+TEST_F(Ring, APayloadComesBackToItsSenderWithTheNextMessageInItsSlot) {
     make(1000, 1);
     std::set<const void*> used;
     for (int i = 0; i < 100; ++i) {
@@ -108,7 +110,7 @@ TEST_F(RingTest, APayloadComesBackToItsSenderWithTheNextMessageInItsSlot) {
     EXPECT_LE(used.size(), 9U);  // a payload for each slot, and the one in the making
 }
 
-TEST_F(RingTest, PayloadsThatAreDoneCanBeReclaimedAtOnce) {
+TEST_F(Ring, PayloadsThatAreDoneCanBeReclaimedAtOnce) {
     make(1000, 2);
     std::set<const void*> used;
     for (int i = 0; i < 100; ++i) {
@@ -121,7 +123,7 @@ TEST_F(RingTest, PayloadsThatAreDoneCanBeReclaimedAtOnce) {
     EXPECT_EQ(used.size(), 1U);
 }
 
-TEST_F(RingTest, ReclaimsNothingThatAReaderStillHas) {
+TEST_F(Ring, ReclaimsNothingThatAReaderStillHas) {
     make(1000, 2);
     EXPECT_EQ(offer_some(20), 20);  // into a second piece of memory
     EXPECT_EQ(read_all(0).size(), 20U);
@@ -134,7 +136,7 @@ TEST_F(RingTest, ReclaimsNothingThatAReaderStillHas) {
     cursors[0].settle(1, 1, 0);
 }
 
-TEST_F(RingTest, ReclaimsNothingThatWaitsAfterManyRoundsWithoutReclaiming) {
+TEST_F(Ring, ReclaimsNothingThatWaitsAfterManyRoundsWithoutReclaiming) {
     make(1000, 1);
     for (int i = 0; i < 95; ++i) {
         ASSERT_TRUE(offer(test::long_message));
@@ -147,7 +149,7 @@ TEST_F(RingTest, ReclaimsNothingThatWaitsAfterManyRoundsWithoutReclaiming) {
     EXPECT_EQ(read_all(0), range(95, 100));
 }
 
-TEST_F(RingTest, APayloadThatSomeoneKeepsIsNotUsedAgain) {
+TEST_F(Ring, APayloadThatSomeoneKeepsIsNotUsedAgain) {
     make(4, 1);
     ASSERT_TRUE(offer(test::long_message));
     const PayloadRef kept = cursors[0].front()->shared.payload;
@@ -161,7 +163,7 @@ TEST_F(RingTest, APayloadThatSomeoneKeepsIsNotUsedAgain) {
 
 // -- Sleeping. --
 
-TEST_F(RingTest, AnnouncesAReaderOnceForAllMessagesUntilItParksAgain) {
+TEST_F(Ring, AnnouncesAReaderOnceForAllMessagesUntilItParksAgain) {
     make(8, 2);
     EXPECT_TRUE(ring->has_sleepers());  // a new ring's readers are parked
     EXPECT_EQ(offer_some(3), 3);
@@ -169,32 +171,32 @@ TEST_F(RingTest, AnnouncesAReaderOnceForAllMessagesUntilItParksAgain) {
     EXPECT_EQ(homes[0].announced, 1);
     EXPECT_EQ(homes[1].announced, 1);
     EXPECT_EQ(read(0).size(), 3U);
-    ring->park(0, Ring::Parked::away);
+    ring->park(0, host::Ring::Parked::away);
     EXPECT_TRUE(ring->has_sleepers());
     EXPECT_EQ(offer_some(2), 2);
     EXPECT_EQ(homes[0].announced, 2);
     EXPECT_EQ(homes[1].announced, 1);
-    EXPECT_EQ(ring->unpark(0), Ring::Parked::no) << "it has been announced";
+    EXPECT_EQ(ring->unpark(0), host::Ring::Parked::no) << "it has been announced";
 }
 
-TEST_F(RingTest, AReaderThatParksInPlaceIsWokenOnceAndNotAnnounced) {
+TEST_F(Ring, AReaderThatParksInPlaceIsWokenOnceAndNotAnnounced) {
     for (const std::uint32_t readers : {1U, 2U}) {
         make(8, readers);
         EXPECT_EQ(offer_some(1), 1);
         const CountingHome before = homes[0];
-        ring->park(0, Ring::Parked::in_place);
+        ring->park(0, host::Ring::Parked::in_place);
         EXPECT_EQ(offer_some(3), 3);
         EXPECT_EQ(homes[0].woken, before.woken + 1);
-        ring->park(0, Ring::Parked::in_place);
+        ring->park(0, host::Ring::Parked::in_place);
         EXPECT_EQ(offer_some(1), 1);
         EXPECT_EQ(homes[0].woken, before.woken + 2);
         EXPECT_EQ(homes[0].announced, before.announced);
     }
 }
 
-TEST_F(RingTest, ASenderInTurnsWakesWhomItSeesAtOnceAndAllOthersAtItsEnd) {
+TEST_F(Ring, ASenderInTurnsWakesWhomItSeesAtOnceAndAllOthersAtItsEnd) {
     make(8, 1);
-    EXPECT_EQ(ring->unpark(0), Ring::Parked::away);
+    EXPECT_EQ(ring->unpark(0), host::Ring::Parked::away);
     const auto publish = [&] {
         RingSlot* const slot = ring->claim(cache);
         slot->size = 0;
@@ -205,25 +207,25 @@ TEST_F(RingTest, ASenderInTurnsWakesWhomItSeesAtOnceAndAllOthersAtItsEnd) {
     EXPECT_TRUE(publish());
     EXPECT_FALSE(publish()) << "it is known already";
     EXPECT_EQ(homes[0].woken, 0);
-    ring->park(0, Ring::Parked::in_place);
+    ring->park(0, host::Ring::Parked::in_place);
     ring->end_attend_later();
     EXPECT_EQ(homes[0].woken, 1);
-    ring->park(0, Ring::Parked::in_place);
+    ring->park(0, host::Ring::Parked::in_place);
     EXPECT_TRUE(publish());
     EXPECT_EQ(homes[0].woken, 2);
 }
 
-TEST_F(RingTest, AReaderThatTakesItsMarkBackIsNotAnnounced) {
+TEST_F(Ring, AReaderThatTakesItsMarkBackIsNotAnnounced) {
     make(8, 1);
-    EXPECT_EQ(ring->unpark(0), Ring::Parked::away);
+    EXPECT_EQ(ring->unpark(0), host::Ring::Parked::away);
     EXPECT_EQ(offer_some(2), 2);
     EXPECT_EQ(homes[0].announced, 0);
 }
 
-TEST_F(RingTest, ASenderThatWaitsIsWokenOnceWhenHalfOfTheRoomIsThere) {
+TEST_F(Ring, ASenderThatWaitsIsWokenOnceWhenHalfOfTheRoomIsThere) {
     make(8, 1);
     EXPECT_EQ(offer_some(10), 8);
-    EXPECT_TRUE(ring->wait_for_room(Ring::Wake::at_half));
+    EXPECT_TRUE(ring->wait_for_room(host::Ring::Wake::at_half));
     EXPECT_EQ(read(0, 3).size(), 3U);
     EXPECT_EQ(parker->unparked, 0);
     EXPECT_EQ(read(0, 1).size(), 1U);
@@ -232,10 +234,10 @@ TEST_F(RingTest, ASenderThatWaitsIsWokenOnceWhenHalfOfTheRoomIsThere) {
     EXPECT_EQ(parker->unparked, 1);
 }
 
-TEST_F(RingTest, ASenderThatWantsAnyRoomIsWokenByTheSlowestReadersFirstMessage) {
+TEST_F(Ring, ASenderThatWantsAnyRoomIsWokenByTheSlowestReadersFirstMessage) {
     make(8, 2);
     EXPECT_EQ(offer_some(10), 8);
-    EXPECT_TRUE(ring->wait_for_room(Ring::Wake::at_once));
+    EXPECT_TRUE(ring->wait_for_room(host::Ring::Wake::at_once));
     EXPECT_EQ(read(0).size(), 8U);
     EXPECT_EQ(parker->unparked, 0);
     EXPECT_EQ(read(1, 1).size(), 1U);
@@ -243,38 +245,38 @@ TEST_F(RingTest, ASenderThatWantsAnyRoomIsWokenByTheSlowestReadersFirstMessage) 
     EXPECT_TRUE(ring->has_room());
 }
 
-TEST_F(RingTest, ASenderThatStoppedWaitingIsLeftAlone) {
+TEST_F(Ring, ASenderThatStoppedWaitingIsLeftAlone) {
     make(1, 1);
     EXPECT_EQ(offer_some(2), 1);
-    EXPECT_TRUE(ring->wait_for_room(Ring::Wake::at_once));
+    EXPECT_TRUE(ring->wait_for_room(host::Ring::Wake::at_once));
     ring->stop_waiting();
     EXPECT_EQ(read(0).size(), 1U);
     EXPECT_EQ(parker->unparked, 0);
 }
 
-TEST_F(RingTest, ASenderMayNotSleepWhenThereIsRoomAlready) {
+TEST_F(Ring, ASenderMayNotSleepWhenThereIsRoomAlready) {
     make(4, 1);
     EXPECT_EQ(offer_some(10), 4);
     EXPECT_EQ(read(0, 1).size(), 1U);
-    EXPECT_FALSE(ring->wait_for_room(Ring::Wake::at_half));
+    EXPECT_FALSE(ring->wait_for_room(host::Ring::Wake::at_half));
     EXPECT_EQ(read(0).size(), 3U);
     EXPECT_EQ(parker->unparked, 0);
 }
 
-TEST_F(RingTest, ClosingAReaderWakesTheSenderAndKeepsItFromSleeping) {
+TEST_F(Ring, ClosingAReaderWakesTheSenderAndKeepsItFromSleeping) {
     make(1, 2);
     EXPECT_EQ(offer_some(2), 1);
-    EXPECT_TRUE(ring->wait_for_room(Ring::Wake::at_half));
+    EXPECT_TRUE(ring->wait_for_room(host::Ring::Wake::at_half));
     ring->close(0);
     EXPECT_EQ(parker->unparked, 1);
-    EXPECT_FALSE(ring->wait_for_room(Ring::Wake::at_half));
+    EXPECT_FALSE(ring->wait_for_room(host::Ring::Wake::at_half));
 }
 
-TEST_F(RingTest, AReaderThatClosesWakesTheSender) {
+TEST_F(Ring, AReaderThatClosesWakesTheSender) {
     make(1, 2);
     EXPECT_EQ(offer_some(2), 1);
     EXPECT_EQ(read(1).size(), 1U);
-    EXPECT_TRUE(ring->wait_for_room(Ring::Wake::at_once));
+    EXPECT_TRUE(ring->wait_for_room(host::Ring::Wake::at_once));
     ring->close(0);
     EXPECT_EQ(ring->dead_letter_rest(0), 1U);
     EXPECT_EQ(parker->unparked, 1);
@@ -282,4 +284,4 @@ TEST_F(RingTest, AReaderThatClosesWakesTheSender) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::ring_test

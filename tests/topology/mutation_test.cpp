@@ -98,7 +98,7 @@ std::string mutated(std::mt19937& random) {
     return text;
 }
 
-TEST(Topology, SurvivesAnyMutationOfAGoodFile) {
+TEST(MutatedFile, SurvivesAnyMutationOfAGoodFile) {
     std::mt19937 random(20240229);
     int refused = 0;
     for (int round = 0; round < 2000; ++round) {
@@ -122,7 +122,7 @@ TEST(Topology, SurvivesAnyMutationOfAGoodFile) {
     EXPECT_LT(refused, 2000);
 }
 
-TEST(Topology, IsGoodBeforeItIsMutated) {
+TEST(MutatedFile, IsGoodBeforeItIsMutated) {
     EXPECT_TRUE(make_plan(parse_topology(good, "good.toml", fake_environment), find_fake_plugin));
 }
 

@@ -222,7 +222,7 @@ TEST(ReadTopology, SaysWhyAFileCannotBeRead) {
     EXPECT_EQ(folder.errors[0].message, "cannot read the file: it is a folder");
 }
 
-TEST(Configs, AllParse) {
+TEST(ReadTopology, ReadsEveryShippedConfig) {
     const std::filesystem::path folder = std::filesystem::path(SKEP_SOURCE_DIR) / "configs";
     if (!std::filesystem::exists(folder))
         GTEST_SKIP() << "there is no folder configs";

@@ -16,7 +16,7 @@ std::vector<std::string> edges(const Plan& plan) {
     return result;
 }
 
-TEST(MakePlan, NamesReplicasByNumberUnlessThereIsOne) {
+TEST(PlanRoutes, NamesReplicasByNumberUnlessThereIsOne) {
     const Plan plan = planned(R"(
 [worker.one]
 plugin = "relay"
@@ -33,7 +33,7 @@ replicas = 3
     EXPECT_EQ(plan.workers[3].name, "many#2");
 }
 
-TEST(MakePlan, SpreadsOverReplicasFromEachSenderOnItsOwn) {
+TEST(PlanRoutes, SpreadsOverReplicasFromEachSenderOnItsOwn) {
     const Plan plan = planned(R"(
 [worker.a]
 plugin = "relay"
@@ -57,7 +57,7 @@ to = ["b", "c"]
                                         "a#1 -> c 0"}));
 }
 
-TEST(MakePlan, CopiesToAllReplicasWhenSpreadIsAll) {
+TEST(PlanRoutes, CopiesToAllReplicasWhenSpreadIsAll) {
     const Plan plan = planned(R"(
 [worker.a]
 plugin = "relay"
@@ -73,7 +73,7 @@ spread = "all"
     EXPECT_EQ(edges(plan), (std::vector<std::string>{"a -> b#0 0", "a -> b#1 0"}));
 }
 
-TEST(MakePlan, RoutesToOneReplicaByItsName) {
+TEST(PlanRoutes, RoutesToOneReplicaByItsName) {
     const Plan plan = planned(R"(
 [worker.a]
 plugin = "relay"
@@ -92,7 +92,7 @@ when_full = "drop_newest"
     EXPECT_EQ(edges(plan), (std::vector<std::string>{"a -> b#1 0", "b#0 -> a 0"}));
 }
 
-TEST(MakePlan, CarriesTheTypeOfTheEndThatHasOne) {
+TEST(PlanRoutes, CarriesTheTypeOfTheEndThatHasOne) {
     const Plan plan = planned(R"(
 [worker.tick]
 plugin = "ticker"
@@ -117,7 +117,7 @@ to = ["lines", "any"]
     EXPECT_EQ(plan.routes[2].content_type, "*");
 }
 
-TEST(MakePlan, DoesNotWarnOfACircleThatDropsSomewhere) {
+TEST(PlanRoutes, DoesNotWarnOfACircleThatDropsSomewhere) {
     const Planned result = planned(R"(
 [worker.a]
 plugin = "relay"
@@ -134,7 +134,7 @@ when_full = "drop_oldest"
     EXPECT_TRUE(result.warnings.empty());
 }
 
-TEST(MakePlan, DoesNotWarnOfOptionalPorts) {
+TEST(PlanRoutes, DoesNotWarnOfOptionalPorts) {
     EXPECT_TRUE(planned("[worker.a]\nplugin = \"relay\"\n").warnings.empty());
 }
 

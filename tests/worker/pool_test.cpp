@@ -13,7 +13,7 @@
 
 #include "tests/support/scripted.hpp"
 
-namespace skep::host {
+namespace skep::host::pool_test {
 namespace {
 
 using test::Gate;
@@ -35,12 +35,12 @@ private:
     const std::string name_ = "task";
 };
 
-class PoolTest : public testing::Test {
+class Pool : public testing::Test {
 protected:
-    std::unique_ptr<Pool> make_pool(std::size_t threads) { return make_pool(threads, clock); }
+    std::unique_ptr<host::Pool> make_pool(std::size_t threads) { return make_pool(threads, clock); }
 
-    static std::unique_ptr<Pool> make_pool(std::size_t threads, Clock& its_clock) {
-        auto pool = std::make_unique<Pool>(its_clock, "test", threads, Placement{});
+    static std::unique_ptr<host::Pool> make_pool(std::size_t threads, Clock& its_clock) {
+        auto pool = std::make_unique<host::Pool>(its_clock, "test", threads, Placement{});
         EXPECT_TRUE(pool->start());
         return pool;
     }
@@ -58,7 +58,7 @@ SteadyClock& lasting_clock() {
 constexpr Turn rest{Turn::Kind::wait};
 constexpr Turn ended{Turn::Kind::ended};
 
-TEST_F(PoolTest, RunsAChainOfTasksOnOneThread) {
+TEST_F(Pool, RunsAChainOfTasksOnOneThread) {
     constexpr int count = 500;
     auto pool = make_pool(3);
     std::vector<std::unique_ptr<PoolSeat>> seats;
@@ -94,7 +94,7 @@ TEST_F(PoolTest, RunsAChainOfTasksOnOneThread) {
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, TakesOverWhatWaitsBehindATaskThatKeepsItsThread) {
+TEST_F(Pool, TakesOverWhatWaitsBehindATaskThatKeepsItsThread) {
     auto pool = make_pool(2, lasting_clock());
     PoolSeat blocker(*pool);
     PoolSeat follower(*pool);
@@ -117,7 +117,7 @@ TEST_F(PoolTest, TakesOverWhatWaitsBehindATaskThatKeepsItsThread) {
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, NeverHasOneTaskOnTwoThreads) {
+TEST_F(Pool, NeverHasOneTaskOnTwoThreads) {
     auto pool = make_pool(3, lasting_clock());
     constexpr int wakers = 3;
     constexpr int each = 20'000;
@@ -155,7 +155,7 @@ TEST_F(PoolTest, NeverHasOneTaskOnTwoThreads) {
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, WakesATaskAtItsDeadline) {
+TEST_F(Pool, WakesATaskAtItsDeadline) {
     auto pool = make_pool(2);
     PoolSeat seat(*pool);
     std::vector<Nanos> at;
@@ -172,7 +172,7 @@ TEST_F(PoolTest, WakesATaskAtItsDeadline) {
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, NamesATaskThatKeepsItsThread) {
+TEST_F(Pool, NamesATaskThatKeepsItsThread) {
     auto pool = make_pool(2);
     PoolSeat seat(*pool);
     Gate gate;
@@ -182,14 +182,14 @@ TEST_F(PoolTest, NamesATaskThatKeepsItsThread) {
     }));
     gate.wait_for_visitor();
     (void)pool->look_for_blockers();
-    const std::vector<Pool::Blocker> found = pool->look_for_blockers();
+    const std::vector<host::Pool::Blocker> found = pool->look_for_blockers();
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found.front().worker, "task");
     gate.open();
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, WhomATaskHasWokenIsNotLostWithItsThread) {
+TEST_F(Pool, WhomATaskHasWokenIsNotLostWithItsThread) {
     auto pool = make_pool(1, lasting_clock());
     Gate rests;
     Gate stuck;
@@ -227,7 +227,7 @@ TEST_F(PoolTest, WhomATaskHasWokenIsNotLostWithItsThread) {
     pool.reset();  // before the seats that its threads may still be at
 }
 
-TEST_F(PoolTest, ATaskThatIsGivenUpCostsThePoolNoThread) {
+TEST_F(Pool, ATaskThatIsGivenUpCostsThePoolNoThread) {
     auto pool = make_pool(1, lasting_clock());
     const auto stuck = std::make_shared<Gate>();
     Gate other;
@@ -250,4 +250,4 @@ TEST_F(PoolTest, ATaskThatIsGivenUpCostsThePoolNoThread) {
 }
 
 }  // namespace
-}  // namespace skep::host
+}  // namespace skep::host::pool_test

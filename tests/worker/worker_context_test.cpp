@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-class WorkerContextTest : public testing::Test {
+class WorkerContext : public testing::Test {
 protected:
     host::WorkerPlan& loop(const std::string& name, std::function<void(skep::context&)> work) {
         Script script;
@@ -53,7 +53,7 @@ protected:
     World<> world{Manager::When::asked};
 };
 
-TEST_F(WorkerContextTest, ADrainLetsReceiveGiveWhatIsQueuedBeforeItSaysStop) {
+TEST_F(WorkerContext, ADrainLetsReceiveGiveWhatIsQueuedBeforeItSaysStop) {
     Gate busy;
     loop("a", [&](skep::context& context) {
         busy.wait_until_open();
@@ -75,7 +75,7 @@ TEST_F(WorkerContextTest, ADrainLetsReceiveGiveWhatIsQueuedBeforeItSaysStop) {
     EXPECT_EQ(world.metrics("a").in.delivered, 2U);
 }
 
-TEST_F(WorkerContextTest, AStopLetsReceiveGiveNothingMore) {
+TEST_F(WorkerContext, AStopLetsReceiveGiveNothingMore) {
     Gate busy;
     loop("a", [&](skep::context& context) {
         busy.wait_until_open();
@@ -96,7 +96,7 @@ TEST_F(WorkerContextTest, AStopLetsReceiveGiveNothingMore) {
     EXPECT_EQ(world.metrics("a").in.dead_lettered.stop, 1U);
 }
 
-TEST_F(WorkerContextTest, ADrainEndsACheckpointOnlyWhenTheMailboxIsEmpty) {
+TEST_F(WorkerContext, ADrainEndsACheckpointOnlyWhenTheMailboxIsEmpty) {
     Gate busy;
     loop("a", [&](skep::context& context) {
         busy.wait_until_open();
@@ -113,7 +113,7 @@ TEST_F(WorkerContextTest, ADrainEndsACheckpointOnlyWhenTheMailboxIsEmpty) {
     EXPECT_EQ(seen, (std::vector<std::string>{"1", "2"}));
 }
 
-TEST_F(WorkerContextTest, ReceiveWaitsAsLongAsItIsToldAndGivesAsManyAsItMay) {
+TEST_F(WorkerContext, ReceiveWaitsAsLongAsItIsToldAndGivesAsManyAsItMay) {
     std::vector<nanoseconds> times;
     std::vector<std::string> batch;
     loop("a", [&](skep::context& context) {
@@ -143,7 +143,7 @@ TEST_F(WorkerContextTest, ReceiveWaitsAsLongAsItIsToldAndGivesAsManyAsItMay) {
     EXPECT_EQ(world.metrics("a").in.delivered, 3U) << "by receiving again it said so";
 }
 
-TEST_F(WorkerContextTest, ReceiveRefusesABatchThatItCannotFill) {
+TEST_F(WorkerContext, ReceiveRefusesABatchThatItCannotFill) {
     loop("a", [&](skep::context& context) {
         const auto* const raw = context.raw();
         skep_batch batch{};
@@ -158,7 +158,7 @@ TEST_F(WorkerContextTest, ReceiveRefusesABatchThatItCannotFill) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
-TEST_F(WorkerContextTest, WhatAFailingLoopHadReceivedIsLostWithIt) {
+TEST_F(WorkerContext, WhatAFailingLoopHadReceivedIsLostWithIt) {
     loop("a", [](skep::context& context) {
         (void)context.sleep(seconds(1));
         (void)context.receive_batch(nanoseconds(-1), 2, [](const skep::message&) {});
@@ -174,7 +174,7 @@ TEST_F(WorkerContextTest, WhatAFailingLoopHadReceivedIsLostWithIt) {
     EXPECT_TRUE(in.is_balanced());
 }
 
-TEST_F(WorkerContextTest, ASleepEndsEarlyWhenTheWorkerShallEnd) {
+TEST_F(WorkerContext, ASleepEndsEarlyWhenTheWorkerShallEnd) {
     bool slept = true;
     loop("a", [&slept](skep::context& context) { slept = context.sleep(seconds(100)); });
     world.start();
@@ -184,7 +184,7 @@ TEST_F(WorkerContextTest, ASleepEndsEarlyWhenTheWorkerShallEnd) {
     EXPECT_EQ(world.metrics("a").ended, seconds(1));
 }
 
-TEST_F(WorkerContextTest, WhatIsTheWorkersAloneIsRefusedOnAnyOtherThread) {
+TEST_F(WorkerContext, WhatIsTheWorkersAloneIsRefusedOnAnyOtherThread) {
     std::vector<std::int64_t> told;
     loop("a", [&told](skep::context& context) {
         std::thread([&told, &context] {
@@ -213,7 +213,7 @@ TEST_F(WorkerContextTest, WhatIsTheWorkersAloneIsRefusedOnAnyOtherThread) {
     EXPECT_EQ(world.metrics("a").error, "run: mine");
 }
 
-TEST_F(WorkerContextTest, AParameterIsThereOrNotAndOfItsOwnTypeAlone) {
+TEST_F(WorkerContext, AParameterIsThereOrNotAndOfItsOwnTypeAlone) {
     loop("a", [](skep::context& context) {
         EXPECT_EQ(context.config_text("text"), "words");
         EXPECT_TRUE(context.has_config("text"));
@@ -236,7 +236,7 @@ TEST_F(WorkerContextTest, AParameterIsThereOrNotAndOfItsOwnTypeAlone) {
     EXPECT_EQ(world.metrics("a").error, "");
 }
 
-TEST_F(WorkerContextTest, MessageInfoIsFilledAsFarAsItsSizeSays) {
+TEST_F(WorkerContext, MessageInfoIsFilledAsFarAsItsSizeSays) {
     loop("a", [](skep::context& context) {
         const auto got = context.receive(nanoseconds(-1));
         skep_message_info info{};
@@ -252,7 +252,7 @@ TEST_F(WorkerContextTest, MessageInfoIsFilledAsFarAsItsSizeSays) {
     world.clock.settle();
 }
 
-TEST_F(WorkerContextTest, WarnsOfMessagesThatWereKeptForEver) {
+TEST_F(WorkerContext, WarnsOfMessagesThatWereKeptForEver) {
     const auto keep_one = [](skep::context& context) {
         const auto got = context.receive(nanoseconds(-1));
         auto* const kept = new skep_message;
@@ -283,7 +283,7 @@ TEST_F(WorkerContextTest, WarnsOfMessagesThatWereKeptForEver) {
     delete left;
 }
 
-TEST_F(WorkerContextTest, AWorkersThreadHasItsNameAndGeneration) {
+TEST_F(WorkerContext, AWorkersThreadHasItsNameAndGeneration) {
     loop("reader", [](skep::context& context) { (void)context.sleep(seconds(100)); });
     world.start();
     world.clock.settle();
