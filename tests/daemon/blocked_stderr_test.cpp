@@ -122,6 +122,16 @@ TEST_P(BlockedStderr, DoesNotKeepSignalsFromEscalating) {
     EXPECT_EQ(run.wait().exit_code, 130);
 }
 
+// Original defect S02.
+TEST_P(BlockedStderr, DoesNotKeepAFailureFromEndingTheHost) {
+    const std::string failing =
+        "[worker.reader]\nplugin = \"file_tail\"\nconfig.path = \"/no/such/log\"\n"
+        "[[route]]\nfrom = \"reader\"\nto = \"console\"\n";
+    Process run(
+        {SKEP_EXECUTABLE, "run", topology(failing)}, {}, std::chrono::minutes(1), terminal.fd);
+    EXPECT_EQ(run.wait().exit_code, 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Each,
                          BlockedStderr,
                          testing::Values(Kind{"full_pipe", full_pipe},

@@ -1,14 +1,17 @@
 // How hosts end: by themselves when the work is done, when they are asked to, and when somebody is
 // stuck.
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "tests/support/scripted.hpp"
+#include "tests/support/tasks.hpp"
 
 namespace skep::test {
 namespace {
@@ -37,14 +40,6 @@ Script passing() {
         context.emit(message.text());
     };
     script.on_drain = [](skep::context& context) { context.emit("end"); };
-    return script;
-}
-
-Script collecting(std::vector<std::string>& into) {
-    Script script;
-    script.on_message = [&into](skep::context&, const skep::message& message) {
-        into.emplace_back(message.text());
-    };
     return script;
 }
 
@@ -410,6 +405,20 @@ TEST(Ending, AScheduleIsCarriedOutOnTime) {
     EXPECT_EQ(world.end().cause, Ending::Cause::stopped);
 }
 
+// Original defect S01.
+TEST(Ending, AnActionOfTheScheduleThatFailsLeavesTheLaterOnes) {
+    std::vector<std::string> seen;
+    World<> world{Manager::When::asked};
+    world.add("a", collecting(seen));
+    world.add("b", collecting(seen));
+    world.plan.schedule = {{seconds(1), host::ScheduleAction::stop, "b", ""},
+                           {seconds(2), host::ScheduleAction::pause, "b", ""},
+                           {seconds(3), host::ScheduleAction::broadcast, "", "still here"}};
+    world.start();
+    world.clock.run_until(seconds(4));
+    EXPECT_EQ(seen, std::vector<std::string>{"still here"});
+}
+
 TEST(Ending, AHostWithASourceStoppedByAnOperatorWaitsForIt) {
     World<> world;
     world.add("source", endless());
@@ -427,6 +436,110 @@ TEST(Ending, AHostWithASourceStoppedByAnOperatorWaitsForIt) {
     ASSERT_TRUE(world.manager->start("source"));
     world.clock.run_for(seconds(2));
     EXPECT_EQ(world.metrics("sink").in.delivered, 2U);
+}
+
+// Original defect S09.
+TEST(Ending, AStopIsNotDisturbedByWorkersThatEndAtTheSameMoment) {
+    Gate go;
+    World<> world{Manager::When::asked};
+    Script ending;
+    ending.run = [&go](skep::context&) { go.wait_until_open(); };
+    for (int i = 0; i < 16; ++i) {
+        world.add("w" + std::to_string(i), ending);
+    }
+    world.start();
+    go.wait_for_visitor();
+    world.manager->request_stop(seconds(5));
+    go.open();
+    EXPECT_TRUE(world.end().lost.empty());
+}
+
+// Original defect S10.
+TEST(Ending, AStopIsNotDisturbedByWorkersThatAreBeingMade) {
+    World<> world{Manager::When::asked};
+    world.add("a", receiving());
+    world.start();
+    std::thread making([&world] {
+        for (int i = 0; i < 100; ++i) {
+            const std::string name = "w" + std::to_string(i);
+            if (!world.manager->create(world.worker(name, receiving())) ||
+                !world.manager->start(name)) {
+                break;  // the host has ended
+            }
+        }
+    });
+    world.manager->request_stop(seconds(5));
+    making.join();
+    EXPECT_TRUE(world.end().lost.empty());
+}
+
+// Original defect S12.
+TEST(Ending, AWorkerThatNeverRanTakesNothingFromTheTimeToStop) {
+    std::vector<std::string> seen;
+    World<> world{Manager::When::asked};
+    ASSERT_TRUE(world.manager->create(world.worker("never", receiving())));
+    ASSERT_TRUE(world.manager->create(world.worker("a", collecting(seen))));
+    ASSERT_TRUE(world.manager->start("a"));
+    ASSERT_TRUE(world.manager->send("a", "x"));
+    const Ending ending = world.stop();
+    EXPECT_TRUE(ending.lost.empty());
+    EXPECT_EQ(seen.size(), 1U);
+    EXPECT_EQ(world.clock.now(), seconds(0));
+}
+
+// Original defect S13.
+TEST(Ending, AWorkerMayAskTheHostToStop) {
+    World<> world{Manager::When::asked};
+    Script asking;
+    asking.on_message = [&world](skep::context&, const skep::message&) {
+        world.manager->request_stop(seconds(5));
+    };
+    world.add("a", asking);
+    world.start();
+    ASSERT_TRUE(world.manager->send("a", "stop the host"));
+    const Ending ending = world.end();
+    EXPECT_EQ(ending.cause, Ending::Cause::stopped);
+    EXPECT_TRUE(ending.lost.empty());
+}
+
+// Original defect S14.
+TEST(Ending, AStopWakesSixtyFourPausedWorkersAtOnce) {
+    World<> world{Manager::When::asked};
+    for (int i = 0; i < 64; ++i) {
+        world.add("w" + std::to_string(i), receiving());
+    }
+    world.start();
+    for (int i = 0; i < 64; ++i) {
+        ASSERT_TRUE(world.manager->pause("w" + std::to_string(i), true));
+    }
+    world.stop();
+    EXPECT_EQ(world.clock.now(), seconds(0));
+}
+
+// Original defect S15.
+TEST(Ending, AReceiveWithoutATimeoutEndsWhenTheHostStops) {
+    World<> world{Manager::When::asked};
+    world.add("a", receiving());
+    world.start();
+    world.clock.settle();
+    EXPECT_TRUE(world.stop().lost.empty());
+    EXPECT_EQ(world.state("a"), WorkerState::stopped);
+}
+
+// Original defect S18.
+TEST(Ending, AfterItNoThreadOfAWorkerIsLeftAndEachIsDestroyed) {
+    std::atomic<int> destroyed{0};
+    World<> world{Manager::When::asked};
+    for (int i = 0; i < 8; ++i) {
+        Script script = receiving();
+        script.destroy = [&destroyed] { ++destroyed; };
+        world.add("w" + std::to_string(i), script);
+    }
+    world.start();
+    EXPECT_EQ(tasks_named("w:w").size(), 8U);
+    world.stop();
+    EXPECT_EQ(destroyed, 8);
+    EXPECT_TRUE(tasks_named("w:w").empty());
 }
 
 }  // namespace

@@ -254,5 +254,24 @@ TEST_F(Launch, APlanForWhichThereIsNoThreadIsUndone) {
     EXPECT_EQ(world.state("c"), WorkerState::running);
 }
 
+// Original defect S34.
+TEST_F(Launch, AWorkerForWhichThereIsNoThreadFailsAndCanBeStartedLater) {
+    host::WorkerPlan plan = world.worker("a", receiving());
+    plan.on_failure = host::OnFailure::isolate;
+    ASSERT_TRUE(manager.create(plan));
+    pthread_attr_t usual;
+    ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+    pthread_attr_t absurd = usual;
+    ASSERT_EQ(pthread_attr_setstacksize(&absurd, std::size_t{1} << 46U), 0);
+    ASSERT_EQ(pthread_setattr_default_np(&absurd), 0);
+    const auto refused = manager.start("a");
+    ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("cannot create a thread"), std::string::npos);
+    EXPECT_EQ(world.state("a"), WorkerState::failed);
+    ASSERT_TRUE(manager.start("a"));
+    EXPECT_EQ(world.state("a"), WorkerState::running);
+}
+
 }  // namespace
 }  // namespace skep::test

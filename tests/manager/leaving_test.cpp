@@ -350,5 +350,21 @@ TEST_F(Leaving, TheEndOfTheHostKeepsTheOrder) {
     EXPECT_EQ(manager.metrics().accounting.rejected.total(), rejected_at_the_end_);
 }
 
+// Original defect S37.
+TEST_F(Leaving, TheListOfWorkersThatAreGoneIsBoundedAndTheAccountingStaysExact) {
+    constexpr std::size_t rounds = 1100;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        host::Plan next = world.plan;
+        next.workers.push_back(world.worker("w" + std::to_string(i), Script{}));
+        ASSERT_TRUE(manager.apply(next));
+        ASSERT_TRUE(manager.send(next.workers[0].name, "x"));
+    }
+    world.stop();
+    const auto all = manager.metrics();
+    EXPECT_EQ(all.workers.size(), 1000U);
+    EXPECT_EQ(all.accounting.offered, rounds);
+    EXPECT_EQ(all.accounting.delivered, rounds);
+}
+
 }  // namespace
 }  // namespace skep::test

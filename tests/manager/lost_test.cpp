@@ -1,4 +1,5 @@
 // Workers that do not come back in time, and those that come back after all.
+#include <atomic>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -156,6 +157,33 @@ TEST_F(Lost, AThreadThatComesBackLeavesANewWorkerOfItsNameAlone) {
     let_it_come_back();
     EXPECT_TRUE(manager.stop("a"));
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
+}
+
+// Original defect S11.
+TEST_F(Lost, FourStuckWorkersShareOneDeadline) {
+    Gate never[4];
+    std::atomic<int> left{0};
+    for (int i = 0; i < 4; ++i) {
+        Script stuck;
+        stuck.run = [&gate = never[i]](skep::context&) { gate.wait_until_open(); };
+        stuck.destroy = [&left] { ++left; };
+        world.add("stuck" + std::to_string(i), stuck);
+    }
+    world.start();
+    for (Gate& it : never) {
+        it.wait_for_visitor();
+    }
+    const host::Nanos begun = world.clock.now();
+    manager.request_stop(seconds(0));
+    const Ending ending = world.end();
+    EXPECT_EQ(ending.lost.size(), 4U);
+    // Not a measurement: four deadlines one after the other would be four seconds.
+    EXPECT_LT(world.clock.now() - begun, seconds(3));
+    for (Gate& it : never) {
+        it.open();
+    }
+    while (left < 4) {
+    }
 }
 
 }  // namespace

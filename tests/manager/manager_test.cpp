@@ -1,9 +1,11 @@
 // The requests of the manager: what each does, and what each refuses in which words.
 #include "host/manager/manager.hpp"
 
+#include <atomic>
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -62,16 +64,20 @@ TEST_F(Manager, RefusesADuplicateName) {
                    "worker 'a' exists already");
 }
 
+// Original defect S40.
 TEST_F(Manager, RefusesAnUnknownNameInEveryRequest) {
-    const std::string said = "no worker 'x'";
-    expect_refused(manager.start("x"), Refusal::Code::unknown_worker, said);
-    expect_refused(manager.pause("x"), Refusal::Code::unknown_worker, said);
-    expect_refused(manager.resume("x"), Refusal::Code::unknown_worker, said);
-    expect_refused(manager.stop("x"), Refusal::Code::unknown_worker, said);
-    expect_refused(manager.send("x", "hello"), Refusal::Code::unknown_worker, said);
-    const auto metrics = manager.metrics("x");
-    ASSERT_FALSE(metrics);
-    EXPECT_EQ(metrics.error().message, said);
+    for (const std::string name : {"x", ""}) {
+        SCOPED_TRACE("'" + name + "'");
+        const std::string said = "no worker '" + name + "'";
+        expect_refused(manager.start(name), Refusal::Code::unknown_worker, said);
+        expect_refused(manager.pause(name), Refusal::Code::unknown_worker, said);
+        expect_refused(manager.resume(name), Refusal::Code::unknown_worker, said);
+        expect_refused(manager.stop(name), Refusal::Code::unknown_worker, said);
+        expect_refused(manager.send(name, "hello"), Refusal::Code::unknown_worker, said);
+        const auto metrics = manager.metrics(name);
+        ASSERT_FALSE(metrics);
+        EXPECT_EQ(metrics.error().message, said);
+    }
 }
 
 TEST_F(Manager, NamesVerbAndStateOfAnIllegalRequest) {
@@ -79,6 +85,7 @@ TEST_F(Manager, NamesVerbAndStateOfAnIllegalRequest) {
     expect_refused(
         manager.pause("a"), Refusal::Code::illegal_state, "cannot pause worker 'a': it is created");
     ASSERT_TRUE(manager.start("a"));
+    // Original defect S33.
     expect_refused(
         manager.start("a"), Refusal::Code::illegal_state, "cannot start worker 'a': it is running");
     ASSERT_TRUE(manager.stop("a"));
@@ -90,67 +97,6 @@ TEST_F(Manager, NamesVerbAndStateOfAnIllegalRequest) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
-TEST_F(Manager, PauseWithWaitAnswersWhenTheWorkerStandsStill) {
-    world.add("a", ticking());
-    world.start();
-    world.clock.settle();  // it has begun to sleep
-    ASSERT_TRUE(manager.pause("a", true));
-    EXPECT_EQ(world.state("a"), WorkerState::paused);
-    world.clock.run_for(seconds(10));
-    EXPECT_EQ(world.metrics("a").items, 0U);
-    ASSERT_TRUE(manager.resume("a"));
-    world.clock.run_for(seconds(3));
-    EXPECT_EQ(world.metrics("a").items, 4U);  // the one it had slept through, and three more
-}
-
-TEST_F(Manager, PauseDuringALongPieceOfWorkWaitsForItsCheckpoint) {
-    Gate busy;
-    Script script;
-    script.run = [&busy](skep::context& context) {
-        busy.wait_until_open();
-        while (context.checkpoint()) {
-            (void)context.receive(seconds(1));
-        }
-    };
-    world.add("a", script);
-    world.start();
-    busy.wait_for_visitor();
-    ASSERT_TRUE(manager.pause("a"));
-    EXPECT_EQ(world.state("a"), WorkerState::pausing);
-    auto stands_still = std::async(std::launch::async, [this] { return manager.pause("a", true); });
-    busy.open();
-    EXPECT_TRUE(stands_still.get());
-    EXPECT_EQ(world.state("a"), WorkerState::paused);
-}
-
-TEST_F(Manager, AWaitingPauseIsRefusedWhenTheWorkerEndsInstead) {
-    Gate busy;
-    Script script;
-    script.run = [&busy](skep::context&) { busy.wait_until_open(); };
-    world.add("a", script);
-    world.start();
-    busy.wait_for_visitor();
-    auto stands_still = std::async(std::launch::async, [this] { return manager.pause("a", true); });
-    while (world.state("a") != WorkerState::pausing) {
-    }
-    busy.open();
-    expect_refused(
-        stands_still.get(), Refusal::Code::illegal_state, "cannot pause worker 'a': it is stopped");
-}
-
-TEST_F(Manager, AMailboxGoesOnFillingWhileItsWorkerIsPaused) {
-    world.add("a", Script{});
-    world.start();
-    ASSERT_TRUE(manager.pause("a", true));
-    ASSERT_TRUE(manager.send("a", "one"));
-    ASSERT_TRUE(manager.send("a", "two"));
-    world.clock.settle();
-    EXPECT_EQ(world.metrics("a").in.queued, 2U);
-    ASSERT_TRUE(manager.resume("a"));
-    world.clock.settle();
-    EXPECT_EQ(world.metrics("a").in.delivered, 2U);
-}
-
 TEST_F(Manager, ASendToAFullMailboxIsRefusedAndCounted) {
     world.add("a", Script{}).mailbox = 1;
     world.start();
@@ -159,6 +105,19 @@ TEST_F(Manager, ASendToAFullMailboxIsRefusedAndCounted) {
     expect_refused(
         manager.send("a", "two"), Refusal::Code::mailbox_full, "the mailbox of worker 'a' is full");
     EXPECT_EQ(world.metrics("a").in.rejected.full, 1U);
+}
+
+// Original defect S36.
+TEST_F(Manager, AnUnreadMailboxIsBounded) {
+    world.add("a", Script{}).mailbox = 100;
+    world.start();
+    ASSERT_TRUE(manager.pause("a", true));
+    int taken = 0;
+    for (int i = 0; i < 1000; ++i) {
+        taken += manager.send("a", "x") ? 1 : 0;
+    }
+    EXPECT_EQ(taken, 100);
+    EXPECT_EQ(world.metrics("a").queue_high, 100U);
 }
 
 TEST_F(Manager, AStoppedWorkerIsStartedAgainAsANewGenerationWithItsCounts) {
@@ -172,6 +131,32 @@ TEST_F(Manager, AStoppedWorkerIsStartedAgainAsANewGenerationWithItsCounts) {
     EXPECT_EQ(world.metrics("a").items, 4U);
 }
 
+// Original defect S29 and S30.
+TEST_F(Manager, ANameCanBeStartedAgainTheMomentItsWorkerHasEnded) {
+    std::vector<std::string> seen;
+    world.add("a", collecting(seen));
+    world.start();
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE(manager.stop("a"));
+        ASSERT_TRUE(manager.start("a"));
+        ASSERT_TRUE(manager.send("a", "x"));
+    }
+    world.clock.settle();
+    EXPECT_EQ(seen.size(), 200U);
+    EXPECT_EQ(world.metrics("a").generation, 201U);
+}
+
+// Original defect S31.
+TEST_F(Manager, TheEndOfAnOldGenerationLeavesTheNextAlone) {
+    world.add("a", receiving());
+    world.start();
+    ASSERT_TRUE(manager.stop("a"));
+    ASSERT_TRUE(manager.start("a"));
+    world.clock.run_for(seconds(1));
+    EXPECT_EQ(world.state("a"), WorkerState::running);
+    EXPECT_FALSE(world.metrics("a").ended);
+}
+
 TEST_F(Manager, StoppingOneWorkerFinishesWhatIsQueuedFirst) {
     world.add("a", Script{});
     world.start();
@@ -182,6 +167,7 @@ TEST_F(Manager, StoppingOneWorkerFinishesWhatIsQueuedFirst) {
     EXPECT_EQ(world.state("a"), WorkerState::stopped);
 }
 
+// Original defects S41 and S42.
 TEST_F(Manager, MetricsAreValuesWithMonotonicTimes) {
     world.add("a", ticking());
     world.start();
@@ -192,12 +178,33 @@ TEST_F(Manager, MetricsAreValuesWithMonotonicTimes) {
     EXPECT_FALSE(it.ended);
     EXPECT_EQ(it.checkpoint_age, std::chrono::nanoseconds(0));
     it.items = 99;
+    it.errors = 99;
+    it.state = WorkerState::failed;
     EXPECT_EQ(world.metrics("a").items, 3U);
+    EXPECT_EQ(world.metrics("a").errors, 0U);
+    EXPECT_EQ(world.state("a"), WorkerState::running);
     ASSERT_TRUE(manager.stop("a"));
     EXPECT_EQ(world.metrics("a").ended, seconds(3));
     EXPECT_TRUE(world.metrics("a").ended_wall);
 }
 
+// Original defect S32.
+TEST_F(Manager, ListsWorkersWhileOthersAreCreated) {
+    std::atomic<bool> is_done{false};
+    std::thread making([this, &is_done] {
+        for (int i = 0; i < 100; ++i) {
+            EXPECT_TRUE(manager.create(world.worker("w" + std::to_string(i), Script{})));
+        }
+        is_done = true;
+    });
+    while (!is_done) {
+        EXPECT_LE(manager.metrics().workers.size(), 100U);
+        EXPECT_EQ(*manager.broadcast("x"), 0U);
+    }
+    making.join();
+}
+
+// Original defect S43.
 TEST_F(Manager, CpuTimeIsThatOfTheWorkersThread) {
     Script script;
     script.run = [](skep::context&) {
@@ -210,6 +217,7 @@ TEST_F(Manager, CpuTimeIsThatOfTheWorkersThread) {
     world.start();
     world.clock.settle();
     EXPECT_GT(world.metrics("busy").cpu, world.metrics("idle").cpu);
+    EXPECT_GT(world.metrics("busy").cpu, milliseconds(1));
 }
 
 TEST_F(Manager, AFailedInstanceUndoesTheWholePlan) {
@@ -278,6 +286,27 @@ TEST_F(Manager, AfterTheEndRequestsAreRefusedAndMetricsStillAnswer) {
     EXPECT_EQ(manager.metrics().workers.size(), 1U);
 }
 
+// Original defect S16.
+TEST_F(Manager, AWorkerThatWasNeverStartedCannotStartAfterTheEnd) {
+    ASSERT_TRUE(manager.create(world.worker("a", receiving())));
+    world.stop();
+    const auto started = manager.start("a");
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, Refusal::Code::host_ended);
+}
+
+// Original defect S17.
+TEST_F(Manager, NothingIsAcceptedIntoAHostThatHasEnded) {
+    world.stop();
+    for (const auto& answer : {manager.create(world.worker("a", receiving())),
+                               manager.start("a"),
+                               manager.apply(world.plan)}) {
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().code, Refusal::Code::host_ended);
+    }
+    EXPECT_FALSE(manager.broadcast("x"));
+}
+
 TEST_F(Manager, AFailureStopsTheHostWhenItsWorkerSaysSo) {
     Script failing;
     failing.on_message = [](skep::context&, const skep::message&) {
@@ -311,6 +340,55 @@ TEST_F(Manager, AnIsolatedFailureLeavesTheOthersAlone) {
                    "cannot send to worker 'b': it is failed");
     ASSERT_TRUE(manager.start("b"));
     EXPECT_EQ(world.state("b"), WorkerState::running);
+}
+
+// Original defect S22.
+TEST_F(Manager, AFailureCannotBeHiddenByALaterRequest) {
+    Script failing;
+    failing.run = [](skep::context&) { throw std::runtime_error("lost the disk"); };
+    world.add("a", failing).on_failure = host::OnFailure::isolate;
+    world.start();
+    world.clock.settle();
+    EXPECT_FALSE(manager.pause("a"));
+    EXPECT_FALSE(manager.resume("a"));
+    EXPECT_FALSE(manager.stop("a"));
+    EXPECT_EQ(world.state("a"), WorkerState::failed);
+    EXPECT_EQ(world.metrics("a").error, "run: lost the disk");
+}
+
+// Original defect S27.
+TEST_F(Manager, MessagesToADeadWorkerAreNeverSilentlyLost) {
+    Script failing;
+    failing.on_message = [](skep::context&, const skep::message&) {
+        throw std::runtime_error("poison");
+    };
+    world.add("a", failing).on_failure = host::OnFailure::isolate;
+    world.start();
+    ASSERT_TRUE(manager.pause("a", true));
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(manager.send("a", "x"));
+    }
+    ASSERT_TRUE(manager.resume("a"));
+    world.clock.settle();
+    EXPECT_FALSE(manager.send("a", "too late"));
+    const host::FlowCounts in = world.metrics("a").in;
+    EXPECT_EQ(in.dead_lettered.crash, 1U);
+    EXPECT_EQ(in.dead_lettered.stop, 4U);
+    EXPECT_EQ(in.rejected.closed, 1U);
+    EXPECT_TRUE(in.is_balanced());
+}
+
+// Original defect S35.
+TEST_F(Manager, EveryWayOutOfAWorkerYieldsAResult) {
+    Script throwing;
+    throwing.run = [](skep::context&) { throw 7; };
+    world.add("a", throwing).on_failure = host::OnFailure::isolate;
+    world.start();
+    world.clock.settle();
+    const auto it = world.metrics("a");
+    EXPECT_EQ(it.state, WorkerState::failed);
+    EXPECT_EQ(it.errors, 1U);
+    EXPECT_TRUE(it.ended);
 }
 
 }  // namespace

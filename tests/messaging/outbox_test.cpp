@@ -398,5 +398,18 @@ TEST_F(Outbox, ANewPlanIsInForceFromTheNextEmissionOn) {
     EXPECT_EQ(seen["c"], (Texts{"3", "4"}));
 }
 
+// Original defect S28.
+TEST_F(Outbox, ASendToAWorkerThatIsNotThereIsUnknown) {
+    Script sender;
+    std::promise<skep::send_result> result;
+    sender.on_message = [&result](skep::context& context, const skep::message&) {
+        result.set_value(context.send("gone", "x"));
+    };
+    world.add("sender", sender);
+    world.start();
+    ASSERT_TRUE(world.manager->send("sender", "go"));
+    EXPECT_EQ(result.get_future().get(), skep::send_result::unknown);
+}
+
 }  // namespace
 }  // namespace skep::test

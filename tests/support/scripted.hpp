@@ -53,6 +53,25 @@ struct Script {
     return script;
 }
 
+// A loop worker that receives until it has to stop.
+[[nodiscard]] inline Script receiving() {
+    Script script;
+    script.run = [](skep::context& context) {
+        while (!context.receive(std::chrono::nanoseconds(-1)).is_stopping()) {
+        }
+    };
+    return script;
+}
+
+// A handler that appends the text of each message to `into`.
+[[nodiscard]] inline Script collecting(std::vector<std::string>& into) {
+    Script script;
+    script.on_message = [&into](skep::context&, const skep::message& message) {
+        into.emplace_back(message.text());
+    };
+    return script;
+}
+
 class ScriptedLoader : public host::Loader {
 public:
     // The scripts are found by the worker's name.

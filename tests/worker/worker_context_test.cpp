@@ -184,6 +184,7 @@ TEST_F(WorkerContext, ASleepEndsEarlyWhenTheWorkerShallEnd) {
     EXPECT_EQ(world.metrics("a").ended, seconds(1));
 }
 
+// Original defect S39: nobody else can read the mailbox of a worker.
 TEST_F(WorkerContext, WhatIsTheWorkersAloneIsRefusedOnAnyOtherThread) {
     std::vector<std::int64_t> told;
     loop("a", [&told](skep::context& context) {
@@ -292,6 +293,51 @@ TEST_F(WorkerContext, AWorkersThreadHasItsNameAndGeneration) {
     ASSERT_TRUE(world.manager->start("reader"));
     world.clock.settle();
     EXPECT_THAT(tasks_named("w:reader"), testing::Contains("w:reader#2"));
+}
+
+// Original defect S38.
+TEST_F(WorkerContext, AnEmptyMessageIsAMessageAndATimeoutIsNone) {
+    Script script;
+    script.run = [this](skep::context& context) {
+        for (;;) {
+            const auto got = context.receive(seconds(1));
+            if (got.is_stopping()) {
+                return;
+            }
+            seen.push_back(got ? "message of " + std::to_string((*got).size()) : "timeout");
+        }
+    };
+    world.add("a", script);
+    world.start();
+    ASSERT_TRUE(world.manager->send("a", ""));
+    ASSERT_TRUE(world.manager->send("a", "0"));
+    world.clock.run_for(milliseconds(1500));
+    EXPECT_EQ(seen, (std::vector<std::string>{"message of 0", "message of 1", "timeout"}));
+}
+
+// Original defect S26.
+TEST_F(WorkerContext, CountsAreExactHoweverManyThreadsAdd) {
+    Script counting;
+    counting.run = [](skep::context& context) {
+        std::vector<std::thread> helpers;
+        for (int i = 0; i < 4; ++i) {
+            helpers.emplace_back([&context] {
+                for (int n = 0; n < 10'000; ++n) {
+                    context.items_done();
+                    context.errors_seen();
+                }
+            });
+        }
+        for (std::thread& it : helpers) {
+            it.join();
+        }
+    };
+    world.add("a", counting);
+    world.start();
+    while (world.state("a") != WorkerState::stopped) {
+    }
+    EXPECT_EQ(world.metrics("a").items, 40'000U);
+    EXPECT_EQ(world.metrics("a").errors, 40'000U);
 }
 
 }  // namespace
