@@ -40,18 +40,27 @@ TEST(Diagnostic, NamesAWarning) {
     EXPECT_EQ(render(diagnostic), "warning: it is odd\n");
 }
 
-TEST(Diagnostic, KeepsTabsBeforeTheCaret) {
-    EXPECT_EQ(render(at(1, 4, 1), "\ta\tb"),
-              "a.toml:1:4: error: it is wrong\n"
-              "    1 | \ta\tb\n"
-              "      | \t \t^\n");
-}
+TEST(Diagnostic, UnderlinesItsSpanBelowTheLine) {
+    const struct {
+        const char* claim;
+        int column, length;
+        const char* source;
+        const char* line;
+        const char* underline;
+    } rows[] = {
+        {"keeps tabs before the caret", 4, 1, "\ta\tb", "\ta\tb", "\t \t^"},
+        {"counts bytes but underlines characters", 6, 4, "\"ü\" éé", "\"ü\" éé", "    ^~"},
+        {"leaves the carriage return out", 1, 1, "a\r\nb\r\n", "a", "^"},
+        {"points behind the end of a line", 4, 9, "abc", "abc", "   ^"},
+        {"cuts an underline at the end of the line", 2, 50, "abc", "abc", " ^~"},
+    };
 
-TEST(Diagnostic, CountsBytesButUnderlinesCharacters) {
-    EXPECT_EQ(render(at(1, 6, 4), "\"ü\" éé"),
-              "a.toml:1:6: error: it is wrong\n"
-              "    1 | \"ü\" éé\n"
-              "      |     ^~\n");
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.claim);
+        EXPECT_EQ(render(at(1, row.column, row.length), row.source),
+                  "a.toml:1:" + std::to_string(row.column) + ": error: it is wrong\n    1 | " +
+                      row.line + "\n      | " + row.underline + "\n");
+    }
 }
 
 TEST(Diagnostic, ShowsUnprintableBytesAsQuestionMarks) {
@@ -62,25 +71,6 @@ TEST(Diagnostic, ShowsUnprintableBytesAsQuestionMarks) {
               "      |              ^\n");
     EXPECT_EQ(render(error_about("f\x1b", "key 'a\nb'", "not \x7f")),
               "f?: error: key 'a?b'\n      = not ?\n");
-}
-
-TEST(Diagnostic, LeavesTheCarriageReturnOut) {
-    EXPECT_EQ(render(at(1, 1, 1), "a\r\nb\r\n"),
-              "a.toml:1:1: error: it is wrong\n    1 | a\n      | ^\n");
-}
-
-TEST(Diagnostic, PointsBehindTheEndOfALine) {
-    EXPECT_EQ(render(at(1, 4, 9), "abc"),
-              "a.toml:1:4: error: it is wrong\n"
-              "    1 | abc\n"
-              "      |    ^\n");
-}
-
-TEST(Diagnostic, CutsAnUnderlineAtTheEndOfTheLine) {
-    EXPECT_EQ(render(at(1, 2, 50), "abc"),
-              "a.toml:1:2: error: it is wrong\n"
-              "    1 | abc\n"
-              "      |  ^~\n");
 }
 
 TEST(Diagnostic, CutsALongLineAroundTheSpan) {

@@ -96,18 +96,20 @@ TEST(Regex, LeavesRe2MappedBecauseItsTablesAreNeverFreed) {
     EXPECT_THAT(all, Not(HasSubstr("/libregex.so")));
 }
 
-TEST(Regex, RefusesABadPatternWithItsTextAndTheReason) {
-    EXPECT_EQ(refusal_of("(?P<a>[0-9)"), "cannot use pattern '(?P<a>[0-9)': missing ]: [0-9)");
-}
+TEST(Regex, RefusesAPatternWithItsTextAndTheReason) {
+    const struct {
+        const char* pattern;
+        const char* reason;
+    } rows[] = {
+        {"(?P<a>[0-9)", "missing ]: [0-9)"},
+        {"(?P<a>x)(?P<a>y)", "two groups have the same name"},  // a record has room for one
+        {"([0-9]+)", "no named group (?P<name>...)"},
+    };
 
-TEST(Regex, RefusesTwoGroupsOfOneNameBecauseARecordHasRoomForOne) {
-    EXPECT_EQ(refusal_of("(?P<a>x)(?P<a>y)"),
-              "cannot use pattern '(?P<a>x)(?P<a>y)': two groups have the same name");
-}
-
-TEST(Regex, RefusesAPatternWithoutANamedGroup) {
-    EXPECT_EQ(refusal_of("([0-9]+)"),
-              "cannot use pattern '([0-9]+)': no named group (?P<name>...)");
+    for (const auto& row : rows) {
+        EXPECT_EQ(refusal_of(row.pattern),
+                  "cannot use pattern '" + std::string(row.pattern) + "': " + row.reason);
+    }
 }
 
 }  // namespace
