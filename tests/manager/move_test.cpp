@@ -93,6 +93,7 @@ TEST_F(Move, AWorkerGoesToAPoolToAnotherOneAndBackToAThread) {
         place("a", pool);
         ASSERT_TRUE(apply());
         send("a", pool);
+        world.clock.settle();  // otherwise the next instance may get the message
     }
     EXPECT_EQ(
         noted_at_work(),
