@@ -256,6 +256,14 @@ TEST(Tidy, TextIsPlainEnglish) {
             {{"README.md", unmasked("It is t~old.")}, {"host/base/a.cpp", unmasked("// A~new.")}});
 }
 
+TEST(Tidy, SuitesAreNamedAfterTheirSubjects) {
+    const std::regex suite(R"(^TEST(_F|_P)?\(\w*Test,)");
+    const Rule is_bad = [&](const File&, const std::string& line) {
+        return std::regex_search(line, suite);
+    };
+    enforce(is_bad, {{"tests/base/a_test.cpp", "TEST_F(MailboxTest, DropsTheOldest) {"}});
+}
+
 // A file under tests/ that has to sleep says why in its first comment.
 TEST(Tidy, TestsNeverSleep) {
     // Not the sleep() of a worker's context: that one obeys the clock of the test.
