@@ -2,6 +2,7 @@
 #include "host/loader/describe.hpp"
 
 #include <cstring>
+#include <initializer_list>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,10 +15,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A descriptor that keeps all rules; each test spoils it in one place.
-class Describe : public testing::Test {
-protected:
-    Describe() {
+// A descriptor that keeps all rules; each test breaks one.
+struct Descriptor {
+    Descriptor() {
         std::strcpy(note.plugin_id, "org.example.hello");
         std::strcpy(note.plugin_version, "1.2.3-beta.1");
         note.abi_major = plugin.abi_major = SKEP_ABI_MAJOR;
@@ -70,6 +70,15 @@ protected:
         return message_of(info);
     }
 
+    void give_state(uint32_t version, uint32_t oldest) {
+        type.state_version = version;
+        type.state_oldest = oldest;
+        type.save_state = [](const void*, const skep_state_sink*) { return 0; };
+        type.load_state = [](void*, uint32_t, const void*, uint64_t) { return 0; };
+    }
+
+    static int run(void*) { return 0; }
+
     skep_note note{};
     skep_param every{}, greeting{};
     skep_port in{}, out{};
@@ -80,6 +89,22 @@ protected:
     skep_worker_type type{};
     const skep_worker_type* types[2] = {&type, &type};
     skep_plugin plugin{};
+};
+
+struct BrokenRule {
+    void (*breaks)(Descriptor&);
+    const char* complaint;
+};
+
+class Describe : public testing::Test, protected Descriptor {
+protected:
+    static void expect_refused(std::initializer_list<BrokenRule> rules) {
+        for (const BrokenRule& rule : rules) {
+            Descriptor broken;
+            rule.breaks(broken);
+            EXPECT_THAT(broken.complaint(), HasSubstr(rule.complaint));
+        }
+    }
 };
 
 TEST_F(Describe, CopiesEverythingThatThePluginSays) {
@@ -125,17 +150,14 @@ TEST_F(Describe, RefusesNothingAtAll) {
 }
 
 TEST_F(Describe, RefusesAStructThatIsTooSmall) {
-    plugin.size = 8;
-    EXPECT_THAT(complaint(), HasSubstr("has size 8, expected at least"));
-    plugin.size = sizeof(plugin);
-    type.size = offsetof(skep_worker_type, state_version) - 1;
-    EXPECT_THAT(complaint(), HasSubstr("worker type 0 has size"));
-    type.size = sizeof(type);
-    every.size = 0;
-    EXPECT_THAT(complaint(), HasSubstr("parameter 0 of worker type 'hello' has size 0"));
-    every.size = sizeof(every);
-    out.size = 4;
-    EXPECT_THAT(complaint(), HasSubstr("output 0 of worker type 'hello' has size 4"));
+    expect_refused({
+        {[](Descriptor& it) { it.plugin.size = 8; }, "has size 8, expected at least"},
+        {[](Descriptor& it) { it.type.size = offsetof(skep_worker_type, state_version) - 1; },
+         "worker type 0 has size"},
+        {[](Descriptor& it) { it.every.size = 0; },
+         "parameter 0 of worker type 'hello' has size 0"},
+        {[](Descriptor& it) { it.out.size = 4; }, "output 0 of worker type 'hello' has size 4"},
+    });
 }
 
 TEST_F(Describe, TakesATypeFromBeforeThereWasAState) {
@@ -146,17 +168,16 @@ TEST_F(Describe, TakesATypeFromBeforeThereWasAState) {
 }
 
 TEST_F(Describe, RefusesAStateThatCannotBeHandedOver) {
-    type.state_version = type.state_oldest = 2;
-    EXPECT_THAT(complaint(), HasSubstr("expected save_state and load_state"));
-    type.save_state = [](const void*, const skep_state_sink*) { return 0; };
-    type.load_state = [](void*, uint32_t, const void*, uint64_t) { return 0; };
+    expect_refused({
+        {[](Descriptor& it) { it.type.state_version = it.type.state_oldest = 2; },
+         "expected save_state and load_state"},
+        {[](Descriptor& it) { it.give_state(2, 3); },
+         "has state_oldest 3, expected 1 to state_version (2)"},
+        {[](Descriptor& it) { it.give_state(2, 0); }, "has state_oldest 0"},
+        {[](Descriptor& it) { it.give_state(0, 0); }, "neither with 0"},
+    });
+    give_state(2, 2);
     EXPECT_EQ(complaint(), "");
-    type.state_oldest = 3;
-    EXPECT_THAT(complaint(), HasSubstr("has state_oldest 3, expected 1 to state_version (2)"));
-    type.state_oldest = 0;
-    EXPECT_THAT(complaint(), HasSubstr("has state_oldest 0"));
-    type.state_version = 0;
-    EXPECT_THAT(complaint(), HasSubstr("neither with 0"));
 }
 
 TEST_F(Describe, TellsWhoCanReconfigure) {
@@ -175,41 +196,30 @@ TEST_F(Describe, RefusesAFlagThatItMustUnderstandAndIgnoresOthers) {
 }
 
 TEST_F(Describe, RefusesWhatDiffersFromTheNote) {
-    plugin.id = "org.example.other";
-    EXPECT_THAT(complaint(),
-                HasSubstr("id is 'org.example.other', but its note says "
-                          "'org.example.hello'"));
-    plugin.id = note.plugin_id;
-    plugin.version = "2.0.0";
-    EXPECT_THAT(complaint(), HasSubstr("version is '2.0.0'"));
-    plugin.version = note.plugin_version;
-    plugin.abi_minor += 1;
-    EXPECT_THAT(complaint(), HasSubstr("abi_minor"));
+    expect_refused({
+        {[](Descriptor& it) { it.plugin.id = "org.example.other"; },
+         "id is 'org.example.other', but its note says 'org.example.hello'"},
+        {[](Descriptor& it) { it.plugin.version = "2.0.0"; }, "version is '2.0.0'"},
+        {[](Descriptor& it) { it.plugin.abi_minor += 1; }, "abi_minor"},
+    });
 }
 
 TEST_F(Describe, RefusesNullPointersByName) {
-    const struct {
-        const char** place;
-        const char* complaint;
-    } cases[] = {
-        {&type.name, "the name of worker type 0 is null"},
-        {&every.name, "the name of parameter 0 of worker type 'hello' is null"},
-        {&plugin.version, "the plugin's version is null"},
-        {&in.name, "the name of input 0 of worker type 'hello' is null"},
-        {&in.content_type, "the content type of input 0 of worker type 'hello' is null"},
-    };
-
-    for (const auto& one : cases) {
-        const char* const before = *one.place;
-        *one.place = nullptr;
-        EXPECT_THAT(message_of(describe(&plugin, note, "x.so")), HasSubstr(one.complaint));
-        *one.place = before;
-    }
-    type.params = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("is null, but its count is 2"));
-    type.params = params;
-    params[1] = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("parameter 1 of worker type 'hello' is null"));
+    expect_refused({
+        {[](Descriptor& it) { it.type.name = nullptr; }, "the name of worker type 0 is null"},
+        {[](Descriptor& it) { it.every.name = nullptr; },
+         "the name of parameter 0 of worker type 'hello' is null"},
+        {[](Descriptor& it) { it.in.name = nullptr; },
+         "the name of input 0 of worker type 'hello' is null"},
+        {[](Descriptor& it) { it.in.content_type = nullptr; },
+         "the content type of input 0 of worker type 'hello' is null"},
+        {[](Descriptor& it) { it.type.params = nullptr; }, "is null, but its count is 2"},
+        {[](Descriptor& it) { it.params[1] = nullptr; },
+         "parameter 1 of worker type 'hello' is null"},
+    });
+    plugin.version = nullptr;  // and with that, it is not the version of the note
+    EXPECT_THAT(message_of(describe(&plugin, note, "x.so")),
+                HasSubstr("the plugin's version is null"));
 }
 
 TEST_F(Describe, RefusesAnIdOrVersionOfAnotherForm) {
@@ -234,73 +244,63 @@ TEST_F(Describe, RefusesNamesOfAnotherForm) {
 }
 
 TEST_F(Describe, RefusesANameThatIsTaken) {
-    greeting.name = "every";
-    EXPECT_THAT(complaint(),
-                HasSubstr("the name 'every' of parameter 1 of worker type 'hello' is used twice"));
-    greeting.name = "greeting";
-    plugin.type_count = 2;
-    EXPECT_THAT(complaint(), HasSubstr("the name 'hello' of worker type 1 is used twice"));
+    expect_refused({
+        {[](Descriptor& it) { it.greeting.name = "every"; },
+         "the name 'every' of parameter 1 of worker type 'hello' is used twice"},
+        {[](Descriptor& it) { it.plugin.type_count = 2; },
+         "the name 'hello' of worker type 1 is used twice"},
+    });
 }
 
 TEST_F(Describe, RefusesAPluginWithoutTypesOrWithTooMany) {
-    plugin.type_count = 0;
-    EXPECT_THAT(complaint(), HasSubstr("has no worker type"));
-    plugin.type_count = 4'000'000'000U;
-    EXPECT_THAT(complaint(), HasSubstr("has 4000000000 entries"));
+    expect_refused({
+        {[](Descriptor& it) { it.plugin.type_count = 0; }, "has no worker type"},
+        {[](Descriptor& it) { it.plugin.type_count = 4'000'000'000U; }, "has 4000000000 entries"},
+    });
 }
 
 TEST_F(Describe, RefusesATypeWithoutItsFunctions) {
-    const auto create = type.create;
-    type.create = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("has no create function"));
-    type.create = create;
-    const auto destroy = type.destroy;
-    type.destroy = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("has no destroy function"));
-    type.destroy = destroy;
+    expect_refused({
+        {[](Descriptor& it) { it.type.create = nullptr; }, "has no create function"},
+        {[](Descriptor& it) { it.type.destroy = nullptr; }, "has no destroy function"},
+    });
 }
 
 TEST_F(Describe, WantsExactlyOneOfRunAndOnMessage) {
-    type.run = [](void*) { return 0; };
-    EXPECT_THAT(complaint(), HasSubstr("has both run and on_message"));
+    expect_refused({
+        {[](Descriptor& it) { it.type.run = Descriptor::run; }, "has both run and on_message"},
+        {[](Descriptor& it) { it.type.on_message = nullptr; }, "has neither run and on_message"},
+    });
+    type.run = run;
     type.on_message = nullptr;
     EXPECT_EQ(complaint(), "");
-    type.run = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("has neither run and on_message"));
 }
 
 TEST_F(Describe, RefusesParametersThatContradictThemselves) {
-    const skep_param good = every;
-    const auto complaint_of = [&](auto&& change) {
-        every = good;
-        change(every);
-        return complaint();
-    };
-    EXPECT_THAT(complaint_of([](auto& p) { p.type = 99; }), HasSubstr("unknown type 99"));
-    EXPECT_THAT(
-        complaint_of([](auto& p) { p.default_value = "soon"; }),
-        HasSubstr("the default of parameter 0 of worker type 'hello' ('every') 'soon' is not a"));
-    EXPECT_THAT(complaint_of([](auto& p) { p.default_value = "2h"; }),
-                HasSubstr("out of its bounds"));
-    EXPECT_THAT(complaint_of([](auto& p) { p.default_value = "1us"; }),
-                HasSubstr("out of its bounds"));
-    EXPECT_THAT(complaint_of([](auto& p) {
-                    p.default_value = nullptr;
-                    p.min_value = "2h";
-                }),
-                HasSubstr("above its maximum"));
-    EXPECT_THAT(complaint_of([](auto& p) { p.flags |= SKEP_PARAM_REQUIRED; }),
-                HasSubstr("is required and has a default"));
-    EXPECT_THAT(complaint_of([&](auto& p) { p.choices = choices; }), HasSubstr("has choices"));
-    every = good;
-    greeting.default_value = "hi";
-    EXPECT_THAT(complaint(), HasSubstr("not one of its choices"));
-    greeting.default_value = nullptr;
-    choices[0] = nullptr;
-    EXPECT_THAT(complaint(), HasSubstr("empty list of choices"));
-    greeting.choices = nullptr;
-    greeting.max_value = "z";
-    EXPECT_THAT(complaint(), HasSubstr("has bounds"));
+    expect_refused({
+        {[](Descriptor& it) { it.every.type = 99; }, "unknown type 99"},
+        {[](Descriptor& it) { it.every.default_value = "soon"; },
+         "the default of parameter 0 of worker type 'hello' ('every') 'soon' is not a"},
+        {[](Descriptor& it) { it.every.default_value = "2h"; }, "out of its bounds"},
+        {[](Descriptor& it) { it.every.default_value = "1us"; }, "out of its bounds"},
+        {[](Descriptor& it) {
+             it.every.default_value = nullptr;
+             it.every.min_value = "2h";
+         },
+         "above its maximum"},
+        {[](Descriptor& it) { it.every.flags |= SKEP_PARAM_REQUIRED; },
+         "is required and has a default"},
+        {[](Descriptor& it) { it.every.choices = it.choices; }, "has choices"},
+        {[](Descriptor& it) { it.greeting.default_value = "hi"; }, "not one of its choices"},
+        {[](Descriptor& it) { it.greeting.default_value = it.choices[0] = nullptr; },
+         "empty list of choices"},
+        {[](Descriptor& it) {
+             it.greeting.default_value = nullptr;
+             it.greeting.choices = nullptr;
+             it.greeting.max_value = "z";
+         },
+         "has bounds"},
+    });
 }
 
 TEST_F(Describe, SaysAllThatIsWrongAtOnce) {
