@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "tests/daemon/reload_fixture.hpp"
+#include "tests/support/reload_fixture.hpp"
 
 namespace skep::host {
 namespace {

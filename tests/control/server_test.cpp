@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/control/control_fixture.hpp"
+#include "tests/support/control_fixture.hpp"
 
 namespace skep::host {
 namespace {

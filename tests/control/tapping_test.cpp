@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "host/messaging/tap.hpp"
-#include "tests/control/control_fixture.hpp"
+#include "tests/support/control_fixture.hpp"
 
 namespace skep::host {
 namespace {

@@ -11,7 +11,7 @@
 
 #include <skep/note.h>
 
-#include "tests/daemon/reload_fixture.hpp"
+#include "tests/support/reload_fixture.hpp"
 
 namespace skep::host {
 namespace {

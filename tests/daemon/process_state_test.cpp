@@ -14,7 +14,7 @@
 
 #include <skep/note.h>
 
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
 

@@ -14,7 +14,7 @@
 
 #include "host/base/crash_report.hpp"
 #include "host/loader/staging_folder.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
 

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/daemon/reload_fixture.hpp"
+#include "tests/support/reload_fixture.hpp"
 
 namespace skep::host {
 namespace {

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "host/loader/elf_file.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 #include "tests/support/process.hpp"
 
 namespace skep::host {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 
 namespace skep::host {
 namespace {

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/loader/loader_fixture.hpp"
+#include "tests/support/loader_fixture.hpp"
 
 namespace skep::host::brought_libraries_test {
 namespace {

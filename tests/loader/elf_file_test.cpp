@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "host/loader/elf_image.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 
 namespace skep::host {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <skep/note.h>
 
-#include "tests/loader/loader_fixture.hpp"
+#include "tests/support/loader_fixture.hpp"
 
 namespace skep::host::file_loader_test {
 namespace {

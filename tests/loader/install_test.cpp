@@ -7,7 +7,7 @@
 
 #include <skep/note.h>
 
-#include "tests/loader/loader_fixture.hpp"
+#include "tests/support/loader_fixture.hpp"
 
 namespace skep::host {
 namespace {

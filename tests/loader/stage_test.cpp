@@ -13,7 +13,7 @@
 
 #include "host/base/crash_report.hpp"
 #include "host/loader/staging_folder.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 
 namespace skep::host {
 namespace {

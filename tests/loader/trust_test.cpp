@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "host/base/fd.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 
 namespace skep::host {
 namespace {

@@ -15,8 +15,8 @@
 
 #include <skep/note.h>
 
-#include "tests/loader/loader_fixture.hpp"
 #include "tests/plugins/exit_log.h"
+#include "tests/support/loader_fixture.hpp"
 
 namespace skep::host {
 namespace {

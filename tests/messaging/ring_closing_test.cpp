@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "host/messaging/inbox.hpp"
-#include "tests/messaging/ring_fixture.hpp"
+#include "tests/support/ring_fixture.hpp"
 
 namespace skep::host {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/messaging/ring_fixture.hpp"
+#include "tests/support/ring_fixture.hpp"
 
 namespace skep::host::ring_test {
 namespace {

@@ -15,7 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "host/control/client.hpp"
-#include "tests/daemon/reload_fixture.hpp"
+#include "tests/support/reload_fixture.hpp"
 #include "tests/support/swap_load.hpp"
 
 namespace skep::test {

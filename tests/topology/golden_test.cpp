@@ -21,7 +21,7 @@
 
 #include "host/topology/plan.hpp"
 #include "host/topology/topology.hpp"
-#include "tests/topology/fake_plugins.hpp"
+#include "tests/support/fake_plugins.hpp"
 
 namespace skep::host {
 namespace {

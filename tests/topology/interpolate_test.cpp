@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/topology/fake_plugins.hpp"
+#include "tests/support/fake_plugins.hpp"
 
 namespace skep::host {
 namespace {

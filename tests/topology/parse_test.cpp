@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "host/topology/topology.hpp"
-#include "tests/topology/fake_plugins.hpp"
+#include "tests/support/fake_plugins.hpp"
 
 namespace skep::host {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "host/topology/diff.hpp"
-#include "tests/topology/planned.hpp"
+#include "tests/support/planned.hpp"
 
 namespace skep::host {
 namespace {

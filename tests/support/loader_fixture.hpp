@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "host/loader/file_loader.hpp"
-#include "tests/loader/plugin_files.hpp"
+#include "tests/support/plugin_files.hpp"
 
 namespace skep::host {
 
