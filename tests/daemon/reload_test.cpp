@@ -300,7 +300,7 @@ TEST_F(Reload, AVersionThatFailsOnProbationIsRolledBackAndTheVerdictSaysSo) {
 }
 
 TEST_F(Reload, WhoDoesNotWaitForTheProbationIsAnsweredWhenThePlanIsInForce) {
-    probation = "1m";
+    probation = "1h";
     install("greeter_1");
     write(one_worker);
     start();
