@@ -76,7 +76,7 @@ std::string SkepHost::plan(const std::string& topology) {
 }
 
 std::string SkepHost::start() {
-    const Answer<Done> started = manager_.apply(plan_);
+    const Answer<Applied> started = manager_.apply(plan_);
     return started ? "" : started.error().message;
 }
 

@@ -7,17 +7,11 @@
 
 #include <spdlog/spdlog.h>
 
-#include "host/manager/plan_checks.hpp"
 #include "host/manager/revisions.hpp"
-#include "host/topology/diff.hpp"
 
 namespace skep::host {
 
 namespace {
-
-Refusal unknown(const std::string& worker) {
-    return {Refusal::Code::unknown_worker, "no worker '" + worker + "'"};
-}
 
 Refusal ended_meanwhile(const WorkerEntry& entry, const WorkerReport& report) {
     return {Refusal::Code::illegal_state,
@@ -175,9 +169,6 @@ void Core::settle_change() {
         return;
     }
     const std::shared_ptr<const PlanChange> over = std::exchange(change_, nullptr);
-    if (over->is_committed()) {
-        steps_ = over->steps();
-    }
     for (const std::string& worker : over->restarts()) {
         start(worker, [](const Answer<Done>&) {});
     }
@@ -191,41 +182,27 @@ Refusal Core::absent(const std::string& worker) const {
 
 // -- Requests. --
 
-Answer<Done> Core::check(const Plan& next, const PluginInfos& plugins) {
-    const Changes changes = diff(*parts_.plan, next);
-    std::optional<Refusal> refused =
-        refusal_of(next, changes, parts_.plan, parts_.table, parts_.schedule);
-    if (!refused) {
-        refused = swaps_refusal(next, changes, parts_.table, plugins);
-    }
-    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
-}
-
-void Core::apply(std::shared_ptr<const Plan> next,
-                 bool starts,
-                 const Completion& reply,
-                 StateLoss loss) {
+void Core::apply(PlanChange::Order order) {
     std::optional<Refusal> refused = end_.refusal();
     if (!refused && change_ != nullptr) {
         refused = Refusal{Refusal::Code::illegal_state, "a plan is being applied"};
     }
     if (!refused) {
-        const Changes changes = diff(*parts_.plan, *next);
-        auto change = std::make_shared<PlanChange>(
-            parts_, PlanChange::Order{++changes_begun_, std::move(next), starts, loss, reply});
-        refused = change->prepare(changes);
+        order.number = ++changes_begun_;
+        auto change = std::make_shared<PlanChange>(parts_, order);
+        refused = change->prepare();
         if (!refused) {
             change_ = std::move(change);
             change_->begin();
             return;
         }
     }
-    reply(Unexpected<Refusal>(*refused));
+    order.reply(Unexpected<Refusal>(*refused));
 }
 
-void Core::rollback(const Completion& reply, StateLoss loss) {
+void Core::rollback(PlanChange::Reply reply, StateLoss loss) {
     if (std::shared_ptr<const Plan> before = parts_.plan.before()) {
-        apply(std::move(before), true, reply, loss);
+        apply({0, std::move(before), true, loss, std::move(reply)});
     } else {
         reply(Unexpected<Refusal>(
             {Refusal::Code::illegal_state, "cannot roll back: there is no previous plan"}));
@@ -240,7 +217,13 @@ void Core::create(WorkerPlan worker, const Completion& reply) {
     }
     Plan next = *parts_.plan;
     next.workers.push_back(std::move(worker));
-    apply(std::make_shared<const Plan>(std::move(next)), false, reply);
+    apply({0,
+           std::make_shared<const Plan>(std::move(next)),
+           false,
+           StateLoss::refused,
+           [reply](const Answer<Applied>& applied) {
+               reply(applied ? Answer<Done>(Done{}) : Unexpected<Refusal>(applied.error()));
+           }});
 }
 
 void Core::start(const std::string& worker, const Completion& reply) {
@@ -381,13 +364,6 @@ Answer<std::size_t> Core::broadcast(const std::string& payload) {
         return Unexpected<Refusal>(*end_.refusal());
     }
     return sender_.broadcast(payload);
-}
-
-Answer<WorkerMetrics> Core::metrics_of(const std::string& worker) {
-    if (const WorkerEntry* const entry = parts_.table.find(worker)) {
-        return entry->metrics(parts_.clock.now());
-    }
-    return Unexpected<Refusal>(unknown(worker));
 }
 
 void Core::stop_host(Nanos grace, Ending::Cause cause, std::string reason) {

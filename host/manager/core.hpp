@@ -41,12 +41,8 @@ public:
     [[nodiscard]] ManagerParts& parts() { return parts_; }
 
     // The following are [manager-thread].
-    void apply(std::shared_ptr<const Plan> next,
-               bool starts,
-               const Completion& reply,
-               StateLoss loss = StateLoss::refused);
-    void rollback(const Completion& reply, StateLoss loss);
-    Answer<Done> check(const Plan& next, const PluginInfos& plugins);
+    void apply(PlanChange::Order order);
+    void rollback(PlanChange::Reply reply, StateLoss loss);
     void create(WorkerPlan worker, const Completion& reply);
     void start(const std::string& worker, const Completion& reply);
     void pause(const std::string& worker, bool waits, const Completion& reply);
@@ -55,11 +51,7 @@ public:
     void restart(const std::string& worker, const Completion& reply);
     Answer<Done> send(const std::string& worker, const std::string& payload);
     Answer<std::size_t> broadcast(const std::string& payload);
-    Answer<WorkerMetrics> metrics_of(const std::string& worker);
     void stop_host(Nanos grace, Ending::Cause cause, std::string reason);
-
-    // Returns the steps of the plan in force.
-    [[nodiscard]] const ApplySteps& steps() const { return steps_; }
 
 private:
     void tick();
@@ -80,7 +72,6 @@ private:
     HostSender sender_;
     std::shared_ptr<PlanChange> change_;  // null: no plan is being applied
     std::uint64_t changes_begun_ = 0;
-    ApplySteps steps_;
     Nanos helpers_deadline_ = forever;  // at the end of the host: then they are abandoned
     std::promise<Ending> ended_;
     const std::shared_future<Ending> ended_future_{ended_.get_future()};

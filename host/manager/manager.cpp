@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "host/manager/core.hpp"
+#include "host/manager/plan_checks.hpp"
 #include "host/manager/revisions.hpp"
 
 namespace skep::host {
@@ -55,10 +56,10 @@ Manager::~Manager() {
     thread_.join();
 }
 
-Answer<Done> Manager::apply(Plan next, StateLoss loss) {
+Answer<Applied> Manager::apply(Plan next, StateLoss loss) {
     const auto shared = std::make_shared<const Plan>(std::move(next));
-    return ask<Done>(*core_, [this, shared, loss](const Completion& reply) {
-        core_->apply(shared, true, reply, loss);
+    return ask<Applied>(*core_, [this, shared, loss](const auto& reply) {
+        core_->apply({0, shared, true, loss, reply});
     });
 }
 
@@ -107,8 +108,12 @@ Answer<std::size_t> Manager::broadcast(std::string payload) {
 }
 
 Answer<WorkerMetrics> Manager::metrics(const std::string& worker) {
-    Answer<WorkerMetrics> answer = ask<WorkerMetrics>(
-        *core_, [this, worker](const auto& reply) { reply(core_->metrics_of(worker)); });
+    Answer<WorkerMetrics> answer = ask<WorkerMetrics>(*core_, [this, worker](const auto& reply) {
+        const ManagerParts& parts = core_->parts();
+        const WorkerEntry* const entry = parts.table.find(worker);
+        reply(entry != nullptr ? Answer<WorkerMetrics>(entry->metrics(parts.clock.now()))
+                               : Unexpected<Refusal>(unknown(worker)));
+    });
     if (!answer && answer.error().code == Refusal::Code::host_ended) {
         for (WorkerMetrics& it : metrics().workers) {
             if (it.name == worker) {
@@ -129,24 +134,22 @@ HostMetrics Manager::metrics() {
     return core_->parts().table.metrics();
 }
 
-Answer<ApplySteps> Manager::steps() {
-    return ask<ApplySteps>(*core_, [this](const auto& reply) { reply(core_->steps()); });
-}
-
 Answer<std::shared_ptr<const Plan>> Manager::plan() {
     return ask<std::shared_ptr<const Plan>>(
         *core_, [this](const auto& reply) { reply(core_->parts().plan.plan()); });
 }
 
 Answer<Done> Manager::check(Plan next, PluginInfos plugins) {
-    return ask<Done>(*core_,
-                     [this, next = std::move(next), plugins = std::move(plugins)](
-                         const Completion& reply) { reply(core_->check(next, plugins)); });
+    return ask<Done>(
+        *core_,
+        [this, next = std::move(next), plugins = std::move(plugins)](const Completion& reply) {
+            const ManagerParts& parts = core_->parts();
+            reply(check_plan(next, plugins, parts.plan, parts.table, parts.schedule));
+        });
 }
 
-Answer<Done> Manager::rollback(StateLoss loss) {
-    return ask<Done>(*core_,
-                     [this, loss](const Completion& reply) { core_->rollback(reply, loss); });
+Answer<Applied> Manager::rollback(StateLoss loss) {
+    return ask<Applied>(*core_, [this, loss](const auto& reply) { core_->rollback(reply, loss); });
 }
 
 Answer<std::vector<LibraryUse>> Manager::libraries() {

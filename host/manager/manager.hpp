@@ -10,8 +10,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +22,7 @@
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
 #include "host/loader/loader.hpp"
+#include "host/topology/diff.hpp"
 #include "host/topology/plan.hpp"
 #include "host/worker/metrics.hpp"
 
@@ -53,6 +57,23 @@ struct ApplySteps {
     Nanos take{0};  // handed over the states at boundaries, then built the routes
 
     bool operator==(const ApplySteps&) const = default;
+};
+
+// A worker that got a successor.
+struct AppliedSwap {
+    std::shared_ptr<const WorkerPlan> before, now;
+    std::uint64_t generation = 0;        // of the successor
+    std::string plugin;                  // of the successor: its id and version
+    std::optional<SwapMetrics> figures;  // none: the worker does not run
+};
+
+// What putting a plan in force did.
+struct Applied {
+    Changes changes;  // from the plan before
+    ApplySteps steps;
+    std::vector<AppliedSwap> swaps;       // of changes.to_swap
+    std::vector<std::string> state_ends;  // those of changes.to_remove that had state
+    std::size_t stay = 0;                 // workers that did not change
 };
 
 // How a stop spends its time; each value counts from its begin. Workers drain until `drain`, and
@@ -173,7 +194,7 @@ public:
     //
     // A successor that fails within Plan::probation is rolled back to its predecessor. So are the
     // other successors of the same plan that routes join to it, directly or through each other.
-    Answer<Done> apply(Plan next, StateLoss loss = StateLoss::refused);
+    Answer<Applied> apply(Plan next, StateLoss loss = StateLoss::refused);
 
     // Returns why apply() would refuse `next` now, as far as that is known without any action. Does
     // not check plugins that `plugins` lacks.
@@ -182,7 +203,7 @@ public:
     // Applies the previous plan, as apply() does, with its plugins as they were. A second call goes
     // back one plan further. The manager keeps the last `plans_kept` plans; none left:
     // illegal_state.
-    Answer<Done> rollback(StateLoss loss = StateLoss::refused);
+    Answer<Applied> rollback(StateLoss loss = StateLoss::refused);
     static constexpr std::size_t plans_kept = 8;
 
     // Adds a worker without starting it.
@@ -208,8 +229,6 @@ public:
 
     [[nodiscard]] Answer<WorkerMetrics> metrics(const std::string& worker);
     [[nodiscard]] HostMetrics metrics();
-    // Returns the steps of the plan in force.
-    [[nodiscard]] Answer<ApplySteps> steps();
     // Returns the plan in force. Never null.
     [[nodiscard]] Answer<std::shared_ptr<const Plan>> plan();
     // Returns the libraries by path, then the newest first.

@@ -1,6 +1,7 @@
 #include "host/manager/plan_change.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -88,6 +89,69 @@ bool resume_swapped(ManagerParts& parts, WorkerEntry& entry) {
     return true;
 }
 
+// Returns the instance to create. It runs elsewhere if the placement changed, or if the present
+// thread would keep a plugin mapped.
+PendingInstance pending_for(const ManagerParts& parts, const WorkerEntry& entry) {
+    const Revision& next = entry.swap->other;
+    PendingInstance made;
+    made.worker = entry.home->name;
+    made.owner = entry.worker;
+    made.instance = entry.worker->make_successor(
+        {next.generation, next.library, next.type, next.plan->config, next.plan->live});
+    const auto pins_on = [](const Library& library) {
+        return library.info().thread_exits || !library.info().thread_keys.empty();
+    };
+    const bool pins = pins_on(*entry.library) || pins_on(*next.library);
+    if (next.pool != nullptr && next.pool != entry.pool) {
+        made.place.seat = entry.home->parker->seat_in(*next.pool);
+    } else if (next.pool == nullptr && (pins || entry.plan->run != next.plan->run ||
+                                        entry.info()->is_loop != next.info()->is_loop)) {
+        made.place.thread = entry.worker->make_thread();
+        made.placement = parts.pools.placement_of(next.plan->run);
+    }
+    return made;
+}
+
+// Orders swaps into waves, senders before their receivers. A sender that waits for room reaches a
+// boundary only while its receivers run. If the receivers were swapped first, they would hold, and
+// all would wait for each other. A cycle has no such order, and needs none while it has room.
+std::deque<std::vector<WorkerEntry*>> waves_of(const std::vector<WorkerEntry*>& swaps,
+                                               const std::vector<EntryGroup>& flow) {
+    std::vector<bool> has_swap(flow.size());
+    for (const WorkerEntry* const entry : swaps) {
+        has_swap[*entry->group] = true;
+    }
+    std::vector<std::size_t> wave(flow.size());
+    for (std::size_t i = flow.size(); i-- > 0;) {  // senders come after their receivers
+        for (const std::size_t up : flow[i].upstream) {
+            wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
+        }
+    }
+    std::map<std::size_t, std::vector<WorkerEntry*>> ordered;
+    for (WorkerEntry* const entry : swaps) {
+        ordered[wave[*entry->group]].push_back(entry);
+    }
+    std::deque<std::vector<WorkerEntry*>> waves;
+    for (auto& [number, entries] : ordered) {
+        waves.push_back(std::move(entries));
+    }
+    return waves;
+}
+
+// Describes what happens to the workers that get no successor.
+void describe_rest(Applied& applied, const Plan& next, const WorkerTable& table) {
+    const Changes& changes = applied.changes;
+    std::copy_if(changes.to_remove.begin(),
+                 changes.to_remove.end(),
+                 std::back_inserter(applied.state_ends),
+                 [&](const std::string& worker) {
+                     const WorkerTypeInfo* const type = table.find(worker)->info();
+                     return type != nullptr && type->state_version > 0;
+                 });
+    applied.stay = next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
+                   changes.to_reconfigure.size();
+}
+
 }  // namespace
 
 PlanChange::PlanChange(ManagerParts& parts, Order order)
@@ -97,17 +161,17 @@ PlanChange::PlanChange(ManagerParts& parts, Order order)
 
 // -- prepare --
 
-std::optional<Refusal> PlanChange::prepare(const Changes& changes) {
+std::optional<Refusal> PlanChange::prepare() {
+    applied_.changes = diff(*parts_.plan, *order_.next);
     std::optional<Refusal> refused =
-        refusal_of(*order_.next, changes, parts_.plan, parts_.table, parts_.schedule);
+        refusal_of(*order_.next, applied_.changes, parts_.plan, parts_.table, parts_.schedule);
     if (refused) {
         return refused;
     }
     if (const auto pooled = parts_.pools.start(*order_.next, *parts_.plan); !pooled) {
         return bad_plan(pooled.error());
     }
-    to_remove_ = changes.to_remove;
-    refused = prepare_entries(changes);
+    refused = prepare_entries();
     if (refused) {
         for (const WorkerEntry* const entry : starts_) {
             parts_.table.forget(*entry);
@@ -121,7 +185,8 @@ std::optional<Refusal> PlanChange::prepare(const Changes& changes) {
 }
 
 // On entries that no other thread has seen yet.
-std::optional<Refusal> PlanChange::prepare_entries(const Changes& changes) {
+std::optional<Refusal> PlanChange::prepare_entries() {
+    const Changes& changes = applied_.changes;
     for (const WorkerPlan* const worker : workers_named(*order_.next, changes.to_add)) {
         Result<std::shared_ptr<Pool>, std::string> pool = parts_.pools.find(*worker, *order_.next);
         if (!pool) {
@@ -214,11 +279,11 @@ void PlanChange::begin() {
         parts_.plan.adopt(order_.next);
         parts_.plan.rewire();
         parts_.table.note_change();
-        outcome_ = Done{};
+        outcome_ = std::move(applied_);
         return;
     }
     making_ = starts_.size();
-    steps_.open = end_step();
+    applied_.steps.open = end_step();
     const Manager::Limits& limits = parts_.limits;
     deadline_ = deadline_after(
         parts_.clock.now(),
@@ -246,7 +311,7 @@ void PlanChange::create_successors() {
     const auto creation = std::make_shared<Creation>();
     for (WorkerEntry* const entry : swaps_) {
         if (entry->worker != nullptr && entry->swap->handover == nullptr) {
-            creation->pending.push_back(pending_for(*entry));
+            creation->pending.push_back(pending_for(parts_, *entry));
         }
     }
     if (creation->pending.empty()) {
@@ -276,29 +341,6 @@ void PlanChange::create_successors() {
         abort(bad_plan("worker '" + creation->pending.front().worker +
                        "' cannot be created: " + started.error()));
     }
-}
-
-// Returns the instance to create. It runs elsewhere if the placement changed, or if the present
-// thread would keep a plugin mapped.
-PendingInstance PlanChange::pending_for(const WorkerEntry& entry) const {
-    const Revision& next = entry.swap->other;
-    PendingInstance made;
-    made.worker = entry.home->name;
-    made.owner = entry.worker;
-    made.instance = entry.worker->make_successor(
-        {next.generation, next.library, next.type, next.plan->config, next.plan->live});
-    const auto pins_on = [](const Library& library) {
-        return library.info().thread_exits || !library.info().thread_keys.empty();
-    };
-    const bool pins = pins_on(*entry.library) || pins_on(*next.library);
-    if (next.pool != nullptr && next.pool != entry.pool) {
-        made.place.seat = entry.home->parker->seat_in(*next.pool);
-    } else if (next.pool == nullptr && (pins || entry.plan->run != next.plan->run ||
-                                        entry.info()->is_loop != next.info()->is_loop)) {
-        made.place.thread = entry.worker->make_thread();
-        made.placement = parts_.pools.placement_of(next.plan->run);
-    }
-    return made;
 }
 
 void PlanChange::on_created(std::vector<PendingInstance>& pending) {
@@ -342,7 +384,7 @@ void PlanChange::go_on() {
     if (making_ > 0) {
         return;
     }
-    steps_.make = end_step();
+    applied_.steps.make = end_step();
     offer_successors();
     if (taking_ == 0) {
         commit();
@@ -357,11 +399,11 @@ void PlanChange::offer_successors() {
         return;
     }
     WorkerEntry& first = *swaps_.front();
-    const bool stands_alone = swaps_.size() == 1 && starts_.empty() && to_remove_.empty() &&
-                              parts_.plan->routes == order_.next->routes &&
-                              first.worker != nullptr && first.state == WorkerState::running &&
-                              !first.wants_pause &&
-                              has_same_ports(*first.swap->other.info(), *first.info());
+    const bool stands_alone =
+        swaps_.size() == 1 && starts_.empty() && applied_.changes.to_remove.empty() &&
+        parts_.plan->routes == order_.next->routes && first.worker != nullptr &&
+        first.state == WorkerState::running && !first.wants_pause &&
+        has_same_ports(*first.swap->other.info(), *first.info());
     if (stands_alone) {
         first.swap->handover->set_holds(false);
     }
@@ -370,34 +412,8 @@ void PlanChange::offer_successors() {
         longest = std::max(longest, entry->swap->other.plan->quiesce.value_or(parts_.limits.take));
     }
     deadline_ = deadline_after(parts_.clock.now(), longest);
-    waves_ = waves_of_swaps();
+    waves_ = waves_of(swaps_, parts_.plan.flow());
     offer_wave();
-}
-
-// Orders swaps into waves, senders before their receivers. A sender that waits for room reaches a
-// boundary only while its receivers run. If the receivers were swapped first, they would hold, and
-// all would wait for each other. A cycle has no such order, and needs none while it has room.
-std::deque<std::vector<WorkerEntry*>> PlanChange::waves_of_swaps() const {
-    const std::vector<EntryGroup>& flow = parts_.plan.flow();
-    std::vector<bool> has_swap(flow.size());
-    for (const WorkerEntry* const entry : swaps_) {
-        has_swap[*entry->group] = true;
-    }
-    std::vector<std::size_t> wave(flow.size());
-    for (std::size_t i = flow.size(); i-- > 0;) {  // senders come after their receivers
-        for (const std::size_t up : flow[i].upstream) {
-            wave[i] = std::max(wave[i], wave[up] + (has_swap[up] ? 1 : 0));
-        }
-    }
-    std::map<std::size_t, std::vector<WorkerEntry*>> ordered;
-    for (WorkerEntry* const entry : swaps_) {
-        ordered[wave[*entry->group]].push_back(entry);
-    }
-    std::deque<std::vector<WorkerEntry*>> waves;
-    for (auto& [number, entries] : ordered) {
-        waves.push_back(std::move(entries));
-    }
-    return waves;
 }
 
 void PlanChange::offer_wave() {
@@ -434,17 +450,27 @@ void PlanChange::commit() {
     if (!parts_.schedule.has_begun() && !starts_.empty()) {
         parts_.schedule.begin(order_.next->schedule, parts_.clock.now());
     }
-    parts_.plan.begin_leaving(to_remove_);
+    describe_rest(applied_, *order_.next, parts_.table);
+    parts_.plan.begin_leaving(applied_.changes.to_remove);
     for (WorkerEntry* const entry : swaps_) {
+        const bool is_new_instance = applied_.swaps.size() < applied_.changes.to_swap.size();
+        AppliedSwap done{entry->plan, nullptr, 0, "", std::nullopt};
+        const bool runs = entry->worker != nullptr;
         commit_swap(parts_, *entry);
+        if (is_new_instance) {  // swaps_ has these first
+            done.now = entry->plan;
+            done.generation = entry->generation;
+            done.plugin = entry->library->info().id + " " + entry->library->info().version;
+            done.figures = runs ? entry->last_swap : std::nullopt;
+            applied_.swaps.push_back(std::move(done));
+        }
     }
     parts_.plan.adopt(order_.next);
     for (const WorkerEntry* const entry : starts_) {
         entry->home->mailbox->open();  // before the routes to it exist
     }
     parts_.plan.rewire();
-    steps_.take = end_step();
-    outcome_ = Done{};
+    applied_.steps.take = end_step();
     deadline_ = forever;
     parts_.table.note_change();
     for (WorkerEntry* const entry : starts_) {
@@ -458,6 +484,7 @@ void PlanChange::commit() {
             restarts_.push_back(entry->home->name);
         }
     }
+    outcome_ = std::move(applied_);
 }
 
 void PlanChange::commit_late(ManagerParts& parts, WorkerEntry& entry) {

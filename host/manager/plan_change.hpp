@@ -12,32 +12,33 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "host/manager/manager_parts.hpp"
-#include "host/topology/diff.hpp"
 
 namespace skep::host {
 
 class PlanChange : public std::enable_shared_from_this<PlanChange> {
 public:
+    using Reply = std::function<void(Answer<Applied>)>;
+
     struct Order {
         std::uint64_t number = 0;  // of this change
         std::shared_ptr<const Plan> next;
         bool starts = true;  // false: new workers are only known
         StateLoss loss = StateLoss::refused;
-        Completion reply;
+        Reply reply;
     };
 
     // `parts` must outlive this object.
     PlanChange(ManagerParts& parts, Order order);
 
-    // Returns why the plan cannot be applied; nothing has changed then. `changes`: from the plan in
-    // force to the next one.
-    [[nodiscard]] std::optional<Refusal> prepare(const Changes& changes);
+    // Returns why the plan cannot be applied; nothing has changed then.
+    [[nodiscard]] std::optional<Refusal> prepare();
     // Precondition: prepare() refused nothing.
     void begin();
 
@@ -60,10 +61,6 @@ public:
 
     [[nodiscard]] bool is_over() const { return outcome_.has_value(); }
 
-    [[nodiscard]] bool is_committed() const { return is_over() && outcome_->has_value(); }
-
-    [[nodiscard]] const ApplySteps& steps() const { return steps_; }
-
     // The workers that have failed or ended, and start again with the plan.
     [[nodiscard]] const std::vector<std::string>& restarts() const { return restarts_; }
 
@@ -80,18 +77,16 @@ private:
         std::atomic<std::size_t> at{0};  // the one in `create`; only shown, any memory order works
     };
 
-    [[nodiscard]] std::optional<Refusal> prepare_entries(const Changes& changes);
+    [[nodiscard]] std::optional<Refusal> prepare_entries();
     [[nodiscard]] std::optional<Refusal> begin_swap(WorkerEntry& entry,
                                                     std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] std::optional<Refusal> begin_reconfiguration(
         WorkerEntry& entry, std::shared_ptr<const WorkerPlan> plan);
     [[nodiscard]] std::optional<Refusal> set_swap(WorkerEntry& entry, Swap swap);
     void create_successors();
-    [[nodiscard]] PendingInstance pending_for(const WorkerEntry& entry) const;
     void on_created(std::vector<PendingInstance>& pending);
     void go_on();
     void offer_successors();
-    [[nodiscard]] std::deque<std::vector<WorkerEntry*>> waves_of_swaps() const;
     void offer_wave();
     void commit();
     void withdraw_swap(WorkerEntry& entry);
@@ -99,7 +94,7 @@ private:
 
     ManagerParts& parts_;
     const Order order_;
-    std::vector<std::string> to_remove_;
+    Applied applied_;                   // so far
     std::vector<WorkerEntry*> starts_;  // receivers before their senders
     std::vector<WorkerEntry*> swaps_;
     std::shared_ptr<const Creation> creation_;     // null: no successor has to be created
@@ -108,9 +103,8 @@ private:
     std::deque<std::vector<WorkerEntry*>> waves_;  // of swaps, not offered yet
     Nanos deadline_ = forever;
     Nanos step_begin_;
-    ApplySteps steps_;  // each is set when the step has ended
     std::vector<std::string> restarts_;
-    std::optional<Answer<Done>> outcome_;
+    std::optional<Answer<Applied>> outcome_;
 };
 
 }  // namespace skep::host

@@ -60,6 +60,9 @@ std::optional<Refusal> refusal_of(const Plan& next,
     return std::nullopt;
 }
 
+namespace {
+
+// Returns why a worker cannot get its successor, by the descriptions of the plugins.
 std::optional<Refusal> swaps_refusal(const Plan& next,
                                      const Changes& changes,
                                      const WorkerTable& table,
@@ -79,6 +82,21 @@ std::optional<Refusal> swaps_refusal(const Plan& next,
         }
     }
     return std::nullopt;
+}
+
+}  // namespace
+
+Answer<Done> check_plan(const Plan& next,
+                        const PluginInfos& plugins,
+                        const PlanInForce& plan,
+                        const WorkerTable& table,
+                        const Schedule& schedule) {
+    const Changes changes = diff(*plan, next);
+    std::optional<Refusal> refused = refusal_of(next, changes, plan, table, schedule);
+    if (!refused) {
+        refused = swaps_refusal(next, changes, table, plugins);
+    }
+    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
 }
 
 std::optional<Refusal> successor_refusal(const WorkerEntry& entry,

@@ -23,11 +23,13 @@ namespace skep::host {
                                                 const WorkerTable& table,
                                                 const Schedule& schedule);
 
-// Returns why a worker cannot get its successor, by the descriptions of the plugins.
-[[nodiscard]] std::optional<Refusal> swaps_refusal(const Plan& next,
-                                                   const Changes& changes,
-                                                   const WorkerTable& table,
-                                                   const PluginInfos& plugins);
+// Returns why applying the plan would be refused now, as far as that is known without any action.
+// Does not check plugins that `plugins` lacks.
+[[nodiscard]] Answer<Done> check_plan(const Plan& next,
+                                      const PluginInfos& plugins,
+                                      const PlanInForce& plan,
+                                      const WorkerTable& table,
+                                      const Schedule& schedule);
 
 // Returns why the worker cannot be swapped now.
 [[nodiscard]] std::optional<Refusal> swap_refusal(const WorkerEntry& entry);

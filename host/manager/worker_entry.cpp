@@ -61,6 +61,10 @@ Refusal bad_plan(std::string why) {
     return {Refusal::Code::bad_plan, std::move(why)};
 }
 
+Refusal unknown(const std::string& worker) {
+    return {Refusal::Code::unknown_worker, "no worker '" + worker + "'"};
+}
+
 Refusal cannot(std::string_view verb, const WorkerEntry& entry) {
     return {Refusal::Code::illegal_state,
             "cannot " + std::string(verb) + " worker '" + entry.home->name + "': it is " +

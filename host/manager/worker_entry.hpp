@@ -122,6 +122,9 @@ void answer_all(std::vector<Completion>& waiting, const Answer<Done>& answer);
 
 [[nodiscard]] Refusal bad_plan(std::string why);
 
+// Returns "no worker 'a'".
+[[nodiscard]] Refusal unknown(const std::string& worker);
+
 // Returns "cannot pause worker 'a': it is stopped".
 [[nodiscard]] Refusal cannot(std::string_view verb, const WorkerEntry& entry);
 

@@ -53,8 +53,6 @@ public:
     // Returns true if a change was noted since the last call.
     [[nodiscard]] bool take_change() { return std::exchange(has_changed_, false); }
 
-    [[nodiscard]] bool has_change() const { return has_changed_; }
-
     // -- One worker. --
 
     // The only function that changes the state of an entry. Precondition: can(entry, event).

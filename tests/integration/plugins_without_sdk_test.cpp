@@ -32,7 +32,7 @@ protected:
     }
 
     void start() {
-        const Answer<Done> answer = manager.apply(plan);
+        const Answer<Applied> answer = manager.apply(plan);
         ASSERT_TRUE(answer) << answer.error().message;
         clock.settle();
     }

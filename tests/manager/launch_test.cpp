@@ -70,7 +70,7 @@ TEST_F(Launch, NothingOfAPlanRunsBeforeAllOfItIsMade) {
 TEST_F(Launch, OnePlanIsAppliedAtATime) {
     world.add("slow", slow());
     auto applied = apply();
-    const Answer<Done> second = manager.apply(host::Plan{});
+    const Answer<Applied> second = manager.apply(host::Plan{});
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error(), (Refusal{Refusal::Code::illegal_state, "a plan is being applied"}));
     made.open();
@@ -243,7 +243,7 @@ TEST_F(Launch, APlanForWhichThereIsNoThreadIsUndone) {
     ASSERT_EQ(pthread_attr_init(&impossible), 0);
     ASSERT_EQ(pthread_attr_setstacksize(&impossible, std::size_t{1} << 60), 0);
     ASSERT_EQ(pthread_setattr_default_np(&impossible), 0);
-    const Answer<Done> answer = manager.apply(world.plan);
+    const Answer<Applied> answer = manager.apply(world.plan);
     ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
     pthread_attr_destroy(&usual);
     pthread_attr_destroy(&impossible);

@@ -76,7 +76,7 @@ protected:
     }
 
     void remove(const std::vector<std::string>& workers) {
-        const Answer<Done> applied = manager.apply(without(world.plan, workers));
+        const Answer<Applied> applied = manager.apply(without(world.plan, workers));
         ASSERT_TRUE(applied) << applied.error().message;
     }
 
@@ -180,7 +180,7 @@ TEST_F(Leaving, AReceiverThatALaterReloadRemovesWaitsToo) {
     a_ends.wait_for_visitor();
     remove({"a", "b"});
     EXPECT_EQ(world.state("b"), WorkerState::running);
-    const Answer<Done> refused = manager.apply(without(world.plan, {"a"}));
+    const Answer<Applied> refused = manager.apply(without(world.plan, {"a"}));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().message,
               "cannot add worker 'b': it is running; an earlier reload removed it, and it has not "

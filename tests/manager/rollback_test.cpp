@@ -24,14 +24,14 @@ protected:
     void reload(const std::string& content) {
         change("a", noting(content));
         world.plan.workers.front().plugin_content = content;
-        const Answer<Done> applied = apply();
+        const Answer<Applied> applied = apply();
         ASSERT_TRUE(applied) << applied.error().message;
     }
 
     std::string content() { return (*manager.plan())->workers.front().plugin_content; }
 
     void go_back() {
-        const Answer<Done> back = manager.rollback();
+        const Answer<Applied> back = manager.rollback();
         ASSERT_TRUE(back) << back.error().message;
     }
 };
@@ -48,7 +48,7 @@ TEST_F(Rollback, GoesBackOnePlanAtATime) {
     EXPECT_EQ(world.metrics("a").swaps, 3U) << "it is a plan like any other";
     go_back();
     EXPECT_EQ(**manager.plan(), first);
-    const Answer<Done> further = manager.rollback();
+    const Answer<Applied> further = manager.rollback();
     ASSERT_FALSE(further);
     EXPECT_EQ(
         further.error(),

@@ -201,7 +201,7 @@ protected:
         for (const char* const name : {"a", "b"}) {
             world.plan_of(name).config["text"] = host::ParamValue(std::string("new"));
         }
-        const host::Answer<host::Done> answer = manager.apply(world.plan);
+        const host::Answer<host::Applied> answer = manager.apply(world.plan);
         ASSERT_TRUE(answer) << answer.error().message;
         ASSERT_TRUE(manager.send("a", "long"));
         gate.wait_for_visitor();

@@ -122,7 +122,7 @@ TEST(SwapSettingsInRealTime, AWorkerSaysHowLongItMayTakeToComeToABoundary) {
     ASSERT_TRUE(world.manager->send("a", "1"));
     gate.wait_for_visitor();
     world.plan_of("a").config["text"] = host::ParamValue(std::string("other"));
-    const host::Answer<host::Done> answer = world.manager->apply(world.plan);
+    const host::Answer<host::Applied> answer = world.manager->apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_THAT(answer.error().message, HasSubstr("did not come to a boundary"));
     gate.open();

@@ -260,7 +260,7 @@ TEST_F(StuckSwap, AWorkerThatDoesNotComeToABoundaryInTimeKeepsItsInstance) {
         ++handled_by_new;
     };
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
-    const Answer<Done> answer = manager.apply(world.plan);
+    const Answer<Applied> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
               "worker 'a' did not come to a boundary between two messages in time: it is inside "
@@ -291,7 +291,7 @@ TEST_F(StuckSwap, TheReceiverThatHoldsASenderUpIsNamed) {
     for (host::WorkerPlan& worker : world.plan.workers) {
         worker.config["text"] = host::ParamValue(std::string("other"));
     }
-    const Answer<Done> answer = manager.apply(world.plan);
+    const Answer<Applied> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_THAT(answer.error().message, testing::StartsWith("worker 'stuck' did not come to a"));
     gate.open();
@@ -312,7 +312,7 @@ TEST_F(StuckSwap, AStateThatIsNeverLoadedIsRefusedInTimeAndTheOldInstanceGoesOn)
     next.on_message = [this](skep::context&, const skep::message&) { ++handled_by_new; };
     world.scripts["a"] = next;
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
-    const Answer<Done> answer = manager.apply(world.plan);
+    const Answer<Applied> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_THAT(answer.error().message, HasSubstr("in time: it is inside 'load_state'"));
     gate.open();
@@ -329,7 +329,7 @@ TEST_F(StuckSwap, ASuccessorThatIsNotMadeInTimeIsRefusedAndNamedAtTheEnd) {
     world.start();
     world.scripts["a"].create = [&never](skep::context&) { never.wait_until_open(); };
     world.plan.workers[0].config["text"] = host::ParamValue(std::string("other"));
-    const Answer<Done> answer = manager.apply(world.plan);
+    const Answer<Applied> answer = manager.apply(world.plan);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message,
               "the successor of worker 'a' was not created in time: it is inside 'create' of its "

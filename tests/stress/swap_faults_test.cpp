@@ -108,7 +108,7 @@ protected:
         }
         change("q", newest);
         change("r", newest);
-        const Answer<Done> answer = manager.apply(world.plan);
+        const Answer<Applied> answer = manager.apply(world.plan);
         while (answer && step == Step::probation && world.metrics("r").rollbacks == rollbacks) {
             std::this_thread::yield();
         }

@@ -108,7 +108,7 @@ TEST_F(SwapStress, OfASetTheOthersNoticeNothing) {
         for (std::size_t i = 0; i < changing; ++i) {
             change(names[i], round);
         }
-        const Answer<Done> answer = manager.apply(world.plan);
+        const Answer<Applied> answer = manager.apply(world.plan);
         ASSERT_TRUE(answer) << answer.error().message;
     }
     wait_for_messages();

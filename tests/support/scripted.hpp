@@ -179,7 +179,7 @@ public:
     }
 
     void start() {
-        const host::Answer<host::Done> answer = manager->apply(plan);
+        const host::Answer<host::Applied> answer = manager->apply(plan);
         ASSERT_TRUE(answer) << answer.error().message;
     }
 

@@ -81,7 +81,7 @@ protected:
     }
 
     std::string refusal() {
-        const host::Answer<host::Done> answer = apply();
+        const host::Answer<host::Applied> answer = apply();
         return answer ? "" : answer.error().message;
     }
 
