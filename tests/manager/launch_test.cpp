@@ -14,6 +14,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
+using host::Applied;
 using host::Done;
 using host::Ending;
 using host::Manager;
@@ -40,7 +41,7 @@ protected:
     }
 
     // Applies the world's plan on another thread, and returns when "slow" is being made.
-    std::future<Answer<Done>> apply() {
+    std::future<Answer<Applied>> apply() {
         auto applied = std::async(std::launch::async, [this] { return manager.apply(world.plan); });
         made.wait_for_visitor();
         return applied;
@@ -116,7 +117,7 @@ TEST_F(Launch, AWorkerThatIsStoppedBeforeItRanUndoesItsPlan) {
     auto stopped = std::async(std::launch::async, [this] { return manager.stop("quick"); });
     EXPECT_TRUE(stopped.get());
     made.open();
-    const Answer<Done> answer = applied.get();
+    const Answer<Applied> answer = applied.get();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().message, "cannot run worker 'quick': it is stopped");
     world.clock.settle();
@@ -154,7 +155,7 @@ TEST_F(Launch, AStopOfTheHostAnswersWhoeverWaitsForAPlan) {
     world.add("slow", slow());
     auto applied = apply();
     manager.request_stop(seconds(5));
-    const Answer<Done> answer = applied.get();
+    const Answer<Applied> answer = applied.get();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Refusal::Code::host_ended);
     made.open();

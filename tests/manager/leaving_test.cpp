@@ -16,7 +16,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
-using host::Done;
+using host::Applied;
 using host::Ending;
 using host::Manager;
 using host::Plan;
@@ -299,7 +299,7 @@ TEST_F(Leaving, ANameIsTakenUntilItsWorkerHasEnded) {
     world.start();
     remove({"a"});
     a_ends.wait_for_visitor();
-    for (const Answer<Done>& refused : {manager.apply(world.plan), manager.rollback()}) {
+    for (const Answer<Applied>& refused : {manager.apply(world.plan), manager.rollback()}) {
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().message, "cannot add worker 'a': it is draining");
     }

@@ -16,7 +16,6 @@ namespace skep::test::manager_test {
 namespace {
 
 using host::Answer;
-using host::Done;
 using host::Ending;
 using host::Refusal;
 using host::WorkerState;
@@ -36,9 +35,8 @@ Script ticking() {
 
 class Manager : public testing::Test {
 protected:
-    void expect_refused(const Answer<Done>& answer,
-                        Refusal::Code code,
-                        const std::string& message) {
+    template <typename T>
+    void expect_refused(const Answer<T>& answer, Refusal::Code code, const std::string& message) {
         ASSERT_FALSE(answer);
         EXPECT_EQ(answer.error().code, code);
         EXPECT_EQ(answer.error().message, message);

@@ -8,7 +8,6 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
-using host::Done;
 using host::WorkerState;
 using testing::ElementsAre;
 using testing::HasSubstr;

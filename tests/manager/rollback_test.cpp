@@ -10,7 +10,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
-using host::Done;
+using host::Applied;
 using host::LibraryUse;
 using host::Manager;
 using host::Plan;

@@ -13,6 +13,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
+using host::Applied;
 using host::Done;
 using host::Manager;
 using host::Refusal;
@@ -195,7 +196,7 @@ TEST_F(SwapUndone, OnTheWayTheHostCanEnd) {
     world.start();
     auto applied = apply_until_made("a", noting("new"));
     manager.request_stop(seconds(5));
-    const Answer<Done> answer = applied.get();
+    const Answer<Applied> answer = applied.get();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Refusal::Code::host_ended);
     gate.open();

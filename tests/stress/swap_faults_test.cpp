@@ -19,7 +19,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
-using host::Done;
+using host::Applied;
 using testing::HasSubstr;
 
 enum class Step {
@@ -98,7 +98,7 @@ protected:
     }
 
     // Both workers get another version; "r" has the fault.
-    Answer<Done> swap_both(Step step) {
+    Answer<Applied> swap_both(Step step) {
         ++newest;  // before the fault, which is not for the one at work
         forced = step;
         world.loader.refuses = step == Step::open;
@@ -151,7 +151,7 @@ TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
             SCOPED_TRACE(static_cast<int>(fault.step));
             const auto before = generations();
             const auto versions = versions_at_work();
-            const Answer<Done> answer = swap_both(fault.step);
+            const Answer<Applied> answer = swap_both(fault.step);
             if (fault.refusal != nullptr) {
                 ASSERT_FALSE(answer);
                 EXPECT_THAT(answer.error().message, HasSubstr(fault.refusal));
@@ -164,7 +164,7 @@ TEST_F(SwapFaults, AtEachStepTheOldSetGoesOnAndNothingIsLost) {
                 EXPECT_EQ(versions_at_work(), std::pair(newest.load(), versions.second));
             }
         }
-        const Answer<Done> answer = swap_both(Step::none);
+        const Answer<Applied> answer = swap_both(Step::none);
         ASSERT_TRUE(answer) << "nothing is in the way of the next: " << answer.error().message;
         EXPECT_EQ(owners, 1);
     }

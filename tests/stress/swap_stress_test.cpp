@@ -23,6 +23,7 @@ namespace skep::test {
 namespace {
 
 using host::Answer;
+using host::Applied;
 using host::Done;
 using host::Refusal;
 using host::WorkerMetrics;
@@ -36,7 +37,7 @@ TEST_F(SwapStress, AReceiverUnderFullLoadLosesNothing) {
     wait_for_messages();
     const int swaps = many(1000);
     for (int i = 1; i <= swaps; ++i) {
-        const Answer<Done> answer = swap("r", i);
+        const Answer<Applied> answer = swap("r", i);
         ASSERT_TRUE(answer) << answer.error().message;
     }
     wait_for_messages();
@@ -58,7 +59,7 @@ TEST_F(SwapStress, AProducerUnderFullLoadGoesOnWithItsNextNumber) {
     world.start();
     const int swaps = many(300);
     for (int i = 1; i <= swaps; ++i) {
-        const Answer<Done> answer = swap("p" + std::to_string(i % 2), i);
+        const Answer<Applied> answer = swap("p" + std::to_string(i % 2), i);
         ASSERT_TRUE(answer) << answer.error().message;
     }
     end();
@@ -150,7 +151,7 @@ TEST_F(SwapStress, OfSuccessorsThatRefuseOrFailNothingIsLostButWhatTheyFailedOn)
     std::uint64_t rollbacks = 0;
     const int versions = many(300);
     for (int i = 1; i <= versions; ++i) {
-        const Answer<Done> answer = swap("r", i);
+        const Answer<Applied> answer = swap("r", i);
         EXPECT_EQ(!answer, refuses(i)) << i;
         if (answer) {
             ++swaps;
@@ -207,7 +208,7 @@ TEST_F(SwapStress, AWorkerIsPausedResumedAndStoppedWhileItIsSwapped) {
     int applied = 0;
     std::set<std::string> refusals;
     for (int version = 1; !is_done; ++version) {
-        if (const Answer<Done> answer = swap("r", version)) {
+        if (const Answer<Applied> answer = swap("r", version)) {
             ++applied;
         } else {
             EXPECT_EQ(answer.error().code, Refusal::Code::illegal_state) << answer.error().message;

@@ -164,7 +164,7 @@ protected:
         world.move(plan);
     }
 
-    host::Answer<host::Done> swap(const std::string& worker, int version) {
+    host::Answer<host::Applied> swap(const std::string& worker, int version) {
         change(worker, version);
         return manager.apply(world.plan);
     }

@@ -65,14 +65,15 @@ protected:
         world.plan_of(worker).live["live"] = host::ParamValue(value);
     }
 
-    host::Answer<host::Done> apply() { return manager.apply(world.plan); }
+    host::Answer<host::Applied> apply() { return manager.apply(world.plan); }
 
-    std::future<host::Answer<host::Done>> apply_later() {
+    std::future<host::Answer<host::Applied>> apply_later() {
         return std::async(std::launch::async, [this] { return apply(); });
     }
 
     // The same, and returns while the successor of `worker` is being made: until `gate` opens.
-    std::future<host::Answer<host::Done>> apply_until_made(const std::string& worker, Script next) {
+    std::future<host::Answer<host::Applied>> apply_until_made(const std::string& worker,
+                                                              Script next) {
         next.create = [this](skep::context&) { gate.wait_until_open(); };
         change(worker, std::move(next));
         auto applied = apply_later();
