@@ -1,6 +1,6 @@
-// The shape of the host's classes: each name stands for one type, and a class of the manager fits in
-// a head. Reads headers as text: a statement of a class with a parameter list is a method, any other
-// declaration is a field.
+// The shape of the host's classes: each name stands for one type, and a class of the manager fits
+// in a head. Reads headers as text: a statement of a class with a parameter list is a method, any
+// other declaration is a field.
 #include <cctype>
 #include <filesystem>
 #include <fstream>

@@ -247,7 +247,7 @@ Response show_reload(ControlWorld& world, const Request& request, const std::str
 }
 
 Response plan(ControlWorld& world, const Request& /*request*/, const std::string& /*target*/) {
-    const Result<ReloadChanges, std::string> changes = world.reloader.preview();
+    const Result<ChangeSummary, std::string> changes = world.reloader.preview();
     return changes ? Response{200, dumped(changes_json(*changes))}
                    : refused(request_error(Refusal::Code::bad_plan), changes.error());
 }

@@ -67,7 +67,7 @@ Host::Host(Guard& guard,
                &observer_) {}
 
 Host::Start Host::start(const Plan& plan) {
-    if (const Answer<Done> started = manager_.apply(plan); !started) {
+    if (const Answer<Applied> started = manager_.apply(plan); !started) {
         if (started.error().code == Refusal::Code::host_ended) {
             return Start::ended;
         }

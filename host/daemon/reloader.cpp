@@ -1,11 +1,7 @@
 #include "host/daemon/reloader.hpp"
 
-#include <algorithm>
-#include <iterator>
-#include <map>
 #include <new>
 #include <set>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -21,43 +17,6 @@ namespace {
 
 std::string status_of(const Verdict& verdict) {
     return std::string(name_of(verdict.result)) + ": " + verdict.text;
-}
-
-// Returns the number of workers of `next` that do not change.
-std::size_t staying(const Plan& next, const Changes& changes) {
-    return next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
-           changes.to_reconfigure.size();
-}
-
-std::map<std::string_view, const WorkerPlan*> by_name(const Plan& plan) {
-    std::map<std::string_view, const WorkerPlan*> found;
-    for (const WorkerPlan& worker : plan.workers) {
-        found.emplace(worker.name, &worker);
-    }
-    return found;
-}
-
-// Returns the files of the swaps between two plans.
-std::vector<ReloadDetails::Swap> swaps_between(const Plan& before,
-                                               const Plan& next,
-                                               const Changes& changes) {
-    std::vector<ReloadDetails::Swap> swaps;
-    if (changes.to_swap.empty()) {
-        return swaps;
-    }
-    const auto old_plans = by_name(before);
-    const auto new_plans = by_name(next);
-    for (const std::string& worker : changes.to_swap) {
-        const WorkerPlan& plan = *new_plans.at(worker);
-        swaps.push_back({worker,
-                         plan.plugin_path,
-                         old_plans.at(worker)->plugin_content,
-                         plan.plugin_content,
-                         0,
-                         "",
-                         std::nullopt});
-    }
-    return swaps;
 }
 
 }  // namespace
@@ -152,71 +111,42 @@ void Reloader::put_in_force(Verdict& verdict) {
 
 void Reloader::reload(Verdict& verdict) {
     const Nanos begin = steady_now();
-    Result<Candidate, std::string> next = read(files_);
+    Result<Candidate, std::string> next = read(files_, verdict.request.loss);
     if (!next) {
         verdict.text = next.error();
         return;
     }
-    const Changes& changes = next->changes.changes;
-    if (const auto created = files_.try_create(next->plan, changes); !created) {
-        verdict.text = created.error();
-        return;
-    }
     ReloadDetails details;
     details.read = steady_now() - begin;
-    details.swaps = swaps_between(*next->before, next->plan, changes);
-    if (!changes.empty()) {
-        const Answer<Done> applied = manager_.apply(std::move(next->plan), verdict.request.loss);
-        if (!applied) {
-            verdict.text = applied.error().message;
-            return;
-        }
+    if (next->summary.changes.empty()) {
+        details.applied.summary = std::move(next->summary);
+    } else if (Answer<Applied> applied =
+                   manager_.apply(std::move(next->plan), verdict.request.loss)) {
+        details.applied = std::move(*applied);
+    } else {
+        verdict.text = applied.error().message;
+        return;
     }
-    details.changes = std::move(next->changes);
     describe(verdict, std::move(details));
 }
 
 void Reloader::rollback(Verdict& verdict) {
-    const auto before = manager_.plan();
-    const Answer<Done> applied = manager_.rollback(verdict.request.loss);
-    if (!before || !applied) {
-        verdict.text = before ? applied.error().message : before.error().message;
-        return;
+    Answer<Applied> applied = manager_.rollback(verdict.request.loss);
+    if (applied) {
+        describe(verdict, {std::move(*applied), std::nullopt});
+    } else {
+        verdict.text = applied.error().message;
     }
-    const auto now = manager_.plan();
-    if (!now) {
-        verdict.result = ReloadResult::applied;
-        verdict.text = "the host has ended with this plan";
-        return;
-    }
-    ReloadDetails details;
-    details.changes = changes_between(**before, **now);
-    details.swaps = swaps_between(**before, **now, details.changes.changes);
-    describe(verdict, std::move(details));
 }
 
 // Precondition: the plan is in force, or was, because the host may have ended.
 void Reloader::describe(Verdict& verdict, ReloadDetails details) const {
-    const bool is_empty = details.changes.changes.empty();
-    verdict.result = is_empty ? ReloadResult::no_change : ReloadResult::applied;
-    verdict.text = changes_text(details.changes);
-    if (!audit_.is_on()) {
-        return;
+    const ChangeSummary& summary = details.applied.summary;
+    verdict.result = summary.changes.empty() ? ReloadResult::no_change : ReloadResult::applied;
+    verdict.text = changes_text(summary);
+    if (audit_.is_on()) {
+        verdict.details = std::make_shared<const ReloadDetails>(std::move(details));
     }
-    if (const auto steps = manager_.steps(); steps && !is_empty) {
-        details.steps = *steps;
-    }
-    std::vector<ReloadDetails::Swap> swaps;
-    for (ReloadDetails::Swap& swap : details.swaps) {
-        if (Answer<WorkerMetrics> metrics = manager_.metrics(swap.worker)) {
-            swap.generation = metrics->generation;
-            swap.plugin = std::move(metrics->plugin);
-            swap.metrics = metrics->last_swap;
-            swaps.push_back(std::move(swap));
-        }
-    }
-    details.swaps = std::move(swaps);
-    verdict.details = std::make_shared<const ReloadDetails>(std::move(details));
 }
 
 // Logs the final verdict of a run, and writes it to the audit log before wait() and look() return
@@ -236,7 +166,9 @@ void Reloader::conclude(Verdict verdict) {
     queue_.publish(verdict);
 }
 
-Result<Reloader::Candidate, std::string> Reloader::read(CandidateReader& files) const {
+// Reads the files, and finds out what the plan would change and whether it can be put in force.
+Result<Reloader::Candidate, std::string> Reloader::read(CandidateReader& files,
+                                                        StateLoss loss) const {
     working_folder_.enter_if_removed();
     Result<Plan, std::string> next = files.read();
     if (!next) {
@@ -251,43 +183,24 @@ Result<Reloader::Candidate, std::string> Reloader::read(CandidateReader& files) 
                                        ": the name of a running host cannot change from '" +
                                        (*before)->name + "' to '" + next->name + "'");
     }
-    ReloadChanges changes = changes_between(**before, *next);
-    return Candidate{*before, std::move(*next), std::move(changes)};
-}
-
-// `before` is the plan in force, or the one that was in force a moment ago.
-ReloadChanges Reloader::changes_between(const Plan& before, const Plan& next) const {
-    ReloadChanges it{diff(before, next), 0, {}};
-    it.stay = staying(next, it.changes);
-    if (it.changes.to_remove.empty()) {
-        return it;
+    Answer<ChangeSummary> summary = manager_.check(*next, files.plugins_of(*next), loss);
+    if (!summary) {
+        return Unexpected<std::string>(summary.error().message);
     }
-    std::map<std::string, bool> has_state;  // by worker; the last worker of a name is current
-    for (const WorkerMetrics& worker : manager_.metrics().workers) {
-        has_state[worker.name] = worker.has_state;
-    }
-    std::copy_if(it.changes.to_remove.begin(),
-                 it.changes.to_remove.end(),
-                 std::back_inserter(it.state_ends),
-                 [&](const std::string& worker) { return has_state[worker]; });
-    return it;
-}
-
-Result<ReloadChanges, std::string> Reloader::preview() const {
-    CandidateReader files(settings_.file, settings_.is_cancelled);
-    Result<Candidate, std::string> next = read(files);
-    if (!next) {
-        return Unexpected<std::string>(next.error());
-    }
-    const Answer<Done> checked = manager_.check(next->plan, files.plugins_of(next->plan));
-    if (!checked) {
-        return Unexpected<std::string>(checked.error().message);
-    }
-    const auto created = files.try_create(next->plan, next->changes.changes);
+    const auto created = files.try_create(*next, summary->changes);
     if (!created) {
         return Unexpected<std::string>(created.error());
     }
-    return std::move(next->changes);
+    return Candidate{std::move(*next), std::move(*summary)};
+}
+
+Result<ChangeSummary, std::string> Reloader::preview() const {
+    CandidateReader files(settings_.file, settings_.is_cancelled);
+    Result<Candidate, std::string> next = read(files, StateLoss::refused);
+    if (!next) {
+        return Unexpected<std::string>(next.error());
+    }
+    return std::move(next->summary);
 }
 
 // Watches the topology and its plugins if the mode or the plan in force asks for it.

@@ -60,7 +60,7 @@ public:
     [[nodiscard]] std::optional<Verdict> look(std::uint64_t number) { return queue_.look(number); }
 
     // Returns what a reload would change now, or why it would be refused. [any-thread]
-    [[nodiscard]] Result<ReloadChanges, std::string> preview() const;
+    [[nodiscard]] Result<ChangeSummary, std::string> preview() const;
 
     // Refuses the waiting triggers, blocks until the running reload has returned, and ends the
     // watch; does not wait for a probation. False: the reload did not return in this time, and
@@ -71,9 +71,8 @@ public:
 private:
     // A plan that could be put in force.
     struct Candidate {
-        std::shared_ptr<const Plan> before;  // the plan in force
         Plan plan;
-        ReloadChanges changes;
+        ChangeSummary summary;
     };
 
     void serve();
@@ -82,8 +81,7 @@ private:
     void reload(Verdict& verdict);
     void rollback(Verdict& verdict);
     void conclude(Verdict verdict);
-    [[nodiscard]] Result<Candidate, std::string> read(CandidateReader& files) const;
-    [[nodiscard]] ReloadChanges changes_between(const Plan& before, const Plan& next) const;
+    [[nodiscard]] Result<Candidate, std::string> read(CandidateReader& files, StateLoss loss) const;
     void describe(Verdict& verdict, ReloadDetails details) const;
     void watch_files();
 

@@ -56,7 +56,7 @@ std::string_view name_of(ReloadKind kind) {
     return kind == ReloadKind::rollback ? "rollback" : "reload";
 }
 
-std::string changes_text(const ReloadChanges& it) {
+std::string changes_text(const ChangeSummary& it) {
     const Changes& changes = it.changes;
     const std::string ends = listed("the state of", it.state_ends);
     std::string text;

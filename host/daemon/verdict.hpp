@@ -12,7 +12,6 @@
 #include "host/base/clock.hpp"
 #include "host/daemon/probations.hpp"
 #include "host/manager/manager.hpp"
-#include "host/topology/diff.hpp"
 
 namespace skep::host {
 
@@ -40,29 +39,13 @@ struct ReloadRequest {
     bool operator==(const ReloadRequest&) const = default;
 };
 
-// What a reload changes.
-struct ReloadChanges {
-    Changes changes;
-    std::size_t stay = 0;                 // the number of workers that stay as they are
-    std::vector<std::string> state_ends;  // those of `to_remove` whose type keeps state
-};
-
 // Returns "swap count; start log; stop old; rewire; 3 stay; the state of old ends".
-[[nodiscard]] std::string changes_text(const ReloadChanges& it);
+[[nodiscard]] std::string changes_text(const ChangeSummary& it);
 
-// What only the audit log shows of a plan that was put in force.
+// What the audit log shows of a plan that was put in force.
 struct ReloadDetails {
-    struct Swap {
-        std::string worker, path, hash_before, hash;
-        std::uint64_t generation = 0;
-        std::string plugin;
-        std::optional<SwapMetrics> metrics;
-    };
-
-    ReloadChanges changes;
-    std::optional<Nanos> read;        // the time to read and to check the files
-    std::optional<ApplySteps> steps;  // none if nothing changed
-    std::vector<Swap> swaps;
+    Applied applied;
+    std::optional<Nanos> read;  // the time to read and to check the files
 };
 
 // The verdict of a trigger.

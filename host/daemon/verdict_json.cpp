@@ -13,24 +13,24 @@ Json milliseconds(Nanos span) {
     return std::chrono::duration<double, std::milli>(span).count();
 }
 
-Json swap_json(const ReloadDetails::Swap& it) {
-    Json json = {{"worker", it.worker},
+Json swap_json(const AppliedSwap& it) {
+    Json json = {{"worker", it.now->name},
                  {"generation", it.generation},
                  {"plugin", it.plugin},
-                 {"path", it.path},
-                 {"hash_before", it.hash_before},
-                 {"hash", it.hash}};
-    if (it.metrics) {
-        json["blackout_ns"] = it.metrics->blackout.count();
-        json["state_bytes"] = it.metrics->state_bytes;
-        json["queued"] = it.metrics->queued;
+                 {"path", it.now->plugin_path},
+                 {"hash_before", it.before->plugin_content},
+                 {"hash", it.now->plugin_content}};
+    if (it.figures) {
+        json["blackout_ns"] = it.figures->blackout.count();
+        json["state_bytes"] = it.figures->state_bytes;
+        json["queued"] = it.figures->queued;
     }
     return json;
 }
 
 }  // namespace
 
-Json changes_json(const ReloadChanges& it) {
+Json changes_json(const ChangeSummary& it) {
     const Changes& changes = it.changes;
     return {{"swap", changes.to_swap},
             {"reconfigure", changes.to_reconfigure},
@@ -43,17 +43,17 @@ Json changes_json(const ReloadChanges& it) {
 }
 
 Json details_json(const ReloadDetails& it) {
-    Json json = {{"changes", changes_json(it.changes)}};
+    Json json = {{"changes", changes_json(it.applied.summary)}};
     if (it.read) {
         json["steps_ms"]["read"] = milliseconds(*it.read);
     }
-    if (it.steps) {
-        json["steps_ms"]["open"] = milliseconds(it.steps->open);
-        json["steps_ms"]["make"] = milliseconds(it.steps->make);
-        json["steps_ms"]["take"] = milliseconds(it.steps->take);
+    if (!it.applied.summary.changes.empty()) {
+        json["steps_ms"]["open"] = milliseconds(it.applied.steps.open);
+        json["steps_ms"]["make"] = milliseconds(it.applied.steps.make);
+        json["steps_ms"]["take"] = milliseconds(it.applied.steps.take);
     }
     json["swapped"] = Json::array();
-    for (const ReloadDetails::Swap& swap : it.swaps) {
+    for (const AppliedSwap& swap : it.applied.swaps) {
         json["swapped"].push_back(swap_json(swap));
     }
     return json;

@@ -9,7 +9,7 @@ namespace skep::host {
 
 // Returns {"swap":["count"],"reconfigure":[],"start":["log"],"stop":["old"],"state_ends":["old"],
 //          "rewire":true,"settings":false,"stay":3}.
-[[nodiscard]] nlohmann::ordered_json changes_json(const ReloadChanges& it);
+[[nodiscard]] nlohmann::ordered_json changes_json(const ChangeSummary& it);
 
 // Returns {"changes":{...},"steps_ms":{"read":1.5,...},"swapped":[{"worker":"count",...}]}.
 [[nodiscard]] nlohmann::ordered_json details_json(const ReloadDetails& it);

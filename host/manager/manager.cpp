@@ -139,12 +139,12 @@ Answer<std::shared_ptr<const Plan>> Manager::plan() {
         *core_, [this](const auto& reply) { reply(core_->parts().plan.plan()); });
 }
 
-Answer<Done> Manager::check(Plan next, PluginInfos plugins) {
-    return ask<Done>(
+Answer<ChangeSummary> Manager::check(Plan next, PluginInfos plugins, StateLoss loss) {
+    return ask<ChangeSummary>(
         *core_,
-        [this, next = std::move(next), plugins = std::move(plugins)](const Completion& reply) {
+        [this, loss, next = std::move(next), plugins = std::move(plugins)](const auto& reply) {
             const ManagerParts& parts = core_->parts();
-            reply(check_plan(next, plugins, parts.plan, parts.table, parts.schedule));
+            reply(check_plan(next, plugins, loss, parts.plan, parts.table, parts.schedule));
         });
 }
 

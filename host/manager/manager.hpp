@@ -67,13 +67,18 @@ struct AppliedSwap {
     std::optional<SwapMetrics> figures;  // none: the worker does not run
 };
 
+// What a plan changes in the plan in force.
+struct ChangeSummary {
+    Changes changes;
+    std::size_t stay = 0;                 // the number of workers that stay as they are
+    std::vector<std::string> state_ends;  // those of `to_remove` that have state
+};
+
 // What putting a plan in force did.
 struct Applied {
-    Changes changes;  // from the plan before
+    ChangeSummary summary;
     ApplySteps steps;
-    std::vector<AppliedSwap> swaps;       // of changes.to_swap
-    std::vector<std::string> state_ends;  // those of changes.to_remove that had state
-    std::size_t stay = 0;                 // workers that did not change
+    std::vector<AppliedSwap> swaps;  // of changes.to_swap
 };
 
 // How a stop spends its time; each value counts from its begin. Workers drain until `drain`, and
@@ -196,9 +201,11 @@ public:
     // other successors of the same plan that routes join to it, directly or through each other.
     Answer<Applied> apply(Plan next, StateLoss loss = StateLoss::refused);
 
-    // Returns why apply() would refuse `next` now, as far as that is known without any action. Does
-    // not check plugins that `plugins` lacks.
-    Answer<Done> check(Plan next, PluginInfos plugins);
+    // Returns what apply() would change now, or why it would refuse `next`, as far as that is known
+    // without any action. Does not check plugins that `plugins` lacks.
+    Answer<ChangeSummary> check(Plan next,
+                                PluginInfos plugins,
+                                StateLoss loss = StateLoss::refused);
 
     // Applies the previous plan, as apply() does, with its plugins as they were. A second call goes
     // back one plan further. The manager keeps the last `plans_kept` plans; none left:

@@ -1,7 +1,6 @@
 #include "host/manager/plan_change.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -138,20 +137,6 @@ std::deque<std::vector<WorkerEntry*>> waves_of(const std::vector<WorkerEntry*>& 
     return waves;
 }
 
-// Describes what happens to the workers that get no successor.
-void describe_rest(Applied& applied, const Plan& next, const WorkerTable& table) {
-    const Changes& changes = applied.changes;
-    std::copy_if(changes.to_remove.begin(),
-                 changes.to_remove.end(),
-                 std::back_inserter(applied.state_ends),
-                 [&](const std::string& worker) {
-                     const WorkerTypeInfo* const type = table.find(worker)->info();
-                     return type != nullptr && type->state_version > 0;
-                 });
-    applied.stay = next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
-                   changes.to_reconfigure.size();
-}
-
 }  // namespace
 
 PlanChange::PlanChange(ManagerParts& parts, Order order)
@@ -162,9 +147,9 @@ PlanChange::PlanChange(ManagerParts& parts, Order order)
 // -- prepare --
 
 std::optional<Refusal> PlanChange::prepare() {
-    applied_.changes = diff(*parts_.plan, *order_.next);
-    std::optional<Refusal> refused =
-        refusal_of(*order_.next, applied_.changes, parts_.plan, parts_.table, parts_.schedule);
+    applied_.summary = summary_of(diff(*parts_.plan, *order_.next), *order_.next, parts_.table);
+    std::optional<Refusal> refused = refusal_of(
+        *order_.next, applied_.summary.changes, parts_.plan, parts_.table, parts_.schedule);
     if (refused) {
         return refused;
     }
@@ -186,7 +171,7 @@ std::optional<Refusal> PlanChange::prepare() {
 
 // On entries that no other thread has seen yet.
 std::optional<Refusal> PlanChange::prepare_entries() {
-    const Changes& changes = applied_.changes;
+    const Changes& changes = applied_.summary.changes;
     for (const WorkerPlan* const worker : workers_named(*order_.next, changes.to_add)) {
         Result<std::shared_ptr<Pool>, std::string> pool = parts_.pools.find(*worker, *order_.next);
         if (!pool) {
@@ -400,7 +385,7 @@ void PlanChange::offer_successors() {
     }
     WorkerEntry& first = *swaps_.front();
     const bool stands_alone =
-        swaps_.size() == 1 && starts_.empty() && applied_.changes.to_remove.empty() &&
+        swaps_.size() == 1 && starts_.empty() && applied_.summary.changes.to_remove.empty() &&
         parts_.plan->routes == order_.next->routes && first.worker != nullptr &&
         first.state == WorkerState::running && !first.wants_pause &&
         has_same_ports(*first.swap->other.info(), *first.info());
@@ -450,10 +435,10 @@ void PlanChange::commit() {
     if (!parts_.schedule.has_begun() && !starts_.empty()) {
         parts_.schedule.begin(order_.next->schedule, parts_.clock.now());
     }
-    describe_rest(applied_, *order_.next, parts_.table);
-    parts_.plan.begin_leaving(applied_.changes.to_remove);
+    parts_.plan.begin_leaving(applied_.summary.changes.to_remove);
     for (WorkerEntry* const entry : swaps_) {
-        const bool is_new_instance = applied_.swaps.size() < applied_.changes.to_swap.size();
+        const bool is_new_instance =
+            applied_.swaps.size() < applied_.summary.changes.to_swap.size();
         AppliedSwap done{entry->plan, nullptr, 0, "", std::nullopt};
         const bool runs = entry->worker != nullptr;
         commit_swap(parts_, *entry);

@@ -1,5 +1,7 @@
 #include "host/manager/plan_checks.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "host/manager/probation_set.hpp"
@@ -66,7 +68,8 @@ namespace {
 std::optional<Refusal> swaps_refusal(const Plan& next,
                                      const Changes& changes,
                                      const WorkerTable& table,
-                                     const PluginInfos& plugins) {
+                                     const PluginInfos& plugins,
+                                     StateLoss loss) {
     for (const WorkerPlan* const worker : workers_named(next, changes.to_swap)) {
         const WorkerEntry& entry = *table.find(worker->name);
         if (std::optional<Refusal> refused = swap_refusal(entry)) {
@@ -77,7 +80,7 @@ std::optional<Refusal> swaps_refusal(const Plan& next,
             plugin->second.find(worker->type) == nullptr) {
             continue;
         }
-        if (auto refused = successor_refusal(entry, *worker, plugin->second, StateLoss::refused)) {
+        if (auto refused = successor_refusal(entry, *worker, plugin->second, loss)) {
             return refused;
         }
     }
@@ -86,17 +89,36 @@ std::optional<Refusal> swaps_refusal(const Plan& next,
 
 }  // namespace
 
-Answer<Done> check_plan(const Plan& next,
-                        const PluginInfos& plugins,
-                        const PlanInForce& plan,
-                        const WorkerTable& table,
-                        const Schedule& schedule) {
-    const Changes changes = diff(*plan, next);
+ChangeSummary summary_of(Changes changes, const Plan& next, const WorkerTable& table) {
+    ChangeSummary made;
+    std::copy_if(changes.to_remove.begin(),
+                 changes.to_remove.end(),
+                 std::back_inserter(made.state_ends),
+                 [&](const std::string& worker) {
+                     const WorkerTypeInfo* const type = table.find(worker)->info();
+                     return type != nullptr && type->state_version > 0;
+                 });
+    made.stay = next.workers.size() - changes.to_add.size() - changes.to_swap.size() -
+                changes.to_reconfigure.size();
+    made.changes = std::move(changes);
+    return made;
+}
+
+Answer<ChangeSummary> check_plan(const Plan& next,
+                                 const PluginInfos& plugins,
+                                 StateLoss loss,
+                                 const PlanInForce& plan,
+                                 const WorkerTable& table,
+                                 const Schedule& schedule) {
+    Changes changes = diff(*plan, next);
     std::optional<Refusal> refused = refusal_of(next, changes, plan, table, schedule);
     if (!refused) {
-        refused = swaps_refusal(next, changes, table, plugins);
+        refused = swaps_refusal(next, changes, table, plugins, loss);
     }
-    return refused ? Answer<Done>(Unexpected<Refusal>(*refused)) : Answer<Done>(Done{});
+    if (refused) {
+        return Unexpected<Refusal>(*refused);
+    }
+    return summary_of(std::move(changes), next, table);
 }
 
 std::optional<Refusal> successor_refusal(const WorkerEntry& entry,

@@ -23,13 +23,17 @@ namespace skep::host {
                                                 const WorkerTable& table,
                                                 const Schedule& schedule);
 
-// Returns why applying the plan would be refused now, as far as that is known without any action.
-// Does not check plugins that `plugins` lacks.
-[[nodiscard]] Answer<Done> check_plan(const Plan& next,
-                                      const PluginInfos& plugins,
-                                      const PlanInForce& plan,
-                                      const WorkerTable& table,
-                                      const Schedule& schedule);
+// Describes the changes from the plan in force to `next`.
+[[nodiscard]] ChangeSummary summary_of(Changes changes, const Plan& next, const WorkerTable& table);
+
+// Returns what applying the plan would change, or why it would be refused now, as far as that is
+// known without any action. Does not check plugins that `plugins` lacks.
+[[nodiscard]] Answer<ChangeSummary> check_plan(const Plan& next,
+                                               const PluginInfos& plugins,
+                                               StateLoss loss,
+                                               const PlanInForce& plan,
+                                               const WorkerTable& table,
+                                               const Schedule& schedule);
 
 // Returns why the worker cannot be swapped now.
 [[nodiscard]] std::optional<Refusal> swap_refusal(const WorkerEntry& entry);

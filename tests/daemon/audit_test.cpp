@@ -43,9 +43,16 @@ protected:
 TEST_F(Audit, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
     const auto audit = open();
     ReloadDetails details;
-    details.changes.changes.to_swap = {"w"};
     details.read = std::chrono::milliseconds(1);
-    details.swaps = {{"w", "/p.so", "c1", "c2", 2, "org.p", SwapMetrics{}}};
+    details.applied.summary.changes.to_swap = {"w"};
+    WorkerPlan worker;
+    worker.name = "w";
+    worker.plugin_path = "/p.so";
+    worker.plugin_content = "c1";
+    const auto before = std::make_shared<const WorkerPlan>(worker);
+    worker.plugin_content = "c2";
+    const auto now = std::make_shared<const WorkerPlan>(worker);
+    details.applied.swaps = {{before, now, 2, "org.p", SwapMetrics{}}};
     const auto shown = std::make_shared<const ReloadDetails>(details);
     const ReloadResult applied = ReloadResult::applied;
     audit->verdict({{}, "SIGHUP", 2, 2, applied, "swap w; 0 stay", true, shown});
@@ -57,7 +64,8 @@ TEST_F(Audit, HasALineForEachVerdictAndSaysOfWhatWasMergedOnlyThat) {
         ElementsAre(R"({"event":"reload","number":2,"who":"SIGHUP","verdict":"applied",)"
                     R"("text":"swap w; 0 stay","changes":{"swap":["w"],"reconfigure":[],)"
                     R"("start":[],"stop":[],"state_ends":[],"rewire":false,"settings":false,)"
-                    R"("stay":0},"steps_ms":{"read":1.0},"swapped":[{"worker":"w",)"
+                    R"("stay":0},"steps_ms":{"read":1.0,"open":0.0,"make":0.0,"take":0.0},)"
+                    R"("swapped":[{"worker":"w",)"
                     R"("generation":2,"plugin":"org.p","path":"/p.so","hash_before":"c1",)"
                     R"("hash":"c2","blackout_ns":0,"state_bytes":0,"queued":0}]})",
                     R"({"event":"reload","number":3,"who":"watch","verdict":"merged","into":2})",

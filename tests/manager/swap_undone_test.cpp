@@ -64,7 +64,7 @@ TEST_F(SwapUndone, ThatAPluginCannotSucceedIsKnownBeforehand) {
     world.plan.workers.front().plugin_content = "another";
     host::PluginInfo info;
     info.types.emplace_back().name = "handler";
-    const Answer<Done> checked = manager.check(world.plan, {{"another", info}});
+    const Answer<host::ChangeSummary> checked = manager.check(world.plan, {{"another", info}});
     ASSERT_FALSE(checked);
     EXPECT_THAT(checked.error().message,
                 HasSubstr("worker 'a' cannot get a successor: its input 'in' was removed"));
