@@ -296,12 +296,14 @@ TEST_F(Manager, AWorkerThatWasNeverStartedCannotStartAfterTheEnd) {
 // Original defect S17.
 TEST_F(Manager, NothingIsAcceptedIntoAHostThatHasEnded) {
     world.stop();
-    for (const auto& answer : {manager.create(world.worker("a", receiving())),
-                               manager.start("a"),
-                               manager.apply(world.plan)}) {
+    for (const auto& answer :
+         {manager.create(world.worker("a", receiving())), manager.start("a")}) {
         ASSERT_FALSE(answer);
         EXPECT_EQ(answer.error().code, Refusal::Code::host_ended);
     }
+    const auto applied = manager.apply(world.plan);
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().code, Refusal::Code::host_ended);
     EXPECT_FALSE(manager.broadcast("x"));
 }
 
