@@ -71,7 +71,11 @@ std::optional<Refusal> swaps_refusal(const Plan& next,
                                      const PluginInfos& plugins,
                                      StateLoss loss) {
     for (const WorkerPlan* const worker : workers_named(next, changes.to_swap)) {
-        const WorkerEntry& entry = *table.find(worker->name);
+        const WorkerEntry* const found = table.find(worker->name);
+        if (found == nullptr) {
+            return Refusal{Refusal::Code::host_ended, "the host is ending"};
+        }
+        const WorkerEntry& entry = *found;
         if (std::optional<Refusal> refused = swap_refusal(entry)) {
             return refused;
         }
@@ -95,7 +99,8 @@ ChangeSummary summary_of(Changes changes, const Plan& next, const WorkerTable& t
                  changes.to_remove.end(),
                  std::back_inserter(made.state_ends),
                  [&](const std::string& worker) {
-                     const WorkerTypeInfo* const type = table.find(worker)->info();
+                     const WorkerEntry* const entry = table.find(worker);  // null: the host ends
+                     const WorkerTypeInfo* const type = entry == nullptr ? nullptr : entry->info();
                      return type != nullptr && type->state_version > 0;
                  });
     made.stay = next.workers.size() - changes.to_add.size() - changes.to_swap.size() -

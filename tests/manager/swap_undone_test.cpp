@@ -74,6 +74,24 @@ TEST_F(SwapUndone, ThatAPluginCannotSucceedIsKnownBeforehand) {
     EXPECT_TRUE(manager.check(world.plan, {{"another", info}})) << "it would start without state";
 }
 
+TEST_F(SwapUndone, ACheckWhileTheHostEndsIsRefusedOrFindsItsWorkersGone) {
+    world.add("a", noting("old"));
+    world.add("b", noting("old"));
+    Script waiting = noting("last");
+    waiting.on_drain = [this](skep::context&) { gate.wait_until_open(); };
+    world.add("last", waiting);
+    world.start();
+    manager.request_stop(seconds(5));
+    gate.wait_for_visitor();
+    while (manager.metrics().workers.size() != 3 || manager.metrics("a") || manager.metrics("b")) {
+    }
+    world.plan.workers.erase(world.plan.workers.begin());
+    EXPECT_TRUE(manager.check(world.plan, {}));
+    change("b", noting("new"));
+    EXPECT_EQ(manager.check(world.plan, {}).error().code, Refusal::Code::host_ended);
+    gate.open();
+}
+
 TEST_F(SwapUndone, ACheckEndsNoProbation) {
     world.add("a", noting("old"));
     world.start();
