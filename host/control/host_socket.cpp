@@ -21,14 +21,13 @@ Result<std::unique_ptr<HostSocket>, std::string> HostSocket::open(const std::str
     Listener::Opened opened =
         path.empty() ? Listener::open_in(control_folders(std::getenv("XDG_RUNTIME_DIR")), host)
                      : Listener::open(path, host);
-    if (opened) {
-        return made(std::move(*opened));
-    }
-    if (!path.empty()) {
+    if (!opened && !path.empty()) {
         return Unexpected<std::string>(opened.error().why);
     }
-    spdlog::warn("cannot open a control socket: {}", opened.error().why);
-    return made(nullptr);
+    if (!opened) {
+        spdlog::warn("cannot open a control socket: {}", opened.error().why);
+    }
+    return made(opened ? std::move(*opened) : nullptr);
 }
 
 void HostSocket::serve(Host& host, HostIdentity identity) {

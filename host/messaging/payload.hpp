@@ -41,6 +41,8 @@ public:
     ~PayloadRef() {
         // Acquire-release: the thread that frees has seen all that the others did with the bytes.
         if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            // The analyzer takes each of several owners for the last one.
+            // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete)
             ::operator delete(block_);
         }
     }

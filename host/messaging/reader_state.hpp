@@ -49,8 +49,8 @@ struct alignas(64) ReaderState {
     // The slots of messages from this position on stay as they are, in the buffer that has it: an
     // abandoned thread still reads some of them. `never`: none. Stored before `done`.
     std::atomic<std::uint64_t> kept_from{never};
-    std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
     class RingReader* cursor = nullptr;
+    std::atomic<Parked> parked{Parked::away};  // also cleared by the sender
 
     // Written by the manager.
     std::atomic<bool> is_closed{false};
@@ -67,6 +67,8 @@ struct alignas(64) ReaderState {
 
     Spec spec;
 };
+
+static_assert(sizeof(ReaderState) == 128, "each route has one");
 
 // All readers of a ring; their number never changes. Most rings have only one reader, which lies in
 // the ring.
