@@ -9,7 +9,6 @@ WorkerMetrics WorkerEntry::metrics(Nanos now) const {
     it.name = home->name;
     it.plugin = library == nullptr ? "" : library->info().id + " " + library->info().version;
     it.type = plan->type;
-    it.has_state = info() != nullptr && info()->state_version > 0;
     it.generation = generation;
     it.state = state;
     it.error = error;

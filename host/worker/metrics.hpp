@@ -26,7 +26,6 @@ struct WorkerMetrics {
     std::string name;
     std::string plugin;  // id and version: "org.skep.regex 0.1.0"; "" before the library was loaded
     std::string type;
-    bool has_state = false;        // the type hands its state over in a reload
     std::uint64_t generation = 0;  // number of its instance: 1, 2, 3, ...; 0: it never had one
     WorkerState state = WorkerState::created;
     std::string error;  // why the worker failed or was lost; "" otherwise
