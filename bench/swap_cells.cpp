@@ -56,7 +56,8 @@ std::string percentiles(Times times) {
     return text.data();
 }
 
-void must(const Answer<Done>& answer) {
+template <class Value>
+void must(const Answer<Value>& answer) {
     if (!answer) {
         throw std::runtime_error(answer.error().message);
     }

@@ -79,7 +79,7 @@ TEST_F(SwapUndone, ACheckWhileTheHostEndsIsRefusedOrFindsItsWorkersGone) {
     world.add("b", noting("old"));
     Script waiting = noting("last");
     waiting.on_drain = [this](skep::context&) { gate.wait_until_open(); };
-    world.add("last", waiting);
+    world.add("last", waiting).run.pool = "";  // its call would hold up a worker of its pool
     world.start();
     manager.request_stop(seconds(5));
     gate.wait_for_visitor();
