@@ -19,6 +19,9 @@
 // bits) or under the same lock (queues): steps 2 and 3 see everything that a worker did before it
 // finished or cleared something. Thus only a message, which does not exist, or the manager could
 // wake a worker that is at rest in 2. Senders share no counter.
+//
+// A worker that drains while others are at work may get its first direct message at any time. So
+// step 3 and the closing of its queue are one step: a later message is refused.
 #pragma once
 
 #include <cstddef>

@@ -85,6 +85,20 @@ bool are_quiet(const std::vector<WorkerEntry*>& entries) {
            });
 }
 
+// Step 3 for some workers, whose queues take no message from then on. False: one of them has
+// accepted a message since step 1, and all stay open.
+bool close_queues_if_quiet(const std::vector<WorkerEntry*>& entries) {
+    const auto busy = std::find_if_not(entries.begin(), entries.end(), [](WorkerEntry* it) {
+        return it->home->mailbox->close_queue_if(it->finished);
+    });
+    if (busy == entries.end()) {
+        return true;
+    }
+    std::for_each(
+        entries.begin(), busy, [](WorkerEntry* it) { it->home->mailbox->reopen_queue(); });
+    return false;
+}
+
 bool is_fed_by_leaving(const EntryGroup& group) {
     return std::any_of(group.entries.begin(), group.entries.end(), [](const WorkerEntry* entry) {
         return entry != nullptr && entry->leaving_feeders > 0;
@@ -201,22 +215,26 @@ void HostEnd::drain_what_may() {
     drain_leaving();
 }
 
-bool HostEnd::drain_groups(const std::vector<std::size_t>& groups) {
-    bool has_drained = false;
-    for (const std::size_t group : groups) {
-        if (is_fed_by_leaving(plan_.flow()[group])) {
-            continue;
-        }
-        for (WorkerEntry* const entry : plan_.flow()[group].entries) {
-            // A pause holds until the host ends: the queued messages of the worker wait.
-            if (entry != nullptr && (entry->state == WorkerState::running ||
-                                     (is_ending() && can(*entry, WorkerEvent::drain)))) {
-                table_.drain(*entry);
-                has_drained = true;
-            }
+std::vector<WorkerEntry*> HostEnd::drainable(std::size_t group) const {
+    std::vector<WorkerEntry*> found;
+    if (is_fed_by_leaving(plan_.flow()[group])) {
+        return found;
+    }
+    for (WorkerEntry* const entry : plan_.flow()[group].entries) {
+        if (entry != nullptr && (entry->state == WorkerState::running ||
+                                 (is_ending() && can(*entry, WorkerEvent::drain)))) {
+            found.push_back(entry);
         }
     }
-    return has_drained;
+    return found;
+}
+
+void HostEnd::drain_groups(const std::vector<std::size_t>& groups) {
+    for (const std::size_t group : groups) {
+        for (WorkerEntry* const entry : drainable(group)) {
+            table_.drain(*entry);
+        }
+    }
 }
 
 // Checks all workers that may have a message. Checks first the worker that was busy at the last
@@ -254,15 +272,24 @@ void HostEnd::drain_quiet(const DrainDecision& decided) {
     }
     const std::vector<GroupFacts> facts = group_facts();
     const DrainDecision now = decide(facts, host_facts());
-    std::erase_if(candidates, [&](std::size_t group) {
+    bool has_drained = false;
+    for (const std::size_t group : candidates) {
         const auto& entries = plan_.flow()[group].entries;
-        return facts[group].is_in_motion ||
-               !std::binary_search(now.if_quiet.begin(), now.if_quiet.end(), group) ||
-               !std::all_of(entries.begin(), entries.end(), [](const WorkerEntry* entry) {
-                   return entry == nullptr || has_finished_all(*entry);
-               });
-    });
-    if (drain_groups(candidates)) {
+        const std::vector<WorkerEntry*> drains = drainable(group);
+        if (!facts[group].is_in_motion &&
+            std::binary_search(now.if_quiet.begin(), now.if_quiet.end(), group) &&
+            std::all_of(entries.begin(),
+                        entries.end(),
+                        [](const WorkerEntry* entry) {
+                            return entry == nullptr || has_finished_all(*entry);
+                        }) &&
+            close_queues_if_quiet(drains)) {
+            std::for_each(
+                drains.begin(), drains.end(), [&](WorkerEntry* it) { table_.drain(*it); });
+            has_drained = has_drained || !drains.empty();
+        }
+    }
+    if (has_drained) {
         return;  // the host is not quiet before these have ended
     }
     const auto& entries = table_.entries();

@@ -66,9 +66,10 @@ private:
     [[nodiscard]] bool note_all_finished();
     [[nodiscard]] bool is_all_over() const;
     void drain_what_may();
-    // Returns whether it found a worker to drain: one that is paused does not drain before the host
-    // ends.
-    bool drain_groups(const std::vector<std::size_t>& groups);
+    // Returns the workers of a group that may drain: none while leaving workers feed the group. A
+    // pause holds until the host ends: the queued messages of the worker wait.
+    [[nodiscard]] std::vector<WorkerEntry*> drainable(std::size_t group) const;
+    void drain_groups(const std::vector<std::size_t>& groups);
     void drain_quiet(const DrainDecision& decided);
     void end_working();
     void drain_leaving();

@@ -110,6 +110,20 @@ void Mailbox::close() {
     }
 }
 
+bool Mailbox::close_queue_if(std::uint64_t accepted) {
+    MutexLock lock(mutex_);
+    if (count().accepted != accepted) {
+        return false;
+    }
+    is_open_ = false;
+    return true;
+}
+
+void Mailbox::reopen_queue() {
+    MutexLock lock(mutex_);
+    is_open_ = true;
+}
+
 bool Mailbox::finish() {
     std::vector<Announced> rings;
     {
@@ -308,6 +322,10 @@ void Mailbox::return_untouched(std::vector<Envelope>::iterator first,
 
 FlowCounts Mailbox::counts() const {
     MutexLock lock(mutex_);
+    return count();
+}
+
+FlowCounts Mailbox::count() const {
     FlowCounts all = counts_;
     for (const Announced& it : rings_) {
         all += it.ring->counts(it.reader);

@@ -79,6 +79,11 @@ public:
     std::uint64_t open();
     // Refuses all messages from now on; queued messages can still be taken. Wakes waiting senders.
     void close();
+    // Refuses all messages to the queue from now on if the mailbox, with its rings, has accepted
+    // `accepted` messages and no more. Returns whether it does. close() or reopen_queue() follows.
+    [[nodiscard]] bool close_queue_if(std::uint64_t accepted);
+    // Undoes close_queue_if().
+    void reopen_queue();
     // Returns the number of the current opening; 0 while closed.
     [[nodiscard]] std::uint64_t opening() const;
     // Counts all messages that are still queued as dead letters and drops them. Returns their
@@ -212,6 +217,7 @@ private:
     void put(Envelope& envelope, std::uint32_t lane) REQUIRES(mutex_);
     PushResult refuse(const Lane& lane, const std::shared_ptr<Parker>& sender) REQUIRES(mutex_);
     void drop_oldest_of(std::uint32_t lane) REQUIRES(mutex_);
+    [[nodiscard]] FlowCounts count() const REQUIRES(mutex_);
     [[nodiscard]] std::vector<std::shared_ptr<Parker>> take_waiting() REQUIRES(mutex_);
     static void unpark_all(const std::vector<std::shared_ptr<Parker>>& parkers);
 

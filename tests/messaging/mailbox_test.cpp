@@ -91,6 +91,26 @@ TEST_F(Mailbox, AWaitingSenderIsWokenWhenTheMailboxCloses) {
     EXPECT_EQ(push(lane, 2), PushResult::closed);
 }
 
+TEST_F(Mailbox, ItsQueueClosesOnlyIfNothingCameSinceItWasCounted) {
+    mailbox.open();
+    (void)push(direct_lane, 1);
+    const std::uint64_t accepted = mailbox.counts().accepted;
+    (void)push(direct_lane, 2);
+    EXPECT_FALSE(mailbox.close_queue_if(accepted));
+    (void)take();
+    EXPECT_EQ(push(direct_lane, 3), PushResult::accepted);
+    EXPECT_TRUE(mailbox.close_queue_if(mailbox.counts().accepted));
+    EXPECT_EQ(push(direct_lane, 4), PushResult::closed);
+}
+
+TEST_F(Mailbox, AReopenedQueueBelongsToTheSameOpening) {
+    const std::uint64_t opening = mailbox.open();
+    ASSERT_TRUE(mailbox.close_queue_if(0));
+    mailbox.reopen_queue();
+    EXPECT_EQ(mailbox.opening(), opening);
+    EXPECT_EQ(push(direct_lane, 1), PushResult::accepted);
+}
+
 TEST_F(Mailbox, DropNewestKeepsWhatIsThere) {
     mailbox.open();
     const auto lane = mailbox.lane("a", 2, FullPolicy::drop_newest);
