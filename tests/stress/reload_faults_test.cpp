@@ -36,6 +36,7 @@ class ReloadFaults : public host::Reload {
 protected:
     ReloadFaults() {
         probation = "2s";
+        fuse *= stress_factor();
         install("fails_as_told");
         write_workers(0, nothing_fails);
     }
@@ -75,6 +76,7 @@ protected:
 
     // A JSON object.
     [[nodiscard]] std::string ask(const std::string& method, const std::string& target) const {
+        host->read_what_is_there();
         const auto reply =
             host::ask_host(folder / "skep/bees.sock", method, target, "", std::chrono::minutes(1));
         EXPECT_TRUE(reply) << target << ": " << (reply ? "" : reply.error().why);
@@ -100,7 +102,8 @@ protected:
                 generations[worker] = number_in(now, "generation");
                 return number_in(now, "delivered");
             };
-            for (const std::uint64_t before = delivered(); delivered() == before;) {
+            for (const std::uint64_t before = delivered();
+                 delivered() == before && !HasFailure();) {
                 std::this_thread::yield();
             }
         }

@@ -138,13 +138,13 @@ void Process::send(int signal) const {
     }
 }
 
-bool Process::read_more() {
+bool Process::read_more(long long most_ms) {
+    if (out_ < 0 && err_ < 0) {
+        return false;
+    }
     std::array<pollfd, 2> fds = {{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};
-    const long long left = std::max(fuse_ms_ - now_ms(), 0LL);
-    if (::poll(fds.data(), fds.size(), static_cast<int>(left)) == 0) {
-        send(SIGKILL);
-        fuse_ms_ = now_ms() + last_words_ms;
-        return true;  // what is left in the pipes, and then their end
+    if (::poll(fds.data(), fds.size(), static_cast<int>(most_ms)) == 0) {
+        return false;
     }
     if (fds[0].revents != 0) {
         take(out_, finished_.out);
@@ -153,6 +153,18 @@ bool Process::read_more() {
         take(err_, finished_.err);
     }
     return out_ >= 0 || err_ >= 0;
+}
+
+bool Process::read_more() {
+    if (read_more(std::max(fuse_ms_ - now_ms(), 0LL))) {
+        return true;
+    }
+    if (out_ < 0 && err_ < 0) {
+        return false;
+    }
+    send(SIGKILL);
+    fuse_ms_ = now_ms() + last_words_ms;
+    return true;  // what is left in the pipes, and then their end
 }
 
 bool Process::read_until(const std::string& output, const std::string& text) {

@@ -1,6 +1,7 @@
 // A host whose topology and plugins a test changes while it runs, by the real program.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -37,7 +38,8 @@ protected:
         host = std::make_unique<Process>(
             test::Arguments{
                 SKEP_EXECUTABLE, verb, folder / "bees.toml", "--audit", folder / "audit.jsonl"},
-            variables());
+            variables(),
+            fuse);
         ASSERT_TRUE(host->wait_for_err("running 'bees'")) << host->wait().err;
     }
 
@@ -73,6 +75,7 @@ protected:
 
     const test::TempFolder folder;
     std::unique_ptr<Process> host;
+    std::chrono::seconds fuse = std::chrono::minutes(1);  // of the host's life
     std::string probation = "1ms";
     const std::string one_worker = "[worker.w]\nplugin = \"plugin\"\n";
     const std::string source = "[worker.g]\nplugin = \"generate\"\nconfig.interval = \"1h\"\n";
