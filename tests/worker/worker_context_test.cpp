@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <future>
+#include <latch>
 #include <limits>
 #include <string>
 #include <thread>
@@ -320,9 +321,11 @@ TEST_F(WorkerContext, CountsAreExactHoweverManyThreadsAdd) {
     Script counting;
     counting.run = [](skep::context& context) {
         std::vector<std::thread> helpers;
+        std::latch all_are_there(4);
         for (int i = 0; i < 4; ++i) {
-            helpers.emplace_back([&context] {
-                for (int n = 0; n < 10'000; ++n) {
+            helpers.emplace_back([&] {
+                all_are_there.arrive_and_wait();
+                for (int n = 0; n < 1'000'000; ++n) {
                     context.items_done();
                     context.errors_seen();
                 }
@@ -336,8 +339,8 @@ TEST_F(WorkerContext, CountsAreExactHoweverManyThreadsAdd) {
     world.start();
     while (world.state("a") != WorkerState::stopped) {
     }
-    EXPECT_EQ(world.metrics("a").items, 40'000U);
-    EXPECT_EQ(world.metrics("a").errors, 40'000U);
+    EXPECT_EQ(world.metrics("a").items, 4'000'000U);
+    EXPECT_EQ(world.metrics("a").errors, 4'000'000U);
 }
 
 }  // namespace
