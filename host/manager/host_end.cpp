@@ -69,24 +69,8 @@ bool note_finished(WorkerEntry& entry) {
     return entry.finished == counts.accepted;
 }
 
-// The three steps of drain_order.hpp for some workers. True: they have no unfinished message.
-bool are_quiet(const std::vector<WorkerEntry*>& entries) {
-    GroupFacts facts;
-    if (!std::all_of(
-            entries.begin(), entries.end(), [](WorkerEntry* it) { return note_finished(*it); })) {
-        return false;
-    }
-    for (WorkerEntry* const entry : entries) {
-        facts.add(facts_of(*entry));
-    }
-    return !facts.is_in_motion &&
-           std::all_of(entries.begin(), entries.end(), [](const WorkerEntry* it) {
-               return has_finished_all(*it);
-           });
-}
-
-// Step 3 for some workers, whose queues take no message from then on. False: one of them has
-// accepted a message since step 1, and all stay open.
+// Step 3 of drain_order.hpp for some workers, whose queues take no message from then on. False: one
+// of them has accepted a message since step 1, and all stay open.
 bool close_queues_if_quiet(const std::vector<WorkerEntry*>& entries) {
     const auto busy = std::find_if_not(entries.begin(), entries.end(), [](WorkerEntry* it) {
         return it->home->mailbox->close_queue_if(it->finished);
@@ -97,6 +81,20 @@ bool close_queues_if_quiet(const std::vector<WorkerEntry*>& entries) {
     std::for_each(
         entries.begin(), busy, [](WorkerEntry* it) { it->home->mailbox->reopen_queue(); });
     return false;
+}
+
+// The three steps of drain_order.hpp for some workers. True: they have no unfinished message, and
+// their queues take no more.
+bool close_if_quiet(const std::vector<WorkerEntry*>& entries) {
+    GroupFacts facts;
+    if (!std::all_of(
+            entries.begin(), entries.end(), [](WorkerEntry* it) { return note_finished(*it); })) {
+        return false;
+    }
+    for (WorkerEntry* const entry : entries) {
+        facts.add(facts_of(*entry));
+    }
+    return !facts.is_in_motion && close_queues_if_quiet(entries);
 }
 
 bool is_fed_by_leaving(const EntryGroup& group) {
@@ -276,17 +274,18 @@ void HostEnd::drain_quiet(const DrainDecision& decided) {
     for (const std::size_t group : candidates) {
         const auto& entries = plan_.flow()[group].entries;
         const std::vector<WorkerEntry*> drains = drainable(group);
-        if (!facts[group].is_in_motion &&
+        const bool is_quiet =
+            !facts[group].is_in_motion &&
             std::binary_search(now.if_quiet.begin(), now.if_quiet.end(), group) &&
-            std::all_of(entries.begin(),
-                        entries.end(),
-                        [](const WorkerEntry* entry) {
-                            return entry == nullptr || has_finished_all(*entry);
-                        }) &&
-            close_queues_if_quiet(drains)) {
-            std::for_each(
-                drains.begin(), drains.end(), [&](WorkerEntry* it) { table_.drain(*it); });
-            has_drained = has_drained || !drains.empty();
+            std::all_of(entries.begin(), entries.end(), [](const WorkerEntry* entry) {
+                return entry == nullptr || has_finished_all(*entry);
+            });
+        if (!is_quiet || !close_queues_if_quiet(drains)) {
+            continue;
+        }
+        for (WorkerEntry* const entry : drains) {
+            table_.drain(*entry);
+            has_drained = true;
         }
     }
     if (has_drained) {
@@ -368,7 +367,7 @@ void HostEnd::drain_leaving_cycles(const std::vector<WorkerEntry*>& waiting) {
         for (const std::string& worker : group.workers) {
             entries.push_back(table_.find(worker));
         }
-        const bool is_quiet = are_quiet(entries);
+        const bool is_quiet = close_if_quiet(entries);
         for (WorkerEntry* const entry : entries) {
             if (is_quiet) {
                 table_.drain_alone(*entry, plan_->stop_grace);

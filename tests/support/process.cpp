@@ -138,10 +138,7 @@ void Process::send(int signal) const {
     }
 }
 
-bool Process::read_more(long long most_ms) {
-    if (out_ < 0 && err_ < 0) {
-        return false;
-    }
+bool Process::read_within(long long most_ms) {
     std::array<pollfd, 2> fds = {{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};
     if (::poll(fds.data(), fds.size(), static_cast<int>(most_ms)) == 0) {
         return false;
@@ -152,19 +149,20 @@ bool Process::read_more(long long most_ms) {
     if (fds[1].revents != 0) {
         take(err_, finished_.err);
     }
-    return out_ >= 0 || err_ >= 0;
+    return true;
+}
+
+void Process::read_what_is_there() {
+    while (is_open() && read_within(0)) {
+    }
 }
 
 bool Process::read_more() {
-    if (read_more(std::max(fuse_ms_ - now_ms(), 0LL))) {
-        return true;
+    if (is_open() && !read_within(std::max(fuse_ms_ - now_ms(), 0LL))) {
+        send(SIGKILL);  // what is left in the pipes follows, and then their end
+        fuse_ms_ = now_ms() + last_words_ms;
     }
-    if (out_ < 0 && err_ < 0) {
-        return false;
-    }
-    send(SIGKILL);
-    fuse_ms_ = now_ms() + last_words_ms;
-    return true;  // what is left in the pipes, and then their end
+    return is_open();
 }
 
 bool Process::read_until(const std::string& output, const std::string& text) {

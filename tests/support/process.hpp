@@ -50,19 +50,19 @@ public:
     bool wait_for_err(const std::string& text) { return read_until(finished_.err, text); }
 
     // Reads what the program has written so far, so that its pipes do not fill up.
-    void read_what_is_there() {
-        while (read_more(0)) {
-        }
-    }
+    void read_what_is_there();
 
     // Reads on until it ends.
     const Finished& wait();
 
 private:
     bool read_until(const std::string& output, const std::string& text);
+    // Waits for something to read, or kills at the end of the fuse. Returns is_open().
     bool read_more();
-    // Waits at most that long. Returns false if nothing came, or if nothing will come any more.
-    bool read_more(long long most_ms);
+    // Returns false if nothing came, not even an end. Precondition: is_open().
+    bool read_within(long long most_ms);
+
+    [[nodiscard]] bool is_open() const { return out_ >= 0 || err_ >= 0; }
 
     pid_t pid_ = -1;
     int out_ = -1, err_ = -1;  // -1: at its end
