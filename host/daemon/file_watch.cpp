@@ -86,6 +86,14 @@ void add_points(const std::string& file, Points& points) {
     }
 }
 
+Points points_of(const std::vector<std::string>& files) {
+    Points points;
+    for (const std::string& file : files) {
+        add_points(file, points);
+    }
+    return points;
+}
+
 // The folders that the kernel watches.
 class Folders {
 public:
@@ -261,16 +269,15 @@ void FileWatch::serve() {
         if (is_settling ? now < rests_at : !is_woken) {
             continue;
         }
-        Points points;
-        for (const std::string& file : wanted) {
-            add_points(file, points);
-        }
+        const Points points = points_of(wanted);
         folders.set(points);
-        // Checks the files after the watches are set: every later change is an event.
+        // Checks the files after the watches are set: every later change is an event, unless a path
+        // has changed before its folders were watched. Then this looks again.
+        is_settling = points_of(wanted) != points;
         if (files.look(wanted)) {
             changed_();
         }
-        is_settling = false;
+        look_by = rests_at = now + patience_.quiet;
     }
 }
 
